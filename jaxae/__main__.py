@@ -1,0 +1,7 @@
+"""`python -m jaxae` is the same program as `jaxae`."""
+
+import sys
+
+from jaxae.cli import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""What a run is made from: two frozen dataclasses that refuse bad values."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Schedule = Literal["constant", "onecycle"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The autoencoder's sizes; the image's size comes from the data set."""
+
+    latent_dim: int = 2
+    """Dimensions of the latent space; the figures are made for 2."""
+
+    hidden_dim: int = 512
+    """Units of the hidden layer, in the encoder and in the decoder."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every size is a whole number ≥ 1."""
+        _require_count("latent_dim", self.latent_dim)
+        _require_count("hidden_dim", self.hidden_dim)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the parameters are found: Adam with β = (0.9, 0.999) and ε = 1e-8."""
+
+    epochs: int = 20
+    """Passes over the training images, which are reshuffled before each."""
+
+    batch_size: int = 128
+    """Images per step; a short last batch is padded and masked, never dropped."""
+
+    learning_rate: float = 1e-3
+    """Adam's step size; with onecycle, the peak."""
+
+    schedule: Schedule = "constant"
+    """onecycle: cosine up over the first fifth of the steps, then cosine down to zero."""
+
+    seed: int = 0
+    """Draws the initial parameters and the order of the images."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the field, unless every value is in its range."""
+        _require_count("epochs", self.epochs)
+        _require_count("batch_size", self.batch_size)
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(
+                f"learning_rate is {self.learning_rate}; expected a finite number above 0, "
+                "for instance 1e-3"
+            )
+        if self.schedule not in ("constant", "onecycle"):
+            raise ValueError(f"schedule is {self.schedule!r}; expected 'constant' or 'onecycle'")
+        if not _is_whole(self.seed) or not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _require_count(name: str, value: int) -> None:
+    if not _is_whole(value) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a whole number of 1 or more")

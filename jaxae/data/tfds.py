@@ -1,0 +1,186 @@
+"""Data sets of TensorFlow Datasets, converted once into plain .npy files.
+
+Reading a prepared data set through TFDS decodes one PNG at a time; the converted arrays are
+mapped into memory at once, and without TensorFlow.
+"""
+
+import difflib
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+from rich.console import Console
+from rich.progress import track
+
+from jaxae.data.dataset import Dataset, Split
+
+_INSTALL = "pip install 'jaxae[tfds]'"
+# Luma of ITU-R BT.601, the weights that Pillow's mode "L" uses too.
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def cache_folder() -> Path:
+    """Where converted data sets live: `$JAXAE_DATA_DIR`, or the platform's cache folder."""
+    chosen = os.environ.get("JAXAE_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("jaxae")
+
+
+def load_from_tfds(name: str) -> Dataset:
+    """Map a converted TFDS data set into memory, converting it first if need be.
+
+    Args:
+      name: as TFDS spells it, with the configuration after a slash (`emnist/letters`).
+
+    Returns:
+      The data set, its arrays mapped read-only from the cache.
+
+    Raises:
+      ValueError: TFDS or TensorFlow is missing, the name is unknown, the data set is not one of
+        images of one size with a class label, it cannot be fetched, or its cache is damaged.
+    """
+    folder = cache_folder() / name.replace("/", "--").replace(":", "--")
+    if not folder.is_dir():
+        convert(name, folder)
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        splits = [
+            Split(*(np.load(folder / f"{split}_{kind}.npy", mmap_mode="r", allow_pickle=False)
+                    for kind in ("images", "labels")))
+            for split in ("train", "test")
+        ]
+        return Dataset(name, *splits, tuple(meta["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise ValueError(
+            f"{folder} is damaged ({error}); delete it, and the next run converts {name} again"
+        ) from error
+
+
+def convert(name: str, folder: Path, archives: Path | None = None) -> None:
+    """Prepare a data set with TFDS and write it as .npy files; all of it or nothing.
+
+    Args:
+      name: as TFDS spells it.
+      folder: what to create, with `train_images.npy`, `train_labels.npy`, the same two for
+        `test`, and `meta.json` with the class names.
+      archives: a folder with the source's own archives, where nothing is to be downloaded.
+
+    Raises:
+      ValueError: see `load_from_tfds`.
+    """
+    builder = _prepared_builder(name, folder.parent / "tfds", archives)
+    splits = builder.info.splits
+    test = next((split for split in ("test", "validation") if split in splits), None)
+    if "train" not in splits or test is None:
+        raise ValueError(f"{name} has the splits {sorted(splits)}; expected train, and test or validation")
+    image_key, label_key = _supervised_keys(builder, name)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for ours, theirs in (("train", "train"), ("test", test)):
+            source = builder.as_data_source(theirs)
+            _write_split(source, partial, ours, image_key, label_key, f"{name} {ours}")
+        meta = {
+            "class_names": builder.info.features[label_key].names,
+            "source": f"TFDS {builder.info.full_name}",
+        }
+        (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+        if not folder.is_dir():  # Another process may have been faster; its result is the same.
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _prepared_builder(name: str, data_dir: Path, archives: Path | None) -> Any:
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ValueError(
+            f"{name!r} is neither the bundled 'mnist' nor a folder; data sets of TFDS need {_INSTALL}"
+        ) from error
+    try:
+        # array_record can be read at random, and without TensorFlow.
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        known = ["mnist", *tfds.list_builders(with_community_datasets=False)]
+        close = difflib.get_close_matches(name.split("/")[0], known, n=3)
+        configs = f" ({error})" if name.split("/")[0] in known else ""
+        hint = f"; close to it: {', '.join(close)}" if close else ""
+        raise ValueError(f"unknown data set {name!r}{configs}{hint}") from error
+    if builder.is_prepared():
+        return builder
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ValueError(f"preparing {name} needs TensorFlow: {_INSTALL}")
+    config = tfds.download.DownloadConfig(manual_dir=archives)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except Exception as error:  # TFDS lets through whatever its downloader, parser or disk raised.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"TFDS could not prepare {name}: {reason}") from error
+    return builder
+
+
+def _supervised_keys(builder: Any, name: str) -> tuple[str, str]:
+    import tensorflow_datasets as tfds
+
+    features, keys = builder.info.features, builder.info.supervised_keys
+    if (
+        keys is not None
+        and len(keys) == 2
+        and isinstance(features[keys[0]], tfds.features.Image)
+        and isinstance(features[keys[1]], tfds.features.ClassLabel)
+    ):
+        return keys
+    raise ValueError(f"{name} is not a data set of images with one class label each; choose another")
+
+
+def _write_split(
+    source: Any, folder: Path, split: str, image_key: str, label_key: str, title: str
+) -> None:
+    shape = to_grey(source[0][image_key]).shape
+    labels = np.empty(len(source), dtype=np.int32)
+    images = np.lib.format.open_memmap(
+        folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(len(source), *shape)
+    )
+    console = Console(stderr=True)
+    for i, example in enumerate(
+        track(source, f"Converting {title}", total=len(source), console=console, transient=True)
+    ):
+        image = to_grey(example[image_key])
+        if image.shape != shape:
+            raise ValueError(
+                f"{title}: image 0 is {shape}, image {i} is {image.shape}; expected one size"
+            )
+        images[i], labels[i] = image, example[label_key]
+    images.flush()
+    np.save(folder / f"{split}_labels.npy", labels)
+
+
+def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Turn one image to grey.
+
+    Args:
+      image: uint8 of shape (height, width, 1) for grey or (height, width, 3) for RGB.
+
+    Returns:
+      uint8 of shape (height, width); RGB becomes 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601),
+      rounded.
+
+    Raises:
+      ValueError: another type or number of channels.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
+        raise ValueError(
+            f"an image is {image.dtype} of shape {image.shape}; "
+            "expected uint8 with 1 (grey) or 3 (RGB) channels last"
+        )
+    if image.shape[2] == 1:
+        return image[..., 0]
+    return np.rint(image @ _LUMA).astype(np.uint8)

@@ -1,0 +1,113 @@
+"""Fit a model to a data set: the loop over compiled epochs, with its metrics."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxae.config import TrainConfig
+from jaxae.data import Dataset
+from jaxae.models import Autoencoder
+from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
+
+
+class DivergedError(ValueError):
+    """The training loss is no longer finite; the model keeps its last finite epoch."""
+
+
+class EpochMetrics(NamedTuple):
+    """One epoch as numbers; losses are squared errors summed over pixels, a mean over images.
+
+    The training loss is met on the way, so each batch is judged before it is learnt; the test loss
+    is that of the parameters at the epoch's end. `seconds` is the compiled epoch's wall time,
+    without compilation and without the test loss.
+    """
+
+    epoch: int
+    train_loss: float
+    test_loss: float
+    seconds: float
+    images_per_second: float
+
+
+class Epoch(NamedTuple):
+    """What `fit` reports: the numbers, and a state that stays valid when training goes on."""
+
+    metrics: EpochMetrics
+    state: TrainState
+
+
+def fit(
+    model: Autoencoder,
+    dataset: Dataset,
+    config: TrainConfig | None = None,
+    *,
+    mesh: Mesh | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> list[EpochMetrics]:
+    """Train a model in place.
+
+    After each epoch the model holds that epoch's parameters, so an interrupt loses one epoch at
+    the most.
+
+    Args:
+      model: the autoencoder to train, made for the data set's image shape.
+      dataset: the images; labels are not used.
+      config: how to train; `TrainConfig()` if not given.
+      mesh: the devices, on one axis called `batch`; JAX's default device if not given.
+      on_epoch: called after each epoch.
+
+    Returns:
+      The metrics, one entry an epoch.
+
+    Raises:
+      ValueError: the model was made for images of another size.
+      DivergedError: the loss is no longer finite; the model keeps the epoch before.
+    """
+    config = config or TrainConfig()
+    if model.image_shape != dataset.image_shape:
+        raise ValueError(
+            f"the model is made for images of {model.image_shape}, "
+            f"{dataset.name} has {dataset.image_shape}; pass image_shape={dataset.image_shape}"
+        )
+    mesh = mesh or jax.make_mesh((1,), ("batch",), devices=[_default_device()])
+    replicated = NamedSharding(mesh, PartitionSpec())
+    sharding = NamedSharding(mesh, PartitionSpec("batch")) if mesh.size > 1 else None
+
+    graphdef, params = nnx.split(model, nnx.Param)
+    optimizer = make_optimizer(config, len(dataset.train))
+    state = jax.device_put(init_state(params, optimizer, config.seed), replicated)
+    images = jax.device_put(dataset.train.images, replicated)
+    test_images = jax.device_put(dataset.test.images, replicated)
+    epoch_fn = make_train_epoch(graphdef, optimizer, config.batch_size, sharding)
+    train_epoch = epoch_fn.lower(state, images).compile()
+
+    history: list[EpochMetrics] = []
+    for number in range(1, config.epochs + 1):
+        start = time.perf_counter()
+        state, train_loss = train_epoch(state, images)
+        train_loss = float(train_loss)  # Waits for the device.
+        seconds = time.perf_counter() - start
+        test_loss = float(evaluate(graphdef, state.params, test_images))
+        if not np.isfinite(train_loss + test_loss):
+            raise DivergedError(
+                f"the loss is {train_loss} in epoch {number}; the state before it is kept. "
+                f"Lower the learning rate ({config.learning_rate:g})"
+            )
+        metrics = EpochMetrics(number, train_loss, test_loss, seconds, len(images) / seconds)
+        history.append(metrics)
+        # A copy, because the next epoch consumes the state.
+        kept = jax.tree.map(jnp.copy, state)
+        nnx.update(model, kept.params)
+        if on_epoch is not None:
+            on_epoch(Epoch(metrics, kept))
+    return history
+
+
+def _default_device() -> jax.Device:
+    return jax.config.jax_default_device or jax.devices()[0]

@@ -1,0 +1,88 @@
+"""The plane of latent space that the figures show: its axes, a box on it, a grid on the box."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Box(NamedTuple):
+    """A rectangle of the latent plane, in latent units."""
+
+    x_min: float
+    x_max: float
+    y_min: float
+    y_max: float
+
+
+LECTURE_BOX = Box(-5.0, 10.0, -10.0, 5.0)
+
+
+class Plane(NamedTuple):
+    """The plane that figures show: all of a 2-D latent space, or a cut through a larger one.
+
+    Attributes:
+      origin: shape (latent_dim,), the point shown at (0, 0).
+      axes: shape (2, latent_dim), orthonormal; (1, 1) for a 1-D latent space, which has no y.
+      is_cut: whether the axes are principal components instead of z's own.
+    """
+
+    origin: npt.NDArray[np.floating]
+    axes: npt.NDArray[np.floating]
+    is_cut: bool
+
+    def project(self, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Coordinates in the plane, shape (n, 2) or (n, 1), of z of shape (n, latent_dim)."""
+        return (z - self.origin) @ self.axes.T
+
+    def lift(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Latent points, shape (n, latent_dim), of coordinates of shape (n, 2) or (n, 1)."""
+        return self.origin + points @ self.axes
+
+
+def latent_plane(z: npt.NDArray[np.floating]) -> Plane:
+    """Choose the plane that shows embeddings best.
+
+    Args:
+      z: embeddings of shape (n, latent_dim).
+
+    Returns:
+      For one or two latent dimensions, z's own axes. For more, the plane through the mean along
+      the first two principal components; each points to where its largest entry is positive.
+    """
+    latent_dim = z.shape[1]
+    if latent_dim <= 2:
+        return Plane(np.zeros(latent_dim), np.eye(latent_dim), is_cut=False)
+    origin = z.mean(axis=0, dtype=np.float64)
+    _, _, components = np.linalg.svd(np.cov(z.T.astype(np.float64)))
+    axes = components[:2]
+    largest = np.abs(axes).argmax(axis=1)
+    axes = axes * np.sign(axes[np.arange(2), largest])[:, None]
+    return Plane(origin, axes, is_cut=True)
+
+
+def fitted_box(points: npt.NDArray[np.floating]) -> Box:
+    """The box from the 1st to the 99th percentile of points of shape (n, 2) or (n, 1)."""
+    low, high = np.percentile(points, [1, 99], axis=0)
+    if points.shape[1] == 1:
+        return Box(float(low[0]), float(high[0]), 0.0, 0.0)
+    return Box(float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+def grid_points(box: Box, n: int = 12) -> npt.NDArray[np.float64]:
+    """Points of an n×n grid on a box, its edges included.
+
+    Returns:
+      float64 array of shape (n, n, 2): entry [row, column] is (x, y); y grows with the row.
+
+    Raises:
+      ValueError: n is below 2, or the box is empty or not finite.
+    """
+    if n < 2:
+        raise ValueError(f"n is {n}; expected 2 or more, for the box's edges are included")
+    if not (np.isfinite(box).all() and box.x_min < box.x_max and box.y_min <= box.y_max):
+        raise ValueError(f"{box} is no box; expected finite x_min < x_max and y_min ≤ y_max")
+    x, y = np.meshgrid(
+        np.linspace(box.x_min, box.x_max, n), np.linspace(box.y_min, box.y_max, n)
+    )
+    return np.stack([x, y], axis=-1)

@@ -1,0 +1,190 @@
+"""The training step and the epoch: pure functions on a TrainState, one compiled call an epoch.
+
+The data set lives on the device as uint8. An epoch draws its permutation there, gathers each batch
+and scans the training step over them, so Python runs only between epochs.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax import lax
+from jax.sharding import NamedSharding
+
+from jaxae.config import TrainConfig
+from jaxae.models import Autoencoder
+
+_EVALUATION_BATCH = 1000
+
+
+class Batch(NamedTuple):
+    """Examples for one step: images uint8 (batch, height, width), mask (batch,), 0 for padding."""
+
+    images: jax.Array
+    mask: jax.Array
+
+
+class TrainState(NamedTuple):
+    """All that training changes, and the key that decides what it does next."""
+
+    params: nnx.State
+    opt_state: optax.OptState
+    key: jax.Array
+    epoch: jax.Array
+
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]
+
+
+def to_unit_interval(images: jax.Array) -> jax.Array:
+    """Turn uint8 pixels 0 to 255 into float32 0 to 1, of any shape."""
+    return images.astype(jnp.float32) / 255
+
+
+def reconstruction_loss(x_hat: jax.Array, x: jax.Array) -> jax.Array:
+    """Squared error of one image, summed over its pixels: Σ (x̂ − x)²."""
+    return jnp.sum(jnp.square(x_hat - x))
+
+
+def batch_loss(model: Autoencoder, batch: Batch) -> jax.Array:
+    """Reconstruction loss summed over the batch's examples; padding counts for nothing."""
+    x = to_unit_interval(batch.images)
+    losses = jax.vmap(lambda example: reconstruction_loss(model(example), example))(x)
+    return jnp.sum(losses * batch.mask)
+
+
+@functools.cache
+def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015, algorithm 1) with the configured learning rate.
+
+    Args:
+      config: learning rate and schedule; `onecycle` rises on a cosine over the first 20 % of the
+        steps from 1/25 of the peak and falls to 1/10,000 of that (Smith and Topin 2018).
+      n: the number of training images, which gives a schedule its length.
+
+    Returns:
+      The same object for the same arguments, so that a second run compiles nothing anew.
+    """
+    rate: optax.ScalarOrSchedule = config.learning_rate
+    if config.schedule == "onecycle":
+        steps = config.epochs * num_steps(n, config.batch_size)
+        rate = optax.cosine_onecycle_schedule(steps, config.learning_rate, pct_start=0.2)
+    return optax.adam(rate, b1=0.9, b2=0.999, eps=1e-8)
+
+
+def num_steps(n: int, batch_size: int) -> int:
+    """Steps that one epoch of n images takes, the short last batch included."""
+    return -(-n // batch_size)
+
+
+def init_state(
+    params: nnx.State, optimizer: optax.GradientTransformation, seed: int
+) -> TrainState:
+    """Return the state before the first epoch; it owns copies of the parameters."""
+    params = jax.tree.map(jnp.copy, params)
+    return TrainState(params, optimizer.init(params), jax.random.key(seed), jnp.int32(0))
+
+
+def make_train_step(
+    graphdef: nnx.GraphDef[Autoencoder], optimizer: optax.GradientTransformation
+) -> Step:
+    """Return the pure function (state, batch) -> (state, loss) that takes one optimizer step.
+
+    Args:
+      graphdef: the model's structure, from `nnx.split(model, nnx.Param)`.
+      optimizer: any optax transformation whose state the TrainState holds.
+
+    Returns:
+      The step; the loss is summed over the batch, at the parameters before the update. It is not
+      jitted: compile it alone, or inside a scan as `make_train_epoch` does.
+    """
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+        def loss_of(params: nnx.State) -> jax.Array:
+            return batch_loss(nnx.merge(graphdef, params), batch)
+
+        loss, grads = jax.value_and_grad(loss_of)(state.params)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return state._replace(params=params, opt_state=opt_state), loss
+
+    return step
+
+
+def scan_batches(
+    function: Callable[[Any, Batch], tuple[Any, jax.Array]],
+    carry: Any,
+    images: jax.Array,
+    order: jax.Array,
+    batch_size: int,
+    sharding: NamedSharding | None = None,
+) -> tuple[Any, jax.Array]:
+    """Scan a function over all images in the given order, batch by batch.
+
+    Args:
+      function: (carry, batch) -> (carry, summed loss of the batch).
+      carry: what the function changes.
+      images: uint8 array of shape (n, height, width), on the device.
+      order: integer array of shape (n,), the order in which to visit the images.
+      batch_size: examples per call; the short last batch is padded and masked.
+      sharding: how a batch is laid over devices, if over more than one.
+
+    Returns:
+      The last carry, and the losses of shape (steps,).
+    """
+    n = len(order)
+    steps = num_steps(n, batch_size)
+    padding = steps * batch_size - n
+    indices = jnp.pad(order, (0, padding)).reshape(steps, batch_size)
+    mask = jnp.pad(jnp.ones(n), (0, padding)).reshape(steps, batch_size)
+
+    def visit(carry: Any, row: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        batch = Batch(images[row[0]], row[1])
+        if sharding is not None:
+            batch = lax.with_sharding_constraint(batch, sharding)
+        return function(carry, batch)
+
+    return lax.scan(visit, carry, (indices, mask))
+
+
+@functools.cache
+def make_train_epoch(
+    graphdef: nnx.GraphDef[Autoencoder],
+    optimizer: optax.GradientTransformation,
+    batch_size: int,
+    sharding: NamedSharding | None = None,
+) -> Any:
+    """Return the jitted function (state, images) -> (state, mean loss) for one epoch.
+
+    The order of the images follows from the state's key and epoch alone. The state is donated: the
+    one passed in cannot be used again.
+    """
+    step = make_train_step(graphdef, optimizer)
+
+    def epoch(state: TrainState, images: jax.Array) -> tuple[TrainState, jax.Array]:
+        n = len(images)
+        order = jax.random.permutation(jax.random.fold_in(state.key, state.epoch), n)
+        state, losses = scan_batches(step, state, images, order, batch_size, sharding)
+        return state._replace(epoch=state.epoch + 1), jnp.sum(losses) / n
+
+    return jax.jit(epoch, donate_argnums=0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate(
+    graphdef: nnx.GraphDef[Autoencoder], params: nnx.State, images: jax.Array
+) -> jax.Array:
+    """Reconstruction loss, a mean over uint8 images of shape (n, height, width)."""
+    model = nnx.merge(graphdef, params)
+    _, losses = scan_batches(
+        lambda carry, batch: (carry, batch_loss(model, batch)),
+        None,
+        images,
+        jnp.arange(len(images)),
+        min(_EVALUATION_BATCH, len(images)),
+    )
+    return jnp.sum(losses) / len(images)
