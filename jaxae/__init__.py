@@ -12,9 +12,9 @@ from jaxae import plots
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, Split, load_dataset
 from jaxae.drawing import draw_figures
-from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit
+from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit, make_mesh
 from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
-from jaxae.models import Autoencoder, Decoder, Encoder
+from jaxae.models import Autoencoder, Decoder, Encoder, create_model
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
 from jaxae.runs import Run
 from jaxae.training import (
@@ -50,6 +50,7 @@ __all__ = [
     "TrainConfig",
     "TrainState",
     "batch_loss",
+    "create_model",
     "decode",
     "draw_figures",
     "encode",
@@ -62,6 +63,7 @@ __all__ = [
     "latent_grid",
     "latent_plane",
     "load_dataset",
+    "make_mesh",
     "make_optimizer",
     "make_train_epoch",
     "make_train_step",

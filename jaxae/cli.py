@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import tyro
+from flax import nnx
 from rich.console import Console
 
 from jaxae.config import ModelConfig, TrainConfig
@@ -172,7 +173,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _train(run: Run, dataset: Dataset) -> None:
     model = run.new_model()
-    last = run.initial_state(model)
+    last = run.initial_state(nnx.state(model, nnx.Param))
 
     def on_epoch(epoch: Epoch) -> None:
         nonlocal last

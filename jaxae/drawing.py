@@ -7,10 +7,10 @@ import numpy as np
 
 from jaxae import plots
 from jaxae.data import Dataset, Split
+from jaxae.fitting import EpochMetrics
 from jaxae.latent import decode, encode, latent_grid
 from jaxae.models import Autoencoder
 from jaxae.plane import LECTURE_BOX, fitted_box, latent_plane
-from jaxae.fitting import EpochMetrics
 
 Format = Literal["png", "pdf", "svg"]
 

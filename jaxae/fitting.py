@@ -1,19 +1,25 @@
 """Fit a model to a data set: the loop over compiled epochs, with its metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
 from jaxae.models import Autoencoder
-from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
+from jaxae.training import (
+    TrainState,
+    copy_state,
+    evaluate,
+    init_state,
+    make_optimizer,
+    make_train_epoch,
+)
 
 
 class DivergedError(ValueError):
@@ -59,7 +65,8 @@ def fit(
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
       config: how to train; `TrainConfig()` if not given.
-      mesh: the devices, on one axis called `batch`; JAX's default device if not given.
+      mesh: the devices, from `make_mesh`, whose number must divide the batch size; JAX's default
+        device if not given.
       on_epoch: called after each epoch.
 
     Returns:
@@ -75,7 +82,11 @@ def fit(
             f"the model is made for images of {model.image_shape}, "
             f"{dataset.name} has {dataset.image_shape}; pass image_shape={dataset.image_shape}"
         )
-    mesh = mesh or jax.make_mesh((1,), ("batch",), devices=[_default_device()])
+    mesh = mesh or make_mesh([_default_device()])
+    if config.batch_size % mesh.size:
+        raise ValueError(
+            f"batch_size is {config.batch_size}; expected a multiple of the {mesh.size} devices"
+        )
     replicated = NamedSharding(mesh, PartitionSpec())
     sharding = NamedSharding(mesh, PartitionSpec("batch")) if mesh.size > 1 else None
 
@@ -102,12 +113,19 @@ def fit(
         metrics = EpochMetrics(number, train_loss, test_loss, seconds, len(images) / seconds)
         history.append(metrics)
         # A copy, because the next epoch consumes the state.
-        kept = jax.tree.map(jnp.copy, state)
+        kept = copy_state(state)
         nnx.update(model, kept.params)
         if on_epoch is not None:
             on_epoch(Epoch(metrics, kept))
     return history
 
 
+def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
+    """Lay devices out along the batch, each to take its share of every step."""
+    return jax.make_mesh((len(devices),), ("batch",), devices=devices, axis_types=(AxisType.Auto,))
+
+
 def _default_device() -> jax.Device:
-    return jax.config.jax_default_device or jax.devices()[0]
+    # What jax.default_device chose; None lets JAX choose.
+    chosen: jax.Device | None = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return chosen or jax.devices()[0]

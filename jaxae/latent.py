@@ -16,11 +16,10 @@ import numpy.typing as npt
 from flax import nnx
 from jax import lax
 
-from jaxae.models import Autoencoder
+from jaxae.models import Autoencoder, Params
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
 from jaxae.training import to_unit_interval
 
-Images = npt.NDArray[np.uint8] | npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float32]
 
 # Examples a compiled call takes: one for latency, a grid of tiles, and what measured fastest.
@@ -32,7 +31,7 @@ _ENCODE_BLOCK = 512
 _IN_FLIGHT = 2
 
 
-def encode(model: Autoencoder, images: Images) -> Floats:
+def encode(model: Autoencoder, images: npt.ArrayLike) -> Floats:
     """Map images to their points in latent space.
 
     Args:
@@ -67,18 +66,21 @@ def decode(model: Autoencoder, z: npt.ArrayLike) -> Floats:
         raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
     if z.dtype.kind not in "fiu":
         raise ValueError(f"z is of type {z.dtype}; expected real numbers")
-    z = z.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # What float32 cannot hold is caught as infinite below.
+        z = z.astype(np.float32, copy=False)
     if not np.isfinite(z).all():
-        raise ValueError("z has values that are NaN or infinite; expected finite numbers")
+        raise ValueError("z has values that are NaN or infinite in float32; expected finite ones")
     return _in_chunks(_decode_chunk, _DECODE_CHUNKS, model.decoder, z, model.image_shape)
 
 
-def reconstruct(model: Autoencoder, images: Images) -> Floats:
+def reconstruct(model: Autoencoder, images: npt.ArrayLike) -> Floats:
     """Encode images and decode them again; arguments as `encode`, values as `decode`."""
     return decode(model, encode(model, images))
 
 
-def interpolate(model: Autoencoder, start: Images, end: Images, steps: int = 12) -> Floats:
+def interpolate(
+    model: Autoencoder, start: npt.ArrayLike, end: npt.ArrayLike, steps: int = 12
+) -> Floats:
     """Decode the straight line between two images' points in latent space.
 
     Args:
@@ -95,8 +97,8 @@ def interpolate(model: Autoencoder, start: Images, end: Images, steps: int = 12)
     """
     if steps < 2:
         raise ValueError(f"steps is {steps}; expected 2 or more, for both ends are included")
-    ends = [encode(model, np.asarray(image)[None])[0] for image in (start, end)]
-    return decode(model, np.linspace(*ends, num=steps))
+    z_start, z_end = (encode(model, np.asarray(image)[None])[0] for image in (start, end))
+    return decode(model, np.linspace(z_start, z_end, num=steps))
 
 
 def latent_grid(
@@ -132,7 +134,7 @@ def latent_grid(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _encode_chunk(graphdef: nnx.GraphDef[Any], params: nnx.State, images: jax.Array) -> jax.Array:
+def _encode_chunk(graphdef: nnx.GraphDef[Any], params: Params, images: jax.Array) -> jax.Array:
     encoder = nnx.merge(graphdef, params)
 
     def encode_one(image: jax.Array) -> jax.Array:
@@ -142,7 +144,7 @@ def _encode_chunk(graphdef: nnx.GraphDef[Any], params: nnx.State, images: jax.Ar
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _decode_chunk(graphdef: nnx.GraphDef[Any], params: nnx.State, z: jax.Array) -> jax.Array:
+def _decode_chunk(graphdef: nnx.GraphDef[Any], params: Params, z: jax.Array) -> jax.Array:
     return jax.vmap(nnx.merge(graphdef, params))(z)
 
 
@@ -179,7 +181,7 @@ def _in_chunks(
     return result
 
 
-def _checked_images(images: Images, image_shape: tuple[int, int]) -> Images:
+def _checked_images(images: npt.ArrayLike, image_shape: tuple[int, int]) -> npt.NDArray[Any]:
     images = np.asarray(images)
     if images.ndim != 3 or images.shape[1:] != image_shape:
         height, width = image_shape

@@ -1,11 +1,15 @@
 """The autoencoder as Flax modules. Each maps one example; `jax.vmap` makes batches of it."""
 
+import functools
 import math
+from typing import Any
 
 import jax
 from flax import nnx
 
 from jaxae.config import ModelConfig
+
+Params = nnx.State[Any, Any]
 
 
 class Encoder(nnx.Module):
@@ -75,3 +79,32 @@ class Autoencoder(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
         return self.decoder(self.encoder(x))
+
+
+def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:
+    """Make the autoencoder with the initial parameters that a seed draws, in one compiled call.
+
+    Args:
+      config: the model's sizes.
+      image_shape: height and width of the images, in pixels.
+      seed: a whole number ≥ 0.
+
+    Returns:
+      The model, the same as `Autoencoder(config, image_shape, rngs=nnx.Rngs(seed))`.
+    """
+    # Drawn one by one, each of the parameters would compile a handful of tiny programs.
+    graphdef, _ = abstract_model(config, image_shape)
+    return nnx.merge(graphdef, _draw(config, image_shape, jax.random.key(seed)))
+
+
+def abstract_model(
+    config: ModelConfig, image_shape: tuple[int, int]
+) -> tuple[nnx.GraphDef[Autoencoder], Params]:
+    """Return the model's structure and its parameters' shapes, drawing nothing."""
+    model = nnx.eval_shape(lambda: Autoencoder(config, image_shape, rngs=nnx.Rngs(0)))
+    return nnx.split(model, nnx.Param)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _draw(config: ModelConfig, image_shape: tuple[int, int], key: jax.Array) -> Params:
+    return nnx.state(Autoencoder(config, image_shape, rngs=nnx.Rngs(key)), nnx.Param)

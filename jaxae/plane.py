@@ -82,7 +82,5 @@ def grid_points(box: Box, n: int = 12) -> npt.NDArray[np.float64]:
         raise ValueError(f"n is {n}; expected 2 or more, for the box's edges are included")
     if not (np.isfinite(box).all() and box.x_min < box.x_max and box.y_min <= box.y_max):
         raise ValueError(f"{box} is no box; expected finite x_min < x_max and y_min ≤ y_max")
-    x, y = np.meshgrid(
-        np.linspace(box.x_min, box.x_max, n), np.linspace(box.y_min, box.y_max, n)
-    )
+    x, y = np.meshgrid(np.linspace(box.x_min, box.x_max, n), np.linspace(box.y_min, box.y_max, n))
     return np.stack([x, y], axis=-1)

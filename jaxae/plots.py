@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 # One column of a two-column paper, in inches; text below is set in points for this width.
 COLUMN_WIDTH = 3.5
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.linewidth": 0.6,
@@ -93,8 +93,10 @@ def latent_scatter(
 
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
     axes = figure.add_subplot()
+    x, y = points[order].T
     dots = axes.scatter(
-        *points[order].T,
+        x,
+        y,
         c=labels[order],
         cmap=colours,
         norm=norm,
@@ -108,20 +110,24 @@ def latent_scatter(
         axes.set_ylabel("class")
         axes.set_yticks(range(len(class_names)), class_names)
     else:
-        axes.set_aspect("equal", adjustable="datalim")
         if box is not None:
             _draw_box(axes, box, n)
+        axes.set_aspect("equal")
+        _fit_height(figure, axes)
     bar = figure.colorbar(dots, ax=axes, ticks=range(len(class_names)), fraction=0.05, pad=0.02)
     bar.ax.set_yticklabels(class_names)
     bar.ax.tick_params(length=0)
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
-    bar.solids.set_alpha(1)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)  # The key shows the colours themselves.
     return figure
 
 
 @_styled
-def reconstruction_grid(images: Array, box: Box = LECTURE_BOX, *, plane: Plane | None = None) -> Figure:
+def reconstruction_grid(
+    images: Array, box: Box = LECTURE_BOX, *, plane: Plane | None = None
+) -> Figure:
     """Show the decoded grid of a box, each tile centred on the point it was decoded from.
 
     Args:
@@ -150,7 +156,10 @@ def reconstruction_grid(images: Array, box: Box = LECTURE_BOX, *, plane: Plane |
         interpolation="none",
         aspect="auto",
         extent=(
-            box.x_min - dx / 2, box.x_max + dx / 2, y_min - dy / 2, y_max + dy / 2,
+            box.x_min - dx / 2,
+            box.x_max + dx / 2,
+            y_min - dy / 2,
+            y_max + dy / 2,
         ),
     )
     axes.set_box_aspect(mosaic.shape[0] / mosaic.shape[1])  # Square pixels, whatever the box.
@@ -214,9 +223,9 @@ def reconstructions(originals: Array, reconstructed: Array) -> Figure:
 def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
     """A colour per class and the norm that maps label k to it: tab10, tab20, or a rainbow."""
     if classes <= 10:
-        colours = mpl.colormaps["tab10"].colors[:classes]
+        colours = mpl.colormaps["tab10"](range(classes))
     elif classes <= 20:
-        colours = mpl.colormaps["tab20"].colors[:classes]
+        colours = mpl.colormaps["tab20"](range(classes))
     else:
         colours = mpl.colormaps["turbo"](np.linspace(0.02, 0.98, classes))
     return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
@@ -231,7 +240,9 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def _point_style(examples: int) -> tuple[float, float]:
     # Area in square points and opacity: smaller and fainter as dots get denser.
-    return float(np.clip(2e4 / (examples + 1), 0.6, 9)), float(np.clip(4e3 / (examples + 1), 0.3, 0.8))
+    return float(np.clip(2e4 / (examples + 1), 0.6, 9)), float(
+        np.clip(4e3 / (examples + 1), 0.3, 0.8)
+    )
 
 
 def _name_axes(axes: Axes, plane: Plane | None) -> None:
@@ -242,6 +253,13 @@ def _name_axes(axes: Axes, plane: Plane | None) -> None:
     else:
         axes.set_xlabel("$z_1$")
         axes.set_ylabel("$z_2$")
+
+
+def _fit_height(figure: Figure, axes: Axes) -> None:
+    # As high as equal axes need: their share of the width is what colour bar and labels leave.
+    (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
+    height = 0.75 * COLUMN_WIDTH * (y_max - y_min) / (x_max - x_min) + 0.45
+    figure.set_figheight(float(np.clip(height, 0.4 * COLUMN_WIDTH, 2 * COLUMN_WIDTH)))
 
 
 def _draw_box(axes: Axes, box: Box, n: int) -> None:

@@ -18,7 +18,7 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.files import atomic
 from jaxae.fitting import EpochMetrics
-from jaxae.models import Autoencoder
+from jaxae.models import Autoencoder, Params, abstract_model, create_model
 from jaxae.training import TrainState, init_state, make_optimizer
 
 _FORMAT = 1
@@ -46,9 +46,7 @@ class DataRecord:
     @classmethod
     def of(cls, dataset: Dataset, source: str) -> "DataRecord":
         """Describe a data set."""
-        return cls(
-            dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train)
-        )
+        return cls(dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train))
 
 
 class Run:
@@ -167,25 +165,23 @@ class Run:
         Raises:
           ValueError: there is no checkpoint, or it cannot be read.
         """
-        model = self.new_model()
-        nnx.update(model, self._load_state(model).params)
-        return model
+        graphdef, params = abstract_model(self.model_config, self.data.image_shape)
+        return nnx.merge(graphdef, self._load_state(params).params)
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters that the run's seed draws."""
-        rngs = nnx.Rngs(self.train_config.seed)
-        return Autoencoder(self.model_config, self.data.image_shape, rngs=rngs)
+        return create_model(self.model_config, self.data.image_shape, self.train_config.seed)
 
-    def initial_state(self, model: Autoencoder) -> TrainState:
+    def initial_state(self, params: Params) -> TrainState:
         """Return the state before the first epoch."""
         optimizer = make_optimizer(self.train_config, self.data.train_examples)
-        return init_state(nnx.state(model, nnx.Param), optimizer, self.train_config.seed)
+        return init_state(params, optimizer, self.train_config.seed)
 
-    def _load_state(self, model: Autoencoder) -> TrainState:
+    def _load_state(self, params: Params) -> TrainState:
         step = self._checkpoints.latest_step() if (self.path / "checkpoints").is_dir() else None
         if step is None:
             raise ValueError(f"{self.path} holds no checkpoint; train it again with --overwrite")
-        like = jax.eval_shape(lambda: self.initial_state(model))
+        like = jax.eval_shape(self.initial_state, params)
         try:
             return self._checkpoints.restore(step, args=ocp.args.StandardRestore(like))
         except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.

@@ -14,9 +14,10 @@ import optax
 from flax import nnx
 from jax import lax
 from jax.sharding import NamedSharding
+from jax.typing import ArrayLike
 
 from jaxae.config import TrainConfig
-from jaxae.models import Autoencoder
+from jaxae.models import Autoencoder, Params
 
 _EVALUATION_BATCH = 1000
 
@@ -24,14 +25,14 @@ _EVALUATION_BATCH = 1000
 class Batch(NamedTuple):
     """Examples for one step: images uint8 (batch, height, width), mask (batch,), 0 for padding."""
 
-    images: jax.Array
-    mask: jax.Array
+    images: ArrayLike
+    mask: ArrayLike
 
 
 class TrainState(NamedTuple):
     """All that training changes, and the key that decides what it does next."""
 
-    params: nnx.State
+    params: Params
     opt_state: optax.OptState
     key: jax.Array
     epoch: jax.Array
@@ -40,9 +41,9 @@ class TrainState(NamedTuple):
 Step = Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]
 
 
-def to_unit_interval(images: jax.Array) -> jax.Array:
+def to_unit_interval(images: ArrayLike) -> jax.Array:
     """Turn uint8 pixels 0 to 255 into float32 0 to 1, of any shape."""
-    return images.astype(jnp.float32) / 255
+    return jnp.asarray(images, jnp.float32) / 255
 
 
 def reconstruction_loss(x_hat: jax.Array, x: jax.Array) -> jax.Array:
@@ -57,7 +58,6 @@ def batch_loss(model: Autoencoder, batch: Batch) -> jax.Array:
     return jnp.sum(losses * batch.mask)
 
 
-@functools.cache
 def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015, algorithm 1) with the configured learning rate.
 
@@ -69,10 +69,16 @@ def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
     Returns:
       The same object for the same arguments, so that a second run compiles nothing anew.
     """
-    rate: optax.ScalarOrSchedule = config.learning_rate
-    if config.schedule == "onecycle":
-        steps = config.epochs * num_steps(n, config.batch_size)
-        rate = optax.cosine_onecycle_schedule(steps, config.learning_rate, pct_start=0.2)
+    onecycle = config.schedule == "onecycle"
+    steps = config.epochs * num_steps(n, config.batch_size) if onecycle else None
+    return _adam(config.learning_rate, steps)
+
+
+@functools.cache
+def _adam(learning_rate: float, onecycle_steps: int | None) -> optax.GradientTransformation:
+    rate: optax.ScalarOrSchedule = learning_rate
+    if onecycle_steps is not None:
+        rate = optax.cosine_onecycle_schedule(onecycle_steps, learning_rate, pct_start=0.2)
     return optax.adam(rate, b1=0.9, b2=0.999, eps=1e-8)
 
 
@@ -81,12 +87,16 @@ def num_steps(n: int, batch_size: int) -> int:
     return -(-n // batch_size)
 
 
-def init_state(
-    params: nnx.State, optimizer: optax.GradientTransformation, seed: int
-) -> TrainState:
+def init_state(params: Params, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
     """Return the state before the first epoch; it owns copies of the parameters."""
-    params = jax.tree.map(jnp.copy, params)
-    return TrainState(params, optimizer.init(params), jax.random.key(seed), jnp.int32(0))
+    state = TrainState(params, optimizer.init(params), jax.random.key(seed), jnp.int32(0))
+    return copy_state(state)
+
+
+@jax.jit
+def copy_state(state: TrainState) -> TrainState:
+    """Copy a state, for a call that donates one of the two."""
+    return jax.tree.map(jnp.copy, state)
 
 
 def make_train_step(
@@ -104,7 +114,7 @@ def make_train_step(
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
-        def loss_of(params: nnx.State) -> jax.Array:
+        def loss_of(params: Params) -> jax.Array:
             return batch_loss(nnx.merge(graphdef, params), batch)
 
         loss, grads = jax.value_and_grad(loss_of)(state.params)
@@ -175,9 +185,7 @@ def make_train_epoch(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def evaluate(
-    graphdef: nnx.GraphDef[Autoencoder], params: nnx.State, images: jax.Array
-) -> jax.Array:
+def evaluate(graphdef: nnx.GraphDef[Autoencoder], params: Params, images: jax.Array) -> jax.Array:
     """Reconstruction loss, a mean over uint8 images of shape (n, height, width)."""
     model = nnx.merge(graphdef, params)
     _, losses = scan_batches(

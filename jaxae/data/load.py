@@ -10,10 +10,10 @@ _BUNDLED = Path(__file__).parent / "mnist"
 
 # Of the canonical archives; SOURCE.md beside them says where they come from.
 _SHA256 = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 
 
@@ -42,7 +42,9 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
     if folder.is_dir():
         return _from_folder(folder)
     if isinstance(name_or_folder, Path) or folder.is_absolute() or name_or_folder[:1] in ("", "."):
-        raise ValueError(f"{name_or_folder!s}: no such folder; expected one with the four IDX files")
+        raise ValueError(
+            f"{name_or_folder!s}: no such folder; expected one with the four IDX files"
+        )
     # Imported here because only a data set of TFDS needs it.
     from jaxae.data.tfds import load_from_tfds
 
@@ -50,7 +52,8 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
 
 
 def _check_archives(folder: Path) -> None:
-    for name, expected in _SHA256.items():
+    for stem, expected in _SHA256.items():
+        name = f"{stem}.gz"
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != expected:
             raise ValueError(
@@ -63,7 +66,9 @@ def _from_folder(folder: Path) -> Dataset:
     train = _read_split(folder, "train")
     test = _read_split(folder, "t10k")
     classes = int(max(train.labels.max(), test.labels.max())) + 1
-    return Dataset(folder.resolve().name, train, test, tuple(str(label) for label in range(classes)))
+    return Dataset(
+        folder.resolve().name, train, test, tuple(str(label) for label in range(classes))
+    )
 
 
 def _read_split(folder: Path, prefix: str) -> Split:

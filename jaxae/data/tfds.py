@@ -5,9 +5,11 @@ mapped into memory at once, and without TensorFlow.
 """
 
 import difflib
+import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -50,16 +52,20 @@ def load_from_tfds(name: str) -> Dataset:
         convert(name, folder)
     try:
         meta = json.loads((folder / "meta.json").read_text())
-        splits = [
-            Split(*(np.load(folder / f"{split}_{kind}.npy", mmap_mode="r", allow_pickle=False)
-                    for kind in ("images", "labels")))
-            for split in ("train", "test")
-        ]
-        return Dataset(name, *splits, tuple(meta["class_names"]))
+        train, test = (_mapped_split(folder, split) for split in ("train", "test"))
+        return Dataset(name, train, test, tuple(meta["class_names"]))
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise ValueError(
             f"{folder} is damaged ({error}); delete it, and the next run converts {name} again"
         ) from error
+
+
+def _mapped_split(folder: Path, split: str) -> Split:
+    images, labels = (
+        np.load(folder / f"{split}_{kind}.npy", mmap_mode="r", allow_pickle=False)
+        for kind in ("images", "labels")
+    )
+    return Split(images, labels)
 
 
 def convert(name: str, folder: Path, archives: Path | None = None) -> None:
@@ -78,7 +84,9 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
     splits = builder.info.splits
     test = next((split for split in ("test", "validation") if split in splits), None)
     if "train" not in splits or test is None:
-        raise ValueError(f"{name} has the splits {sorted(splits)}; expected train, and test or validation")
+        raise ValueError(
+            f"{name} has the splits {sorted(splits)}; expected train, and test or validation"
+        )
     image_key, label_key = _supervised_keys(builder, name)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +100,7 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
             "source": f"TFDS {builder.info.full_name}",
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+        partial.chmod(0o755)  # mkdtemp makes it private; a cache may be shared.
         if not folder.is_dir():  # Another process may have been faster; its result is the same.
             partial.rename(folder)
     finally:
@@ -99,25 +108,19 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
 
 
 def _prepared_builder(name: str, data_dir: Path, archives: Path | None) -> Any:
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ValueError(
-            f"{name!r} is neither the bundled 'mnist' nor a folder; data sets of TFDS need {_INSTALL}"
-        ) from error
+    tfds = _import_tfds(name)
     try:
         # array_record can be read at random, and without TensorFlow.
         builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        known = ["mnist", *tfds.list_builders(with_community_datasets=False)]
-        close = difflib.get_close_matches(name.split("/")[0], known, n=3)
-        configs = f" ({error})" if name.split("/")[0] in known else ""
+    except Exception as error:  # A name, a configuration, a version: each raises another kind.
+        close = _close_names(tfds, name)
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        raise ValueError(f"unknown data set {name!r}{configs}{hint}") from error
+        raise ValueError(f"unknown data set {name!r}{hint}") from error
     if builder.is_prepared():
         return builder
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ValueError(f"preparing {name} needs TensorFlow: {_INSTALL}")
+    # Ten tries, with pauses that double, would say nothing for minutes where there is no network.
+    downloader: Any = importlib.import_module("tensorflow_datasets.core.download.downloader")
+    downloader.MAX_RETRIES = 4
     config = tfds.download.DownloadConfig(manual_dir=archives)
     try:
         builder.download_and_prepare(download_config=config)
@@ -125,6 +128,27 @@ def _prepared_builder(name: str, data_dir: Path, archives: Path | None) -> Any:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"TFDS could not prepare {name}: {reason}") from error
     return builder
+
+
+def _import_tfds(name: str) -> Any:
+    if all(importlib.util.find_spec(package) for package in ("tensorflow", "tensorflow_datasets")):
+        import tensorflow_datasets as tfds
+
+        if hasattr(tfds, "builder"):  # Without a package that it needs, TFDS is an empty shell.
+            return tfds
+    raise ValueError(
+        f"{name!r} is neither the bundled 'mnist' nor a folder; TFDS data sets need {_INSTALL}"
+    )
+
+
+def _close_names(tfds: Any, name: str) -> list[str]:
+    known = tfds.list_builders(with_community_datasets=False)
+    base = re.split("[/:]", name)[0]
+    if base not in known:
+        return difflib.get_close_matches(base, known, n=3)
+    configs = tfds.builder_cls(base).builder_configs
+    names = [f"{base}/{config}" for config in configs] or [base]
+    return difflib.get_close_matches(name, names, n=3, cutoff=0)
 
 
 def _supervised_keys(builder: Any, name: str) -> tuple[str, str]:
@@ -138,7 +162,9 @@ def _supervised_keys(builder: Any, name: str) -> tuple[str, str]:
         and isinstance(features[keys[1]], tfds.features.ClassLabel)
     ):
         return keys
-    raise ValueError(f"{name} is not a data set of images with one class label each; choose another")
+    raise ValueError(
+        f"{name} is not a data set of images with one class label each; choose another"
+    )
 
 
 def _write_split(

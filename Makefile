@@ -1,0 +1,52 @@
+# Set-up is part of every target: a fresh clone needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/mnist
+
+.PHONY: help reproduce test lint test-lowest test-wheel clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+reproduce: $(VENV)/installed  ## Train 20 epochs on MNIST into runs/mnist and draw the figures
+	$(BIN)/jaxae train --run-dir $(RUN) --overwrite
+
+test: $(VENV)/installed-dev  ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
+	.venv-lowest/bin/python -m pytest --ignore tests/test_tfds.py
+
+test-wheel: $(VENV)/installed-dev  ## Build the wheel, install it alone, train from an empty folder
+	rm -rf dist
+	$(BIN)/python -m build --wheel
+	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(PYTHON) -m venv $$dir/venv && \
+	  $$dir/venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl && \
+	  mkdir $$dir/empty && cd $$dir/empty && ../venv/bin/jaxae train --epochs 1 --run-dir run && \
+	  test -s run/figures/grid.png
+
+clean:  ## Remove the environments and caches, keep the runs
+	rm -rf $(VENV) .venv-lowest dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The marker files are rewritten whenever the requirements change.
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,tfds,bench]'
+	@touch $@
+
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint constraints-lowest.txt --editable '.[dev]'
+	@touch $@

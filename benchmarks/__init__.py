@@ -1,0 +1,1 @@
+"""The framework comparison: the same work in Flax, Equinox, PyTorch and Keras."""

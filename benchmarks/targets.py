@@ -1,0 +1,165 @@
+"""Is jaxae as fast as it claims? `python -m benchmarks.targets` measures its four speed targets.
+
+Each pair that is compared runs in one process in alternation, so that a machine whose speed drifts
+slows both; what is quoted is the median of the ratios, round by round, with their quartiles.
+The matrix products are the limit: the large ones (784×512) that the work cannot do without.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import lax
+
+import jaxae
+from jaxae.training import copy_state
+
+BATCH, HIDDEN = 128, 512
+Work = Callable[[], object]
+
+
+def jaxae_epoch(dataset: jaxae.Dataset) -> Work:
+    """One epoch as `jaxae.fit` runs it."""
+    model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
+    graphdef, params = nnx.split(model, nnx.Param)
+    optimizer = jaxae.make_optimizer(jaxae.TrainConfig(), len(dataset.train))
+    epoch = jaxae.make_train_epoch(graphdef, optimizer, BATCH)
+    images = jax.device_put(dataset.train.images)
+    start = jaxae.init_state(params, optimizer, 0)
+
+    def run() -> None:
+        # A copy, because the epoch consumes its state.
+        jax.block_until_ready(epoch(copy_state(start), images))
+
+    return run
+
+
+def torch_epoch(dataset: jaxae.Dataset) -> Work:
+    """The same model, loss and batches in an eager PyTorch loop over tensors in memory."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(len_cpus())
+    images = torch.from_numpy(dataset.train.images.copy()).flatten(1).float() / 255
+    pixels = images.shape[1]
+    model = nn.Sequential(
+        *(nn.Linear(pixels, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2)),
+        *(nn.Linear(2, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, pixels), nn.Sigmoid()),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def run() -> None:
+        for rows in torch.randperm(len(images)).split(BATCH):
+            x = images[rows]
+            optimizer.zero_grad(set_to_none=True)
+            ((model(x) - x) ** 2).sum().backward()
+            optimizer.step()
+
+    return run
+
+
+def train_products(n: int, pixels: int) -> Work:
+    """The five large products of each step: two forward, three backward."""
+    x, h = random(BATCH, pixels), random(BATCH, HIDDEN)
+    w_in, w_out = random(pixels, HIDDEN), random(HIDDEN, pixels)
+
+    def products(x: jax.Array, w_in: jax.Array, h: jax.Array, w_out: jax.Array) -> jax.Array:
+        forward = (x @ w_in)[0, 0] + (h @ w_out)[0, 0]
+        backward = (h.T @ x)[0, 0] + (x @ w_out.T)[0, 0] + (x.T @ h)[0, 0]
+        return forward + backward
+
+    return repeated(products, (x, w_in, h, w_out), -(-n // BATCH))
+
+
+def latent_products(n: int, pixels: int, rows: int = 2048) -> Work:
+    """The large product of encoding n images and that of decoding them."""
+    x, h = random(rows, pixels), random(rows, HIDDEN)
+    w_in, w_out = random(pixels, HIDDEN), random(HIDDEN, pixels)
+
+    def products(x: jax.Array, w_in: jax.Array, h: jax.Array, w_out: jax.Array) -> jax.Array:
+        return (x @ w_in)[0, 0] + (h @ w_out)[0, 0]
+
+    return repeated(products, (x, w_in, h, w_out), round(n / rows))
+
+
+def repeated(products: Callable[..., jax.Array], inputs: tuple[jax.Array, ...], times: int) -> Work:
+    """Compile `times` repetitions, with a barrier that keeps XLA from hoisting them out."""
+
+    @jax.jit
+    def loop(inputs: tuple[jax.Array, ...]) -> jax.Array:
+        def body(carry: tuple[jax.Array, ...], _: None) -> tuple[tuple[jax.Array, ...], jax.Array]:
+            carry = lax.optimization_barrier(carry)
+            return carry, products(*carry)
+
+        return lax.scan(body, inputs, None, length=times)[1]
+
+    return lambda: jax.block_until_ready(loop(inputs))
+
+
+def encode_and_decode(dataset: jaxae.Dataset) -> Work:
+    """All 70,000 images to latent space and back, from and to the host's memory."""
+    model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
+    images = np.concatenate([dataset.train.images, dataset.test.images])
+    return lambda: jaxae.decode(model, jaxae.encode(model, images))
+
+
+def random(*shape: int) -> jax.Array:
+    """Uniform numbers; their values do not change the time."""
+    return jnp.asarray(np.random.default_rng(0).random(shape, dtype=np.float32))
+
+
+def len_cpus() -> int:
+    """Processors that this process may use, which is also what XLA takes."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compare(title: str, ours: Work, other: Work, target: float, rounds: int) -> None:
+    """Print the ratio ours / other, measured in alternation after one warm-up of each."""
+    ratios = []
+    for number in range(rounds + 1):
+        seconds = []
+        for work in (ours, other):
+            start = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - start)
+        if number > 0:
+            ratios.append((seconds[0], seconds[0] / seconds[1]))
+    times, quotients = np.array(ratios).T
+    low, median, high = np.percentile(quotients, [25, 50, 75])
+    verdict = "met" if median <= target else "NOT met"
+    print(
+        f"{title:<42} {np.median(times):7.3f} s   ratio {median:.2f} "
+        f"(quartiles {low:.2f} to {high:.2f}), target {target:.2f} {verdict}"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="pairs to measure (default: 15)")
+    rounds = parser.parse_args().rounds
+    dataset = jaxae.load_dataset("mnist")
+    pixels = dataset.train.images[0].size
+    n = len(dataset.train)
+    print(f"{jax.devices()[0].device_kind}, {len_cpus()} processors, {rounds} rounds")
+    epoch = jaxae_epoch(dataset)
+    compare("epoch / PyTorch eager epoch", epoch, torch_epoch(dataset), 0.60, rounds)
+    compare("epoch / its large products", epoch, train_products(n, pixels), 1.20, rounds)
+    total = n + len(dataset.test)
+    compare(
+        "encode and decode / their large products",
+        encode_and_decode(dataset),
+        latent_products(total, pixels),
+        1.10,
+        rounds,
+    )
+
+
+if __name__ == "__main__":
+    main()
