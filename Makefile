@@ -21,7 +21,7 @@ lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/mypy
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
-	.venv-lowest/bin/python -m pytest --ignore tests/test_tfds.py
+	.venv-lowest/bin/python -m pytest -W default --ignore tests/test_tfds.py
 
 test-wheel: $(VENV)/installed-dev  ## Build the wheel, install it alone, train from an empty folder
 	rm -rf dist

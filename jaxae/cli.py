@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -160,6 +161,8 @@ Command = (
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    if args is None:
+        _quieten_libraries()
     try:
         _parse(sys.argv[1:] if args is None else args)()
     except (ValueError, OSError) as error:
@@ -169,6 +172,14 @@ def main(args: Sequence[str] | None = None) -> int:
         print("jaxae: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _quieten_libraries() -> None:
+    # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
+    # were still under way each print that their event loop is closed.
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    sys.unraisablehook = lambda _: None
 
 
 def _train(run: Run, dataset: Dataset) -> None:
@@ -217,10 +228,11 @@ def _parse(args: Sequence[str]) -> Any:
 
 
 def _read_array(path: Path) -> Any:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ValueError("an archive of arrays; expected one array in an .npy file")
-    return array
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic != b"\x93NUMPY":
+        raise ValueError("not an .npy file; expected one array as numpy.save writes it")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _write_array(path: Path, array: Any) -> None:

@@ -14,9 +14,14 @@ def atomic(path: Path) -> Iterator[Path]:
     Args:
       path: the final name; its folder is created if need be. A file there is replaced.
 
+    Raises:
+      OSError: the folder cannot be written, or a folder stands under the final name.
+
     Yields:
       A path in the same folder with the same suffix, to be written inside the block.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)

@@ -23,8 +23,8 @@ from jaxae.training import to_unit_interval
 Floats = npt.NDArray[np.float32]
 
 # Examples a compiled call takes: one for latency, a grid of tiles, and what measured fastest.
-_ENCODE_CHUNKS = (1, 128, 8192)
-_DECODE_CHUNKS = (1, 128, 2048)
+_ENCODE_CHUNKS = (1, 256, 8192)
+_DECODE_CHUNKS = (1, 256, 2048)
 # Images encoded at a time inside a chunk: their float pixels stay in a core's cache.
 _ENCODE_BLOCK = 512
 # Chunks under way at once: the device computes one while the host copies another.

@@ -6,7 +6,7 @@ Nothing here touches pyplot's global state or shows a window: save the figure, o
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +22,7 @@ from jaxae.fitting import EpochMetrics
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
 
 P = ParamSpec("P")
+T = TypeVar("T")
 Array = npt.NDArray[Any]
 
 # One column of a two-column paper, in inches; text below is set in points for this width.
@@ -47,16 +48,18 @@ _STYLE: dict[Any, Any] = {
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 
 
-def _styled(make: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(make: Callable[P, T]) -> Callable[P, T]:
+    """Make a function draw in the one style that all figures share."""
+
     @wraps(make)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> T:
         with mpl.rc_context(_STYLE):
             return make(*args, **kwargs)
 
-    return styled
+    return in_style
 
 
-@_styled
+@styled
 def latent_scatter(
     z: Array,
     labels: Array,
@@ -124,7 +127,7 @@ def latent_scatter(
     return figure
 
 
-@_styled
+@styled
 def reconstruction_grid(
     images: Array, box: Box = LECTURE_BOX, *, plane: Plane | None = None
 ) -> Figure:
@@ -170,7 +173,7 @@ def reconstruction_grid(
     return figure
 
 
-@_styled
+@styled
 def training_curve(history: Sequence[EpochMetrics]) -> Figure:
     """Plot training and test loss against the epoch, with the last test loss written out."""
     epochs = [row.epoch for row in history]
@@ -196,7 +199,7 @@ def training_curve(history: Sequence[EpochMetrics]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def reconstructions(originals: Array, reconstructed: Array) -> Figure:
     """Show originals above their reconstructions.
 

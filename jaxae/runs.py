@@ -35,6 +35,9 @@ class DataRecord:
       checksum: `Dataset.checksum`.
       image_shape: height and width.
       train_examples: number of training images.
+
+    Raises:
+      ValueError: a value that no data set has.
     """
 
     name: str
@@ -42,6 +45,17 @@ class DataRecord:
     checksum: str
     image_shape: tuple[int, int]
     train_examples: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no data set has."""
+        texts = (self.name, self.source, self.checksum)
+        sizes = (*self.image_shape, self.train_examples)
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or len(self.image_shape) != 2
+            or not all(isinstance(size, int) and size > 0 for size in sizes)
+        ):
+            raise ValueError(f"no data set is like {self}")
 
     @classmethod
     def of(cls, dataset: Dataset, source: str) -> "DataRecord":
@@ -124,8 +138,8 @@ class Run:
             config = json.loads(file.read_text())
             if config["format"] != _FORMAT:
                 raise ValueError(f"format {config['format']!r}, this version reads {_FORMAT}")
-            data = DataRecord(**config["data"])
-            data = dataclasses.replace(data, image_shape=_pair(data.image_shape))
+            shape = tuple(config["data"].pop("image_shape"))
+            data = DataRecord(image_shape=shape, **config["data"])
             return cls(path, ModelConfig(**config["model"]), TrainConfig(**config["train"]), data)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file} is damaged or of another version: {error}") from error
@@ -192,8 +206,3 @@ class Run:
     def _checkpoints(self) -> Any:
         options = ocp.CheckpointManagerOptions(max_to_keep=1)
         return ocp.CheckpointManager(self.path.resolve() / "checkpoints", options=options)
-
-
-def _pair(values: Any) -> tuple[int, int]:
-    height, width = (int(value) for value in values)
-    return height, width

@@ -39,7 +39,7 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
         _check_archives(_BUNDLED)
         return _from_folder(_BUNDLED)
     folder = Path(name_or_folder).expanduser()
-    if folder.is_dir():
+    if folder.is_dir() and name_or_folder != "":
         return _from_folder(folder)
     if isinstance(name_or_folder, Path) or folder.is_absolute() or name_or_folder[:1] in ("", "."):
         raise ValueError(

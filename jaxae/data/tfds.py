@@ -51,16 +51,20 @@ def load_from_tfds(name: str) -> Dataset:
     if not folder.is_dir():
         convert(name, folder)
     try:
-        meta = json.loads((folder / "meta.json").read_text())
-        train, test = (_mapped_split(folder, split) for split in ("train", "test"))
-        return Dataset(name, train, test, tuple(meta["class_names"]))
+        return _map(name, folder)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise ValueError(
             f"{folder} is damaged ({error}); delete it, and the next run converts {name} again"
         ) from error
 
 
-def _mapped_split(folder: Path, split: str) -> Split:
+def _map(name: str, folder: Path) -> Dataset:
+    meta = json.loads((folder / "meta.json").read_text())
+    train, test = (_map_split(folder, split) for split in ("train", "test"))
+    return Dataset(name, train, test, tuple(meta["class_names"]))
+
+
+def _map_split(folder: Path, split: str) -> Split:
     images, labels = (
         np.load(folder / f"{split}_{kind}.npy", mmap_mode="r", allow_pickle=False)
         for kind in ("images", "labels")
@@ -100,6 +104,10 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
             "source": f"TFDS {builder.info.full_name}",
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+        try:
+            _map(name, partial)  # What Dataset refuses must not become a cache.
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
         partial.chmod(0o755)  # mkdtemp makes it private; a cache may be shared.
         if not folder.is_dir():  # Another process may have been faster; its result is the same.
             partial.rename(folder)

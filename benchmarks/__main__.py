@@ -1,0 +1,145 @@
+"""`python -m benchmarks run | report | compare | list`: the framework comparison."""
+
+import argparse
+import os
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.compare import changes, differing_machine
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.report import write_report
+from benchmarks.results import Results
+from benchmarks.runner import run
+from benchmarks.tasks import QUICK, TASKS
+
+_DEFAULT = Path("benchmarks/results/full.json")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status: 1 for a slowdown found, 2 for bad input."""
+    options = _parser().parse_args(args)
+    try:
+        status: int = options.command(options)
+        return status
+    except (ValueError, OSError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Compare frameworks on the same autoencoder: parity first, then time.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    add = commands.add_parser("run", help="measure; an interrupted run goes on where it stopped")
+    add.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}; two rounds")
+    add.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: all; see list")
+    add.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all; see list")
+    add.add_argument("--rounds", type=int, help="processes for each row (default: 6, quick: 2)")
+    add.add_argument(
+        "--threads",
+        type=int,
+        default=_processors(),
+        help="for every framework (default: %(default)s)",
+    )
+    add.add_argument(
+        "--out", type=Path, default=_DEFAULT, metavar="FILE", help="results (default: %(default)s)"
+    )
+    add.set_defaults(command=_run)
+
+    add = commands.add_parser("report", help="write tables and plots of results")
+    add.add_argument("file", type=Path, metavar="FILE")
+    add.add_argument("--out", type=Path, metavar="DIR", help="default: a folder named as FILE")
+    add.set_defaults(command=_report)
+
+    add = commands.add_parser("compare", help="exit with 1 where NEW is slower than OLD")
+    add.add_argument("old", type=Path, metavar="OLD")
+    add.add_argument("new", type=Path, metavar="NEW")
+    add.add_argument(
+        "--factor", type=float, default=1.05, help="slowdown to tolerate (default: %(default)s)"
+    )
+    add.add_argument(
+        "--other-machine", action="store_true", help="compare results of different machines too"
+    )
+    add.set_defaults(command=_compare)
+
+    commands.add_parser("list", help="frameworks and tasks").set_defaults(command=_list)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    frameworks = _known(options.frameworks or list(CONTESTANTS), CONTESTANTS, "framework")
+    tasks = _known(options.tasks or (QUICK if options.quick else list(TASKS)), TASKS, "task")
+    rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
+    if rounds < 1 or not 1 <= options.threads <= _processors():
+        raise ValueError(
+            f"rounds {rounds}, threads {options.threads}; "
+            f"expected 1 round or more and 1 to {_processors()} threads"
+        )
+    console = Console(highlight=False, soft_wrap=True)
+    run(Results(options.out), frameworks, tasks, rounds, options.threads, console)
+    console.print(f"{options.out}; python -m benchmarks report {options.out}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    for path in write_report(_existing(options.file), options.out or options.file.with_suffix("")):
+        print(path)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    old, new = _existing(options.old), _existing(options.new)
+    if options.factor < 1:
+        raise ValueError(f"factor is {options.factor}; expected 1 or more")
+    differing = differing_machine(old, new)
+    if differing and not options.other_machine:
+        raise ValueError(
+            f"other machines ({'; '.join(differing)}); pass --other-machine to compare"
+        )
+    found = list(changes(old, new, options.factor))
+    if not found:
+        raise ValueError(f"{options.old} and {options.new} have no row in common")
+    for change in found:
+        print(change)
+    return int(any(change.slower for change in found))
+
+
+def _list(_: argparse.Namespace) -> int:
+    print("frameworks")
+    for name, entry in CONTESTANTS.items():
+        state = f"absent: {entry.install}" if entry.missing else "installed"
+        print(f"  {name:<18} {state}")
+    print("tasks")
+    for task in TASKS.values():
+        print(f"  {task.name:<18} {task.kind}, {task.n:,} images, batch {task.batch}")
+    return 0
+
+
+def _existing(path: Path) -> Results:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file of results; make one by python -m benchmarks run")
+    return Results(path)
+
+
+def _known(names: Sequence[str], known: Collection[str], kind: str) -> list[str]:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown {kind} {name!r}; expected of {', '.join(known)}")
+    return list(names)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

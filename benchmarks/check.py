@@ -1,0 +1,19 @@
+"""One parity check in a fresh process: `python -m benchmarks.check SPEC`; prints the receipt."""
+
+import json
+import sys
+from dataclasses import asdict
+
+from benchmarks.worker import pin_threads
+
+if __name__ == "__main__":
+    spec = json.loads(sys.argv[1])
+    pin_threads(spec["threads"])
+    from benchmarks import parity
+    from benchmarks.contestants import load
+    from jaxae import load_dataset
+
+    images = load_dataset().train.images[: parity.STEPS * parity.BATCH]
+    receipt = parity.check(load(spec["framework"]), images.reshape(len(images), -1))
+    extra = {"failures": receipt.failures, "largest": receipt.largest}
+    print(json.dumps(asdict(receipt) | extra))

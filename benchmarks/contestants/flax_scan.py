@@ -1,0 +1,99 @@
+"""jaxae's own public path: the epoch scanned and compiled, chunked encode and decode."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import optax
+from flax import nnx
+
+import jaxae
+from benchmarks.contestants.base import Floats, Pixels, Settings
+from benchmarks.reference import Weights
+from jaxae.models import Params
+
+
+class FlaxScan:
+    """`jaxae.scan_batches` over `jaxae.make_train_step`, jitted, its state donated."""
+
+    settings = Settings(mode="epoch", loader="device", transfers="once")
+
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        """Give the weights to a model and the images to the device."""
+        self.model = model_of(weights)
+        graphdef, params = nnx.split(self.model, nnx.Param)
+        optimizer = self.optimizer(learning_rate, len(images))
+        self.step = jaxae.make_train_step(graphdef, optimizer)
+        self.state = jaxae.init_state(params, optimizer, 0)
+        self.images = jax.device_put(images)
+        self.batch_size = batch_size
+        self._epoch = jax.jit(
+            functools.partial(jaxae.scan_batches, self.step, batch_size=batch_size),
+            donate_argnums=0,
+        )
+
+    def optimizer(self, learning_rate: float, n: int) -> optax.GradientTransformation:
+        """Adam at a constant rate."""
+        return jaxae.make_optimizer(jaxae.TrainConfig(learning_rate=learning_rate), n)
+
+    def train(self, order: npt.NDArray[np.int32]) -> Any:
+        """Run the compiled epoch."""
+        self.state, losses = self._epoch(self.state, self.images, order)
+        return losses
+
+    def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
+        """Differentiate `jaxae.batch_loss`."""
+        graphdef = nnx.graphdef(self.model)
+        batch = jaxae.Batch(self.images[rows], np.ones(len(rows), np.float32))
+        grads = jax.jit(jax.grad(lambda p: jaxae.batch_loss(nnx.merge(graphdef, p), batch)))
+        return named(grads(self.state.params))
+
+    def encode(self, images: Pixels) -> Floats:
+        """As `jaxae.encode`."""
+        return jaxae.encode(self._trained(), images.reshape(-1, *self.model.image_shape))
+
+    def decode(self, z: Floats) -> Floats:
+        """As `jaxae.decode`."""
+        return jaxae.decode(self._trained(), z).reshape(len(z), -1)
+
+    def weights(self) -> Weights:
+        """Read the state's parameters."""
+        return named(self.state.params)
+
+    def synchronise(self) -> None:
+        """Wait for the state."""
+        jax.block_until_ready(self.state)
+
+    def _trained(self) -> jaxae.Autoencoder:
+        nnx.update(self.model, self.state.params)
+        return self.model
+
+
+class FlaxOneCycle(FlaxScan):
+    """jaxae's fast recipe: eight epochs of a one-cycle schedule, for the time to a loss."""
+
+    def optimizer(self, learning_rate: float, n: int) -> optax.GradientTransformation:
+        """Adam under a one-cycle schedule that peaks at four times the constant rate."""
+        config = jaxae.TrainConfig(epochs=8, learning_rate=4 * learning_rate, schedule="onecycle")
+        return jaxae.make_optimizer(config, n)
+
+
+def named(params: Params) -> Weights:
+    """Flatten nested parameters to the reference's names."""
+    flat = nnx.to_flat_state(params)
+    return {".".join(map(str, path)): np.asarray(leaf[...]) for path, leaf in flat}
+
+
+def model_of(weights: Weights) -> jaxae.Autoencoder:
+    """Make jaxae's model, for flat images, with these weights."""
+    pixels, hidden_dim = weights["encoder.hidden.kernel"].shape
+    latent_dim = weights["encoder.latent.bias"].size
+    model = jaxae.create_model(jaxae.ModelConfig(latent_dim, hidden_dim), (1, pixels), 0)
+    for name, value in weights.items():
+        part, layer, kind = name.split(".")
+        getattr(getattr(getattr(model, part), layer), kind)[...] = jax.numpy.asarray(value)
+    return model

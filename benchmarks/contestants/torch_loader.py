@@ -1,0 +1,37 @@
+"""Eager PyTorch as the lecture does it: a DataLoader feeds the loop from the host."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.contestants.base import Pixels, Settings
+from benchmarks.contestants.torch_eager import TorchEager
+from benchmarks.reference import Weights
+
+
+class TorchLoader(TorchEager):
+    """The eager loop over a `DataLoader`, which collates each batch from single examples."""
+
+    settings = Settings(mode="eager", loader="DataLoader", transfers="batch")
+
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        """Keep the images on the host; the device gets one, for the parent class."""
+        super().__init__(weights, images[:1], batch_size, learning_rate)
+        self.dataset = TensorDataset(torch.from_numpy(images))
+
+    def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
+        """As the parent's, of images sent for it."""
+        self.images = self.dataset.tensors[0].to(self.device)
+        return super().gradients(rows)
+
+    def batches(self, order: npt.NDArray[np.int32]) -> Iterable[Tensor]:
+        """Draw from a loader in the given order, where the lecture's draws its own with shuffle."""
+        loader = DataLoader(self.dataset, self.batch_size, sampler=order.tolist(), num_workers=0)
+        for (batch,) in loader:
+            yield batch.to(self.device)

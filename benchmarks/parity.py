@@ -1,0 +1,154 @@
+"""Is it the same work? Every contestant is held against NumPy in float64 before it is timed.
+
+Float32 carries 24 bits, a relative rounding error of 6e-8; a product that sums K = 784 terms loses
+up to √K of that, 2e-6, and different libraries sum in different orders. Adam divides by the
+gradient's own size, so a parameter whose gradient is nearly zero can move by up to a whole step
+(the learning rate) in either direction; that is why parameters are compared over all of a layer,
+in the norm, and why their tolerance is the widest.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import reference
+from benchmarks.contestants.base import Contestant
+from benchmarks.reference import Weights
+
+STEPS = 50
+BATCH = 128
+SHORT = 96  # The last batch is short, as it is in an epoch of 60,000.
+
+# Largest relative difference allowed, in the Euclidean norm over an array.
+TOLERANCES = {
+    "encode": 1e-5,
+    "decode": 1e-5,
+    "first_loss": 1e-5,
+    "gradients": 1e-5,
+    "losses": 1e-4,
+    "first_update": 1e-3,
+    "parameters": 2e-2,
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Relative differences from the reference, each to be held against its tolerance.
+
+    Attributes:
+      encode: latent points of one batch, at the initial weights.
+      decode: images decoded from the reference's latent points.
+      first_loss: summed loss of the first batch.
+      gradients: of the first batch, the worst of the arrays; None where they can't be had.
+      losses: the largest of the 50 steps' losses, each relative to its own.
+      first_update: how far the first step moved the parameters: the gradient's and Adam's check.
+      parameters: how far all 50 steps moved them.
+    """
+
+    encode: float
+    decode: float
+    first_loss: float
+    gradients: float | None
+    losses: float
+    first_update: float
+    parameters: float
+
+    @property
+    def failures(self) -> list[str]:
+        """What lies outside its tolerance, in words; NaN does too."""
+        return [
+            f"{name} differs by {value:.1e}, allowed {TOLERANCES[name]:.0e}"
+            for name, value in asdict(self).items()
+            if value is not None and not value <= TOLERANCES[name]
+        ]
+
+    @property
+    def largest(self) -> float:
+        """The largest relative difference of all."""
+        return float(np.max([value for value in asdict(self).values() if value is not None]))
+
+
+def initial_weights(
+    pixels: int = 784, hidden: int = 512, latent: int = 2, seed: int = 0
+) -> Weights:
+    """Draw float32 weights: LeCun normal kernels, and biases that are small but not zero."""
+    rng = np.random.default_rng(seed)
+    shapes = ((pixels, hidden), (hidden, latent), (latent, hidden), (hidden, pixels))
+    weights: Weights = {}
+    for layer, (inputs, outputs) in zip(reference.LAYERS, shapes, strict=True):
+        kernel = rng.normal(0, inputs**-0.5, (inputs, outputs))
+        weights[f"{layer}.kernel"] = kernel.astype(np.float32)
+        weights[f"{layer}.bias"] = rng.normal(0, 0.01, outputs).astype(np.float32)
+    return weights
+
+
+def check(contestant: type[Contestant], images: npt.NDArray[np.uint8]) -> Receipt:
+    """Run 50 steps, the last one short, and compare.
+
+    Args:
+      contestant: the class to build.
+      images: at least 50 × 128 of them, uint8 of shape (n, pixels).
+
+    Returns:
+      The receipt; `failures` says whether the contestant may be timed.
+    """
+    weights = initial_weights(pixels=images.shape[1])
+    order = np.random.default_rng(1).permutation((STEPS - 1) * BATCH + SHORT).astype(np.int32)
+    images = images[: len(order)]
+    x = reference.to_unit_interval(images)
+    truth: Weights = {name: value.astype(np.float64) for name, value in weights.items()}
+    first_rows = order[:BATCH]
+    _, z, _, x_hat = reference.forward(truth, x[first_rows])
+
+    # One step alone, on an epoch that is one batch long.
+    single = contestant(weights, images[first_rows], BATCH)
+    encoded = single.encode(images[first_rows])
+    decoded = single.decode(z.astype(np.float32))
+    found_gradients = single.gradients(np.arange(BATCH, dtype=np.int32))
+    _, expected = reference.loss_and_gradients(truth, x[first_rows])
+    first_loss = float(np.asarray(single.train(np.arange(BATCH, dtype=np.int32)), np.float64)[0])
+    after_one = single.weights()
+
+    adam, losses = reference.Adam(truth), []
+    reference_after_one: Weights = {}
+    for rows in reference.batches(order, BATCH):
+        loss, gradients = reference.loss_and_gradients(truth, x[rows])
+        adam.update(gradients)
+        losses.append(loss)
+        reference_after_one = reference_after_one or {k: v.copy() for k, v in truth.items()}
+
+    whole = contestant(weights, images, BATCH)
+    found = np.asarray(whole.train(order), np.float64)
+    if found.shape != (STEPS,):
+        raise ValueError(f"{contestant.__name__} took {found.shape} steps, expected {STEPS}")
+    return Receipt(
+        encode=relative(encoded, z),
+        decode=relative(decoded, x_hat),
+        first_loss=abs(first_loss / losses[0] - 1),
+        gradients=None if found_gradients is None else worst(found_gradients, expected),
+        losses=float(np.max(np.abs(found / np.array(losses) - 1))),
+        first_update=moved(weights, after_one, reference_after_one),
+        parameters=moved(weights, whole.weights(), truth),
+    )
+
+
+def moved(start: Weights, found: Weights, expected: Weights) -> float:
+    """Largest relative difference, over the arrays, of the way that each has gone."""
+
+    def way(end: Weights) -> Weights:
+        return {name: end[name].astype(np.float64) - start[name] for name in reference.NAMES}
+
+    return worst(way(found), way(expected))
+
+
+def worst(found: Weights, expected: Weights) -> float:
+    """Largest relative difference over the arrays."""
+    return max(relative(found[name], expected[name]) for name in reference.NAMES)
+
+
+def relative(found: npt.NDArray[np.floating], expected: npt.NDArray[np.floating]) -> float:
+    """‖found − expected‖ / ‖expected‖; infinite where the shapes differ."""
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

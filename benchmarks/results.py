@@ -1,0 +1,126 @@
+"""Results on disk: a pyperf suite, so that `python -m pyperf stats | hist | compare_to` read it.
+
+A benchmark is one (task, framework), named `task/framework`; a run in it is one process, filed with
+its round. What is no timing (parity receipts, failures, absent frameworks) stands beside the suite
+in a list of notes, `NAME.notes.json`.
+"""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyperf
+
+from jaxae.files import atomic
+
+# pyperf collects these too, but they are paths or say nothing about speed.
+_DROPPED = ("python_executable", "python_cflags", "python_config_args", "boot_time", "uptime")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process's measurement.
+
+    Attributes:
+      round: in which round it ran.
+      values: seconds, one a repetition.
+      metadata: all that is known of it.
+    """
+
+    round: int
+    values: tuple[float, ...]
+    metadata: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """The median over its repetitions: the unit of all statistics."""
+        return statistics.median(self.values)
+
+
+class Results:
+    """All processes measured so far, and notes on what could not be measured.
+
+    Args:
+      path: the suite's file; it is read if it is there.
+
+    Raises:
+      ValueError: the file is no pyperf suite.
+    """
+
+    def __init__(self, path: Path):
+        """Read what is there."""
+        self.path = path
+        self._runs: dict[str, list[pyperf.Run]] = {}
+        self.notes: list[dict[str, Any]] = []
+        if path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            suite = pyperf.BenchmarkSuite.load(str(self.path))
+            for benchmark in suite.get_benchmarks():
+                self._runs[benchmark.get_name()] = list(benchmark.get_runs())
+            notes = self._notes_path
+            self.notes = json.loads(notes.read_text()) if notes.exists() else []
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise ValueError(f"{self.path} is no file of results: {error}") from error
+
+    @property
+    def _notes_path(self) -> Path:
+        return self.path.with_suffix(".notes.json")
+
+    def add(self, task: str, framework: str, round: int, outcome: dict[str, Any]) -> None:
+        """File one process's outcome (see `benchmarks.worker`) and save everything."""
+        outcome = dict(outcome)
+        values = outcome.pop("values")
+        own = {"name": f"{task}/{framework}", "unit": "second", "round": round, **outcome}
+        collected = pyperf.Run(values, metadata=own).get_metadata()
+        kept = {key: value for key, value in collected.items() if key not in _DROPPED}
+        run = pyperf.Run(values, metadata=kept, collect_metadata=False)
+        self._runs.setdefault(f"{task}/{framework}", []).append(run)
+        self._save()
+
+    def note(self, **note: Any) -> None:
+        """File something that is no measurement: a parity receipt, a failure, an absence."""
+        self.notes.append(note)
+        self._save()
+
+    def _save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._runs:
+            suite = pyperf.BenchmarkSuite([pyperf.Benchmark(runs) for runs in self._runs.values()])
+            with atomic(self.path) as partial:
+                suite.dump(str(partial), replace=True)
+        with atomic(self._notes_path) as partial:
+            partial.write_text(json.dumps(self.notes, indent=1) + "\n")
+
+    def processes(self, task: str, framework: str) -> list[Process]:
+        """The processes of one task and framework, in order of their rounds."""
+        found = []
+        for run in self._runs.get(f"{task}/{framework}", []):
+            metadata = run.get_metadata()
+            found.append(Process(int(metadata["round"]), tuple(run.values), metadata))
+        return sorted(found, key=lambda process: process.round)
+
+    def loops(self, task: str, framework: str) -> int | None:
+        """The loop count that the first round calibrated."""
+        processes = self.processes(task, framework)
+        return int(processes[0].metadata["loops"]) if processes else None
+
+    def names(self) -> list[tuple[str, str]]:
+        """Every (task, framework) that has a measurement."""
+        return [(task, framework) for task, _, framework in (n.partition("/") for n in self._runs)]
+
+    def receipt(self, framework: str) -> dict[str, Any] | None:
+        """The framework's parity receipt, if it was checked."""
+        found = [n for n in self.notes if n["kind"] == "parity" and n["framework"] == framework]
+        return found[-1] if found else None
+
+    def machine(self) -> dict[str, Any]:
+        """What the first process says of its machine and versions."""
+        for name in self._runs:
+            task, _, framework = name.partition("/")
+            return self.processes(task, framework)[0].metadata
+        return {}

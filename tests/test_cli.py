@@ -1,0 +1,664 @@
+"""The command line: what each command writes, and how it refuses."""
+
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+
+from jaxae import Dataset, ModelConfig, Run, TrainConfig, decode, encode, load_dataset
+from jaxae.cli import main
+
+FIGURES = ("latent", "grid", "reconstructions", "curve")
+SMALL = ("--epochs", 2, "--hidden-dim", 16)
+COMMAND = (sys.executable, "-m", "jaxae")
+
+
+def jaxae(*args: object) -> int:
+    return main([str(arg) for arg in args])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    """Run a command that must fail; return the one line that it says."""
+    capsys.readouterr()
+    assert jaxae(*args) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("jaxae: ")
+    return line
+
+
+def program(*args: object) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.tobytes()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def parameters(run: Path) -> list[bytes]:
+    model = Run.open(run).load_model()
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))]
+
+
+def edit_config(run: Path, section: str, **changes: Any) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config[section] |= changes
+    (run / "config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="module")
+def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny data set as a folder of IDX files."""
+    folder = tmp_path_factory.mktemp("data") / "blobs"
+    folder.mkdir()
+    for prefix, split in (("train", tiny.train), ("t10k", tiny.test)):
+        labels = split.labels.astype(np.uint8)
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(split.images))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, not to be changed."""
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    assert jaxae("train", "--data-dir", blobs, *SMALL, "--run-dir", run) == 0
+    return run
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be damaged."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def a_file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("in the way")
+    return path
+
+
+# What train writes.
+
+
+def test_train_writes_config_metrics_checkpoint_and_figures(trained: Path) -> None:
+    assert {path.name for path in trained.iterdir()} == {
+        *("config.json", "metrics.jsonl", "checkpoints", "figures")
+    }
+    for name in FIGURES:
+        assert (trained / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_hold_a_row_an_epoch(trained: Path) -> None:
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    for row in rows:
+        assert list(row) == ["epoch", "train_loss", "test_loss", "seconds", "images_per_second"]
+        assert all(np.isfinite(value) and value > 0 for value in row.values())
+        assert row["images_per_second"] == pytest.approx(300 / row["seconds"])
+
+
+def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None:
+    config = json.loads((trained / "config.json").read_text())
+    assert config["model"] == {"latent_dim": 2, "hidden_dim": 16}
+    assert config["train"] == dataclasses.asdict(TrainConfig(epochs=2))
+    assert config["data"]["source"] == str(blobs)
+    assert config["data"]["checksum"] == load_dataset(blobs).checksum
+    assert {"device", "versions", "created"} <= config.keys()
+
+
+def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = {"epochs": 1, "batch_size": 7, "learning_rate": 0.25, "schedule": "onecycle"}
+    sizes = {"latent_dim": 3, "hidden_dim": 5}
+    given = {**options, "seed": 9, **sizes}
+    args = [arg for name, value in given.items() for arg in (f"--{name.replace('_', '-')}", value)]
+    assert jaxae("train", "--data-dir", blobs, "--run-dir", run, *args) == 0
+    opened = Run.open(run)
+    assert dataclasses.asdict(opened.train_config) == {**options, "seed": 9}
+    assert opened.model_config == ModelConfig(**sizes)
+
+
+def test_train_shows_each_epoch_with_losses_and_speed(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jaxae("train", "--data-dir", blobs, *SMALL, "--run-dir", tmp_path / "run") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for epoch in (1, 2):
+        assert re.search(rf"^epoch {epoch}/2: loss \d.*, test \d.* images/s", out, re.MULTILINE)
+    for name in FIGURES:
+        assert str(tmp_path / "run" / "figures" / f"{name}.png") in out
+
+
+def test_without_a_run_dir_the_run_is_named_after_data_and_time(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert jaxae("train", "--data-dir", blobs, "--dataset", "a/b", *SMALL) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"a-b-\d{8}-\d{6}", run.name)
+    assert Run.open(run).data.name == "a/b"
+
+
+def test_one_seed_gives_bit_identical_parameters_and_another_gives_others(
+    trained: Path, blobs: Path, tmp_path: Path
+) -> None:
+    for name, seed in (("same", 0), ("other", 1)):
+        run = tmp_path / name
+        assert jaxae("train", "--data-dir", blobs, *SMALL, "--seed", seed, "--run-dir", run) == 0
+    assert parameters(tmp_path / "same") == parameters(trained)
+    assert parameters(tmp_path / "other") != parameters(trained)
+
+
+# Existing folders.
+
+
+def test_an_existing_run_is_refused_and_untouched(
+    run: Path, blobs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(run)
+    line = refusal(capsys, "train", "--data-dir", blobs, *SMALL, "--run-dir", run)
+    assert str(run) in line and "--overwrite" in line
+    assert contents(run) == before
+
+
+def test_overwrite_replaces_the_whole_run(run: Path, blobs: Path) -> None:
+    (run / "figures" / "old.png").write_text("of the old run")
+    args = ("--epochs", 1, "--hidden-dim", 8, "--run-dir", run, "--overwrite")
+    assert jaxae("train", "--data-dir", blobs, *args) == 0
+    assert Run.open(run).model_config.hidden_dim == 8
+    assert [row.epoch for row in Run.open(run).history()] == [1]
+    assert not (run / "figures" / "old.png").exists()
+
+
+@pytest.mark.parametrize("option", [(), ("--overwrite",)])
+def test_a_folder_that_is_no_run_is_never_deleted(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    before = contents(folder)
+    args = ("--data-dir", blobs, *SMALL, "--run-dir", folder)
+    assert str(folder) in refusal(capsys, "train", *args, *option)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--epochs", 0), ("--dataset", "./nowhere"), ("--device", "tpu"), ("--bogus",)]
+)
+def test_overwrite_deletes_nothing_when_another_argument_is_wrong(
+    run: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[object, ...]
+) -> None:
+    before = contents(run)
+    refusal(capsys, "train", "--run-dir", run, "--overwrite", *wrong)
+    assert contents(run) == before
+
+
+# Figures.
+
+
+@pytest.mark.parametrize(
+    ("format", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_figures_are_drawn_in_any_format_into_any_folder(
+    trained: Path, tmp_path: Path, format: str, start: bytes
+) -> None:
+    before, out = contents(trained), tmp_path / "new" / "folder"
+    assert jaxae("figures", trained, "--format", format, "--out", out) == 0
+    drawn = contents(out)
+    assert drawn.keys() == {f"{name}.{format}" for name in FIGURES}
+    assert all(content.startswith(start) for content in drawn.values())
+    assert contents(trained) == before
+
+
+def test_figures_go_to_the_run_by_default(run: Path) -> None:
+    shutil.rmtree(run / "figures")
+    assert jaxae("figures", run) == 0
+    assert contents(run / "figures").keys() == {f"{name}.png" for name in FIGURES}
+
+
+def test_fit_box_draws_another_grid(trained: Path, tmp_path: Path) -> None:
+    assert jaxae("figures", trained, "--out", tmp_path, "--fit-box") == 0
+    assert (tmp_path / "grid.png").read_bytes() != (trained / "figures/grid.png").read_bytes()
+
+
+def test_figures_of_data_that_changed_are_refused(
+    run: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = Path(shutil.copytree(blobs, tmp_path / "changed"))
+    images = changed / "train-images-idx3-ubyte"
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 1
+    images.write_bytes(content)
+    edit_config(run, "data", source=str(changed))
+    shutil.rmtree(run / "figures")
+    line = refusal(capsys, "figures", run)
+    assert str(changed) in line and "changed" in line
+    assert not (run / "figures").exists()
+
+
+# Encode and decode.
+
+
+def test_encode_and_decode_give_what_the_functions_give(
+    trained: Path, tiny: Dataset, tmp_path: Path
+) -> None:
+    images, z, decoded = (tmp_path / "new" / f"{name}.npy" for name in ("images", "z", "decoded"))
+    images.parent.mkdir()
+    np.save(images, tiny.test.images)
+    assert jaxae("encode", trained, images, z) == 0
+    assert jaxae("decode", trained, z, decoded) == 0
+    model = Run.open(trained).load_model()
+    expected_z = encode(model, tiny.test.images)
+    np.testing.assert_array_equal(np.load(z), expected_z, strict=True)
+    np.testing.assert_array_equal(np.load(decoded), decode(model, expected_z), strict=True)
+    assert {path.name for path in images.parent.iterdir()} == {"images.npy", "z.npy", "decoded.npy"}
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_no_examples_in_no_examples_out(trained: Path, tmp_path: Path, command: str) -> None:
+    shape, out_shape = ((0, 8, 6), (0, 2)) if command == "encode" else ((0, 2), (0, 8, 6))
+    np.save(tmp_path / "none.npy", np.zeros(shape, np.float32))
+    assert jaxae(command, trained, tmp_path / "none.npy", tmp_path / "out.npy") == 0
+    assert np.load(tmp_path / "out.npy").shape == out_shape
+
+
+class Trap:
+    """Unpickling one fails the test."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return pytest.fail, ("a pickle was opened",)
+
+
+def save_damaged(path: Path, kind: str) -> None:
+    whole = np.zeros((4, 8, 6), np.float32)
+    match kind:
+        case "text":
+            path.write_text("0.1 0.2\n")
+        case "empty":
+            path.write_bytes(b"")
+        case "objects":
+            np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
+        case "pickle":
+            path.write_bytes(np.array([Trap()], dtype=object).dumps())
+        case "npz":
+            with path.open("wb") as file:
+                np.savez(file, images=whole)
+        case "cut body" | "cut header":
+            np.save(path, whole)
+            path.write_bytes(path.read_bytes()[: -3 if kind == "cut body" else 30])
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "objects", "pickle", "npz", "cut body", "cut header", "missing"]
+)
+def test_a_file_that_is_no_array_is_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
+) -> None:
+    path = tmp_path / "given.npy"
+    save_damaged(path, kind)
+    line = refusal(capsys, command, trained, path, tmp_path / "out" / "out.npy")
+    assert str(path) in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "array", "reason"),
+    [
+        ("encode", np.zeros((2, 8, 8), np.uint8), r"\(2, 8, 8\).*\(n, 8, 6\)"),
+        ("encode", np.zeros((8, 6), np.uint8), r"\(8, 6\).*\(n, 8, 6\)"),
+        ("encode", np.full((2, 8, 6), np.nan), "nan"),
+        ("encode", np.full((2, 8, 6), np.inf), "inf"),
+        ("encode", np.full((2, 8, 6), 1.01), r"1\.01.*0 to 1 "),
+        ("encode", np.full((2, 8, 6), -0.5), r"-0\.5.*0 to 1 "),
+        ("encode", np.full((2, 8, 6), 256), r"256.*0 to 255"),
+        ("encode", np.full((2, 8, 6), -1), r"-1.*0 to 255"),
+        ("encode", np.full((2, 8, 6), "a"), "<U1"),
+        ("encode", np.full((2, 8, 6), 0.5j), "complex"),
+        ("decode", np.zeros((4, 3)), r"\(4, 3\).*\(n, 2\)"),
+        ("decode", np.zeros(2), r"\(2,\).*\(n, 2\)"),
+        ("decode", np.array([[0, np.nan]]), "NaN"),
+        ("decode", np.array([[0, -np.inf]]), "infinite"),
+        ("decode", np.array([[0, 1e300]]), "finite"),
+        ("decode", np.full((2, 2), "a"), "<U1"),
+        ("decode", np.full((2, 2), 1j), "complex"),
+    ],
+)
+def test_an_array_that_does_not_fit_the_model_is_refused(
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    array: npt.NDArray[Any],
+    reason: str,
+) -> None:
+    path = tmp_path / "given.npy"
+    np.save(path, array)
+    line = refusal(capsys, command, trained, path, tmp_path / "out" / "out.npy")
+    assert str(path) in line
+    assert re.search(reason, line.removeprefix(f"jaxae: {path}"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_array_leaves_the_old_output_alone(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "given.npy", np.full((2, 8, 6), np.nan))
+    (tmp_path / "z.npy").write_text("of an earlier call")
+    refusal(capsys, "encode", trained, tmp_path / "given.npy", tmp_path / "z.npy")
+    assert contents(tmp_path).keys() == {"given.npy", "z.npy"}
+    assert (tmp_path / "z.npy").read_text() == "of an earlier call"
+
+
+# Bad arguments.
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("--epochs", 0), "epochs is 0"),
+        (("--epochs", "many"), "--epochs.*'many'"),
+        (("--epochs", 1.5), r"--epochs.*'1\.5'"),
+        (("--batch-size", 0), "batch_size is 0"),
+        (("--batch-size", -3), "batch_size is -3"),
+        (("--latent-dim", 0), "latent_dim is 0"),
+        (("--hidden-dim", 0), "hidden_dim is 0"),
+        (("--learning-rate", -1), r"learning_rate is -1\.0"),
+        (("--learning-rate", 0), r"learning_rate is 0\.0"),
+        (("--learning-rate", "nan"), "learning_rate is nan"),
+        (("--learning-rate", "inf"), "learning_rate is inf"),
+        (("--seed", -1), "seed is -1"),
+        (("--seed", 2**32), f"seed is {2**32}"),
+        (("--schedule", "zigzag"), "--schedule.*'constant', 'onecycle'"),
+        (("--device", "abacus"), "--device.*'auto', 'cpu', 'gpu', 'tpu'"),
+        (("--device", "tpu"), "'tpu'.*JAX finds .*cpu"),
+        (("--bogus", 1), "--bogus"),
+        (("--epochs",), "--epochs"),
+        (("stray",), "stray"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_bad_option_of_train_is_named_and_makes_no_run(
+    blobs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    args: tuple[object, ...],
+    named: str,
+) -> None:
+    if args == ("--device", "tpu") and any(d.platform == "tpu" for d in jax.devices()):
+        pytest.skip("there is a TPU")
+    run = tmp_path / "runs" / "run"
+    line = refusal(capsys, "train", "--data-dir", blobs, "--run-dir", run, *args)
+    assert re.search(named, line)
+    assert not run.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("--dataset", "mnst"), "'mnst'"),
+        (("--dataset", "./nowhere"), "./nowhere: no such folder"),
+        (("--data-dir", "nowhere"), "nowhere: no such folder"),
+        (("--data-dir", "."), "no train-images-idx3-ubyte"),
+    ],
+)
+def test_data_that_is_not_there_is_named_and_makes_no_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: tuple[str, str],
+    named: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAXAE_DATA_DIR", str(tmp_path / "cache"))
+    assert named in refusal(capsys, "train", *args)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("args", [(), ("fly",), ("figures",), ("encode", "run", "x.npy")])
+def test_a_command_line_that_is_not_whole_is_refused(
+    capsys: pytest.CaptureFixture[str], args: tuple[str, ...]
+) -> None:
+    assert "jaxae --help" in refusal(capsys, *args)
+
+
+@pytest.mark.parametrize("below", ["", "run"])
+def test_a_run_folder_that_cannot_be_made_is_named(
+    blobs: Path, a_file: Path, capsys: pytest.CaptureFixture[str], below: str
+) -> None:
+    line = refusal(capsys, "train", "--data-dir", blobs, *SMALL, "--run-dir", a_file / below)
+    assert str(a_file) in line
+    assert a_file.read_text() == "in the way"
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(
+    trained: Path, a_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((1, 8, 6), np.uint8))
+    np.save(tmp_path / "z.npy", np.zeros((1, 2)))
+    out = a_file / "below" / "out.npy"
+    assert str(a_file) in refusal(capsys, "encode", trained, tmp_path / "images.npy", out)
+    assert str(a_file) in refusal(capsys, "decode", trained, tmp_path / "z.npy", out)
+    assert str(a_file) in refusal(capsys, "figures", trained, "--out", a_file / "figures")
+    assert a_file.read_text() == "in the way"
+
+
+# Runs that do not open.
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "file"])
+@pytest.mark.parametrize("command", ["figures", "encode", "decode"])
+def test_a_folder_that_is_no_run_is_named(
+    tmp_path: Path, a_file: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    folder = tmp_path / kind
+    files = () if command == "figures" else (tmp_path / "in.npy", tmp_path / "out" / "out.npy")
+    line = refusal(capsys, command, folder, *files)
+    assert f"{folder} is not a run" in line
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "file"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"{}", b'"run"', b"\xff\xfe", b'{"format": 99}']
+)
+def test_a_config_that_is_no_config_is_named(
+    run: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    (run / "config.json").write_bytes(content)
+    assert f"{run / 'config.json'} is damaged" in refusal(capsys, "figures", run)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("model", {"latent_dim": 0}),
+        ("model", {"latent_dim": "2"}),
+        ("model", {"layers": 3}),
+        ("train", {"epochs": 0}),
+        ("train", {"learning_rate": "fast"}),
+        ("train", {"learning_rate": None}),
+        ("data", {"image_shape": [8]}),
+        ("data", {"image_shape": None}),
+        ("data", {"image_shape": [0, 6]}),
+        ("data", {"image_shape": [-8, 6]}),
+        ("data", {"train_examples": "many"}),
+        ("data", {"train_examples": 0}),
+        ("data", {"source": None}),
+        ("data", {"source": 7}),
+    ],
+    ids=str,
+)
+def test_a_config_with_a_bad_value_is_named(
+    run: Path, capsys: pytest.CaptureFixture[str], section: str, changes: dict[str, Any]
+) -> None:
+    edit_config(run, section, **changes)
+    line = refusal(capsys, "figures", run)
+    assert f"{run / 'config.json'} is damaged" in line
+
+
+def test_a_run_without_a_checkpoint_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "checkpoints")
+    assert f"{run} holds no checkpoint" in refusal(capsys, "figures", run)
+    assert not (run / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("kind", ["another width", "another image size", "cut", "flipped"])
+def test_a_checkpoint_that_cannot_be_read_is_named(run: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "another width":
+        edit_config(run, "model", hidden_dim=17)
+    elif kind == "another image size":
+        edit_config(run, "data", image_shape=[6, 6])
+    else:
+        for path in [path for path in (run / "checkpoints").rglob("*") if path.is_file()]:
+            content = bytearray(path.read_bytes())
+            half = len(content) // 2
+            content[half:] = b"" if kind == "cut" else bytes(255 - byte for byte in content[half:])
+            path.write_bytes(content)
+    np.save(tmp_path / "z.npy", np.zeros((1, 2)))
+    out = tmp_path / "out" / "out.npy"
+    # As a program of its own, for what Orbax logs and leaves behind.
+    done = program("decode", run, tmp_path / "z.npy", out)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"jaxae: {run / 'checkpoints' / '2'} cannot be read: ")
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "row", ["{", "[]", "7", '{"epoch": 1}', '{"epoch": 3, "train_loss": "x"}', "\xff"]
+)
+def test_damaged_metrics_are_named(run: Path, capsys: pytest.CaptureFixture[str], row: str) -> None:
+    with (run / "metrics.jsonl").open("a", encoding="latin-1") as file:
+        file.write(row + "\n")
+    assert f"{run / 'metrics.jsonl'} is damaged" in refusal(capsys, "figures", run)
+
+
+# Training that ends early.
+
+
+def test_a_loss_that_diverges_is_told_and_the_run_still_opens(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    args = ("--data-dir", blobs, *SMALL, "--learning-rate", "1e30", "--run-dir", run)
+    assert jaxae("train", *args) == 2
+    kept, reason = capsys.readouterr().err.splitlines()
+    assert str(run) in kept and "epoch 0" in kept
+    assert "nan" in reason and "epoch 1" in reason and "learning rate (1e+30)" in reason
+    for values in parameters(run):
+        assert np.isfinite(np.frombuffer(values, np.float32)).all()
+    assert jaxae("figures", run) == 0
+
+
+def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    args = ("train", "--epochs", "10000", "--hidden-dim", "16", "--run-dir", str(run))
+    # A shell starts background jobs with Ctrl-C ignored, which a child would inherit.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [*COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    signal.signal(signal.SIGINT, previous)
+    try:
+        assert process.stdout is not None
+        first = next(line for line in process.stdout if line.startswith("epoch 1/"))
+        assert "loss" in first
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    epochs = [row.epoch for row in Run.open(run).history()]
+    assert epochs and epochs == list(range(1, len(epochs) + 1))
+    assert err.splitlines() == [
+        f"jaxae: {run} keeps epoch {epochs[-1]}",
+        "jaxae: interrupted",
+    ]
+    assert jaxae("figures", run) == 0
+    assert contents(run / "figures").keys() == {f"{name}.png" for name in FIGURES}
+
+
+# As a program.
+
+
+def test_help_names_the_four_commands() -> None:
+    done = program("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in ("train", "figures", "encode", "decode"):
+        assert command in done.stdout
+
+
+def test_a_refusal_of_the_program_is_one_line_and_status_2(tmp_path: Path) -> None:
+    done = program("figures", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path} is not a run" in line
+
+
+DEFAULTS = {
+    "train": {
+        "dataset": "mnist",
+        "data-dir": None,
+        "device": "auto",
+        "run-dir": None,
+        "overwrite": False,
+        "fit-box": False,
+        **dataclasses.asdict(ModelConfig()),
+        **dataclasses.asdict(TrainConfig()),
+    },
+    "figures": {"format": "png", "out": None, "fit-box": False},
+    "encode": {},
+    "decode": {},
+}
+
+
+@pytest.mark.parametrize("command", DEFAULTS)
+def test_help_of_a_command_lists_every_option_with_its_default(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as stopped:
+        jaxae(command, "--help")
+    assert not stopped.value.code
+    out = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    # An option starts its line; what follows, up to the next option, explains it.
+    starts = re.split(r"(?m)^[│ ]*(?=-)", out)
+    explained = {
+        match.group(1): text
+        for text in starts
+        if (match := re.match(r"(?:-h, )?--([a-z][\w-]*)", text))
+    }
+    expected = {name.replace("_", "-"): value for name, value in DEFAULTS[command].items()}
+    assert explained.keys() - {"help"} == expected.keys()
+    for name, value in expected.items():
+        assert f"(default: {value})" in explained[name]

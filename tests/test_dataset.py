@@ -1,0 +1,245 @@
+"""Dataset and Split, and what load_dataset makes of the bundled archives and of folders."""
+
+import gzip
+import re
+import shutil
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from jaxae import Dataset, Split, load_dataset
+from jaxae.data import load
+
+NAMES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+
+def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
+    return (
+        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
+    )
+
+
+def images(n: int, height: int = 4, width: int = 3) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(n).integers(0, 256, (n, height, width), dtype=np.uint8)
+
+
+def labels(n: int, classes: int = 3) -> npt.NDArray[np.uint8]:
+    return (np.arange(n) % classes).astype(np.uint8)
+
+
+def a_split(n: int = 6) -> Split:
+    return Split(images(n), labels(n))
+
+
+def with_split(dataset: Dataset, name: str, split: Split) -> Dataset:
+    return replace(dataset, train=split) if name == "train" else replace(dataset, test=split)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The four files of 7 training and 4 test images, 4 pixels high and 3 wide."""
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    for prefix, n in (("train", 7), ("test", 4)):
+        (folder / NAMES[f"{prefix}_images"]).write_bytes(idx_bytes(images(n)))
+        (folder / NAMES[f"{prefix}_labels"]).write_bytes(idx_bytes(labels(n)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Dataset:
+    return load_dataset("mnist")
+
+
+def test_bundled_mnist_has_the_published_sizes_and_class_counts(mnist: Dataset) -> None:
+    assert (len(mnist.train), len(mnist.test)) == (60_000, 10_000)
+    assert mnist.image_shape == (28, 28)
+    assert np.bincount(mnist.train.labels).tolist() == [
+        *(5923, 6742, 5958, 6131, 5842),
+        *(5421, 5918, 6265, 5851, 5949),
+    ]
+    assert np.bincount(mnist.test.labels).tolist() == [
+        *(980, 1135, 1032, 1010, 982),
+        *(892, 958, 1028, 974, 1009),
+    ]
+    assert mnist.class_names == tuple("0123456789")
+    assert mnist.name == "mnist"
+
+
+def test_bundled_mnist_is_white_on_black_and_starts_with_the_known_digits(mnist: Dataset) -> None:
+    assert mnist.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert mnist.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    # The pixel statistics that everyone normalises MNIST by.
+    assert mnist.train.images.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
+    assert mnist.train.images.std() / 255 == pytest.approx(0.3081, abs=5e-5)
+
+
+@pytest.mark.parametrize("stem", NAMES.values())
+def test_a_damaged_bundled_archive_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stem: str
+) -> None:
+    copy = tmp_path / "mnist"
+    shutil.copytree(load._BUNDLED, copy)
+    archive = copy / f"{stem}.gz"
+    content = bytearray(archive.read_bytes())
+    content[5] ^= 1  # The time stamp in gzip's header: what is unpacked stays the same.
+    archive.write_bytes(content)
+    monkeypatch.setattr(load, "_BUNDLED", copy)
+    with pytest.raises(ValueError, match=rf"{archive} is damaged: its SHA-256 is .*install jaxae"):
+        load_dataset("mnist")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("separator", ["-", "."])
+def test_a_folder_reads_the_same_in_either_spelling_and_gzipped(
+    folder: Path, separator: str, suffix: str
+) -> None:
+    for path in list(folder.iterdir()):
+        content = path.read_bytes()
+        path.unlink()
+        name = path.name.replace("-idx", f"{separator}idx") + suffix
+        (folder / name).write_bytes(gzip.compress(content) if suffix else content)
+    dataset = load_dataset(str(folder))
+    np.testing.assert_array_equal(dataset.train.images, images(7))
+    np.testing.assert_array_equal(dataset.train.labels, labels(7))
+    np.testing.assert_array_equal(dataset.test.images, images(4))
+    np.testing.assert_array_equal(dataset.test.labels, labels(4))
+    assert dataset.name == "shapes"
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.image_shape == (4, 3)
+
+
+def test_a_folder_may_be_a_path_or_start_at_home(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert load_dataset("~/shapes").checksum == load_dataset(folder).checksum
+
+
+def test_a_class_that_only_the_test_images_have_gets_a_name(folder: Path) -> None:
+    (folder / NAMES["test_labels"]).write_bytes(idx_bytes(np.array([0, 1, 2, 5], np.uint8)))
+    assert load_dataset(folder).class_names == ("0", "1", "2", "3", "4", "5")
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_a_missing_file_is_named_with_its_folder(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match=rf"{folder}: no {name}"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_a_truncated_file_in_a_folder_is_named(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=rf"{path}: .*claims"):
+        load_dataset(folder)
+
+
+def test_counts_that_differ_are_refused_with_both_files_and_numbers(folder: Path) -> None:
+    (folder / NAMES["train_labels"]).write_bytes(idx_bytes(labels(6)))
+    with pytest.raises(ValueError, match=r"train-images.*train-labels.*7 images but 6 labels"):
+        load_dataset(folder)
+
+
+def test_a_folder_of_zero_images_is_refused(folder: Path) -> None:
+    (folder / NAMES["test_images"]).write_bytes(idx_bytes(images(0)))
+    (folder / NAMES["test_labels"]).write_bytes(idx_bytes(labels(0)))
+    with pytest.raises(ValueError, match=r"t10k-images.*no images"):
+        load_dataset(folder)
+
+
+def test_training_and_test_images_of_two_sizes_are_refused(folder: Path) -> None:
+    (folder / NAMES["test_images"]).write_bytes(idx_bytes(images(4, height=5)))
+    with pytest.raises(ValueError, match=r"\(4, 3\).*\(5, 3\).*one size"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize("missing", ["./nowhere", "../nowhere", "/nowhere", Path("nowhere")])
+def test_a_folder_that_is_not_there_is_never_looked_up_as_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str | Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match=rf"{re.escape(str(missing))}: no such folder"):
+        load_dataset(missing)
+
+
+@pytest.mark.parametrize(
+    ("bad_images", "bad_labels", "reason"),
+    [
+        (images(6).astype(np.float32), labels(6), r"images are float32"),
+        (images(6).astype(np.int64), labels(6), r"images are int64"),
+        (images(6)[..., None], labels(6), r"shape \(6, 4, 3, 1\)"),
+        (images(6)[0], labels(4), r"shape \(4, 3\)"),
+        (images(6), labels(6).astype(float), r"labels are float64"),
+        (images(6), labels(6)[:, None], r"labels are .*shape \(6, 1\)"),
+        (images(6), labels(5), r"6 images but 5 labels"),
+        (images(0), labels(0), r"no images"),
+        (images(6, width=0), labels(6), r"no images.*\(6, 4, 0\)"),
+    ],
+)
+def test_a_split_refuses_arrays_that_are_not_labelled_images(
+    bad_images: npt.NDArray[np.uint8], bad_labels: npt.NDArray[np.uint8], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Split(bad_images, bad_labels)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_label_without_a_name_is_refused(split: str, label: int) -> None:
+    good = Dataset("shapes", a_split(), a_split(), ("a", "b", "c"))
+    bad_labels = labels(6).astype(np.int64)
+    bad_labels[4] = label
+    with pytest.raises(ValueError, match=rf"{label}.*expected 0 to 2"):
+        with_split(good, split, Split(images(6), bad_labels))
+
+
+def test_splits_and_datasets_cannot_be_changed() -> None:
+    dataset = Dataset("shapes", a_split(), a_split(), ("a", "b", "c"))
+    with pytest.raises(AttributeError):
+        dataset.name = "other"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        dataset.train.images = images(6)  # type: ignore[misc]
+
+
+def test_the_checksum_follows_the_data_and_nothing_else() -> None:
+    dataset = Dataset("shapes", a_split(), a_split(5), ("a", "b", "c"))
+    wide_labels = Split(images(6), labels(6).astype(np.int64))
+    strided = Split(np.asfortranarray(images(6)), labels(6))
+    same = [
+        replace(dataset, name="other"),
+        replace(dataset, train=wide_labels),
+        replace(dataset, train=strided),
+    ]
+    assert {other.checksum for other in same} == {dataset.checksum}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_checksum_changes_with_one_pixel_or_one_label(split: str) -> None:
+    dataset = Dataset("shapes", a_split(), a_split(), ("a", "b", "c"))
+    pixel, label = images(6), labels(6)
+    pixel[5, 3, 2] ^= 1
+    label[5] = 0
+    changed = [
+        with_split(dataset, split, Split(pixel, labels(6))),
+        with_split(dataset, split, Split(images(6), label)),
+    ]
+    assert len({other.checksum for other in [dataset, *changed]}) == 3
+
+
+def test_the_checksum_tells_shapes_of_the_same_bytes_apart() -> None:
+    wide = Split(images(6).reshape(6, 3, 4), labels(6))
+    high = a_split()
+    names = ("a", "b", "c")
+    assert Dataset("s", wide, wide, names).checksum != Dataset("s", high, high, names).checksum

@@ -1,0 +1,130 @@
+"""The IDX reader against files made by hand."""
+
+import gzip
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxae.data.idx import read_idx
+
+IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def idx_bytes(array: npt.NDArray[np.uint8], claimed: tuple[int, ...] | None = None) -> bytes:
+    shape = array.shape if claimed is None else claimed
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + array.tobytes()
+
+
+def refusal(path: Path, content: bytes, ndim: int = 3) -> str:
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        read_idx(path, ndim)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ") and "\n" not in text
+    return text
+
+
+@given(
+    array=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7)),
+    zipped=st.booleans(),
+)
+@settings(deadline=None)  # The first write to a cold disk is slow.
+def test_any_array_written_by_hand_reads_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, array: npt.NDArray[np.uint8], zipped: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-idx-ubyte"
+    path.write_bytes(gzip.compress(idx_bytes(array)) if zipped else idx_bytes(array))
+    read = read_idx(path, array.ndim)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, array, strict=True)
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_gzip_is_known_by_its_bytes_not_by_the_name(
+    tmp_path: Path, name: str, zipped: bool
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(idx_bytes(IMAGES)) if zipped else idx_bytes(IMAGES))
+    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, zipped: bool) -> None:
+    whole = gzip.compress(idx_bytes(IMAGES)) if zipped else idx_bytes(IMAGES)
+    for length in range(len(whole)):
+        refusal(tmp_path / "cut", whole[:length])
+
+
+def test_a_cut_header_and_a_cut_body_are_told_apart(tmp_path: Path) -> None:
+    whole = idx_bytes(IMAGES)
+    assert "truncated inside its header" in refusal(tmp_path / "header", whole[:10])
+    text = refusal(tmp_path / "body", whole[:-5])
+    assert "claims 24 bytes" in text and "(2, 3, 4)" in text and "holds 19" in text
+
+
+def test_an_empty_file_is_refused_as_such(tmp_path: Path) -> None:
+    assert "begins with nothing" in refusal(tmp_path / "empty", b"")
+    assert "begins with nothing" in refusal(tmp_path / "empty.gz", gzip.compress(b""))
+
+
+def test_a_flipped_bit_inside_gzip_is_refused(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress(idx_bytes(IMAGES), compresslevel=0))
+    whole[-20] ^= 1  # A pixel; the eight bytes at the end are checksum and length.
+    assert "CRC" in refusal(tmp_path / "flipped.gz", bytes(whole))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(40), id="another format"),
+        pytest.param(b"\x00\x00\x0d\x03" + idx_bytes(IMAGES)[4:], id="floats"),
+        pytest.param(b"\x03\x08\x00\x00" + idx_bytes(IMAGES)[4:], id="little-endian"),
+        pytest.param(idx_bytes(IMAGES[0]), id="2-D"),
+        pytest.param(idx_bytes(IMAGES[0, 0]), id="labels for images"),
+    ],
+)
+def test_another_kind_of_file_is_refused_with_both_magic_numbers(
+    tmp_path: Path, content: bytes
+) -> None:
+    text = refusal(tmp_path / "other", content)
+    assert content[:4].hex() in text and "00000803" in text
+
+
+def test_images_are_refused_where_labels_are_expected(tmp_path: Path) -> None:
+    assert "00000801" in refusal(tmp_path / "labels", idx_bytes(IMAGES), ndim=1)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("claimed", [(1 << 16, 1 << 8, 1 << 8), (2**32 - 1,) * 3])
+def test_a_header_that_claims_gigabytes_costs_no_memory(
+    tmp_path: Path, claimed: tuple[int, ...], zipped: bool
+) -> None:
+    content = idx_bytes(IMAGES, claimed)
+    tracemalloc.start()
+    try:
+        text = refusal(tmp_path / "huge", gzip.compress(content) if zipped else content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "holds 24" in text
+    assert peak < 64 << 20
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_bytes_after_the_last_pixel_are_refused(tmp_path: Path, zipped: bool) -> None:
+    content = idx_bytes(IMAGES) + b"\x00"
+    text = refusal(tmp_path / "long", gzip.compress(content) if zipped else content)
+    assert "holds more" in text
+
+
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_idx(tmp_path / "nowhere", 3)

@@ -1,0 +1,376 @@
+"""Data sets of TFDS: the real MNIST, small ones made here, and what can go wrong."""
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import pytest
+
+from jaxae import Split, load_dataset
+from jaxae.data import load
+from jaxae.data.tfds import cache_folder, convert, load_from_tfds, to_grey
+
+Image = npt.NDArray[np.uint8]
+Make = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def tfds() -> Any:
+    pytest.importorskip("tensorflow")
+    return pytest.importorskip("tensorflow_datasets")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JAXAE_DATA_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def cut_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_args: object, **_kwargs: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_network(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def converted_mnist(tfds: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache with MNIST as TFDS prepares it from the bundled archives, without a network."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        cut_network(monkeypatch)
+        convert("mnist", cache / "mnist", archives=load._BUNDLED)
+        monkeypatch.setenv("JAXAE_DATA_DIR", str(cache))
+        yield cache
+
+
+@pytest.fixture
+def make(tfds: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Make `tfds.builder` know a data set "toy" of given splits of (image, label) pairs."""
+
+    def make(
+        splits: dict[str, list[tuple[Image, int]]],
+        *,
+        channels: int = 3,
+        keys: tuple[str, str] | None = ("image", "label"),
+    ) -> str:
+        features = {
+            "image": tfds.features.Image(shape=(None, None, channels)),
+            "label": tfds.features.ClassLabel(names=["ant", "bee", "cat", "dog"]),
+        }
+
+        class Toy(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+            VERSION = tfds.core.Version("1.0.0")
+
+            def _info(self) -> Any:
+                return tfds.core.DatasetInfo(
+                    builder=self,
+                    features=tfds.features.FeaturesDict(features),
+                    supervised_keys=keys,
+                )
+
+            def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+                return {name: self._generate_examples(split) for name, split in splits.items()}
+
+            def _generate_examples(self, split: list[tuple[Image, int]]) -> Iterator[Any]:
+                for key, (image, label) in enumerate(split):
+                    yield key, {"image": image, "label": label}
+
+        monkeypatch.setattr(tfds, "builder", lambda name, **options: Toy(**options))
+        return "toy"
+
+    return make
+
+
+def pictures(n: int, channels: int = 3, height: int = 5) -> list[tuple[Image, int]]:
+    rng = np.random.default_rng(n)
+    shape = (n, height, 4, channels)
+    return [(image, i % 4) for i, image in enumerate(rng.integers(0, 256, shape, dtype=np.uint8))]
+
+
+def records(split: Split) -> npt.NDArray[np.void]:
+    """Each image with its label as one value of raw bytes, sorted."""
+    pixels = split.images.reshape(len(split), -1)
+    rows = np.column_stack([pixels, split.labels.astype(np.uint8)])
+    return np.sort(rows.view(np.dtype((np.void, rows.shape[1]))).ravel())
+
+
+def what_is_left(cache: Path) -> set[str]:
+    """What a failed conversion leaves, apart from TFDS's own files."""
+    return {path.name for path in cache.iterdir()} - {"tfds"} if cache.exists() else set()
+
+
+def write_cache(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        np.save(folder / f"{split}_images.npy", np.zeros((3, 5, 4), np.uint8))
+        np.save(folder / f"{split}_labels.npy", np.arange(3))
+    (folder / "meta.json").write_text('{"class_names": ["ant", "bee", "cat"]}')
+
+
+def test_mnist_of_tfds_has_every_image_and_label_of_the_bundled_mnist(
+    converted_mnist: Path,
+) -> None:
+    # TFDS writes examples in the order of a hash of their keys, so the two orders differ. All
+    # 70,000 images are different ones, so sorting pairs each with itself.
+    ours, theirs = load_dataset("mnist"), load_from_tfds("mnist")
+    for mine, other in ((ours.train, theirs.train), (ours.test, theirs.test)):
+        expected = records(mine)
+        assert len(np.unique(expected)) == len(mine)
+        assert np.array_equal(records(other), expected)
+    assert theirs.class_names == ours.class_names
+    assert theirs.image_shape == ours.image_shape
+
+
+def test_a_converted_data_set_is_mapped_and_needs_no_tfds(
+    converted_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("tensorflow", "tensorflow_datasets", "array_record"):
+        monkeypatch.setitem(sys.modules, package, None)
+    dataset = load_from_tfds("mnist")
+    for split in (dataset.train, dataset.test):
+        assert isinstance(split.images, np.memmap)
+        assert not split.images.flags.writeable
+
+
+def test_conversion_leaves_nothing_but_the_five_files(converted_mnist: Path) -> None:
+    assert what_is_left(converted_mnist) == {"mnist"}
+    names = {path.name for path in (converted_mnist / "mnist").iterdir()}
+    arrays = {f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")}
+    assert names == {"meta.json", *arrays}
+
+
+@pytest.mark.parametrize("test", ["test", "validation"])
+def test_rgb_becomes_grey_and_validation_stands_in_for_a_missing_test_split(
+    make: Make, cache: Path, test: str
+) -> None:
+    train, held_out = pictures(4), pictures(3)
+    dataset = load_dataset(make({"train": train, test: held_out}))
+    assert dataset.name == "toy"
+    assert dataset.class_names == ("ant", "bee", "cat", "dog")
+    for split, pairs in ((dataset.train, train), (dataset.test, held_out)):
+        assert split.images.dtype == np.uint8
+        assert sorted(split.labels.tolist()) == list(range(len(pairs)))
+        for image, label in zip(split.images, split.labels, strict=True):
+            np.testing.assert_array_equal(image, to_grey(pairs[label][0]))
+
+
+def test_grey_pixels_come_through_unchanged(make: Make) -> None:
+    pairs = pictures(4, channels=1)
+    split = load_dataset(make({"train": pairs, "test": pairs}, channels=1)).train
+    for image, label in zip(split.images, split.labels, strict=True):
+        np.testing.assert_array_equal(image, pairs[label][0][..., 0])
+
+
+def test_test_is_preferred_to_validation(make: Make) -> None:
+    splits = {"train": pictures(4), "validation": pictures(2), "test": pictures(3)}
+    assert len(load_dataset(make(splits)).test) == 3
+
+
+def test_the_cache_is_where_the_environment_says_or_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JAXAE_DATA_DIR", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("JAXAE_DATA_DIR")
+    assert cache_folder() == platformdirs.user_cache_path("jaxae")
+
+
+@pytest.mark.parametrize(
+    ("splits", "options", "reason"),
+    [
+        ({"train": pictures(2) + pictures(2, height=6), "test": pictures(2)}, {}, "one size"),
+        ({"train": pictures(2), "test": pictures(2, height=6)}, {}, "one size"),
+        ({"train": pictures(2), "test": [(pictures(1)[0][0], -1)]}, {}, "labels run from -1"),
+        ({"train": pictures(4)}, {}, r"\['train'\].*test or validation"),
+        ({"test": pictures(4)}, {}, r"\['test'\].*expected train"),
+        ({"train": pictures(2), "test": pictures(2)}, {"keys": None}, "one class label"),
+        ({"train": pictures(2), "test": pictures(2)}, {"keys": ("image", "image")}, "class label"),
+        ({"train": pictures(2, 4), "test": pictures(2, 4)}, {"channels": 4}, r"1 \(grey\) or 3"),
+    ],
+    ids=[
+        *("two sizes", "test of another size", "hidden labels", "no test", "no train"),
+        *("no keys", "no label", "RGBA"),
+    ],
+)
+def test_a_data_set_of_another_kind_is_refused_and_leaves_nothing(
+    make: Make, cache: Path, splits: dict[str, Any], options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        load_from_tfds(make(splits, **options))
+    assert "\n" not in str(caught.value)
+    assert what_is_left(cache) == set()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_conversion_cut_short_leaves_nothing_and_the_next_one_is_whole(
+    make: Make, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    name = make({"train": pictures(4), "test": pictures(2)})
+    calls = 0
+
+    def fail_late(image: Image) -> Image:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise error
+        return to_grey(image)
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr("jaxae.data.tfds.to_grey", fail_late)
+        load_from_tfds(name)
+    assert what_is_left(cache) == set()
+    assert len(load_from_tfds(name).train) == 4
+
+
+def test_a_data_set_that_tfds_cannot_prepare_is_one_line(make: Make, cache: Path) -> None:
+    broken: list[Any] = [("not an image\nat all", 0)]
+    with pytest.raises(ValueError, match="TFDS could not prepare toy: ") as caught:
+        load_from_tfds(make({"train": broken, "test": broken}))
+    assert "\n" not in str(caught.value)
+    assert what_is_left(cache) == set()
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_a_network_a_fetch_fails_soon_and_in_one_line(tfds: Any, cache: Path) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="TFDS could not prepare fashion_mnist: ") as caught:
+        load_dataset("fashion_mnist")
+    assert time.perf_counter() - start < 30
+    assert "\n" not in str(caught.value)
+    assert "Name or service not known" in str(caught.value)
+    assert what_is_left(cache) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("fashion_mnst", "fashion_mnist"),
+        ("mnst", "mnist"),
+        ("emnist/leters", "emnist/letters"),
+        ("fashion_mnist/grey", "fashion_mnist"),
+        ("fashion_mnist:9.9.9", "fashion_mnist"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_names_close_to_it(
+    tfds: Any, cache: Path, name: str, close: str
+) -> None:
+    with pytest.raises(ValueError, match=f"unknown data set '{name}'; close to it: ") as caught:
+        load_dataset(name)
+    assert close in str(caught.value).partition("close to it: ")[2].split(", ")
+    assert "\n" not in str(caught.value)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["qqzzqq", "huggingface:mnist", "a/b/c"])
+def test_an_unknown_name_like_no_other_is_refused_alone(tfds: Any, cache: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^unknown data set '{name}'$"):
+        load_dataset(name)
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "tensorflow_datasets"])
+def test_a_missing_package_is_answered_with_the_command_that_installs_it(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=r"'fashion_mnist'.*pip install 'jaxae\[tfds\]'$"):
+        load_dataset("fashion_mnist")
+
+
+def test_a_cache_in_the_documented_layout_is_read(cache: Path) -> None:
+    write_cache(cache / "emnist--letters")
+    dataset = load_dataset("emnist/letters")
+    assert dataset.name == "emnist/letters"
+    assert dataset.class_names == ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("meta.json", None),
+        ("meta.json", b""),
+        ("meta.json", b"{"),
+        ("meta.json", b"\xff\xfe"),
+        ("meta.json", b"[]"),
+        ("meta.json", b"{}"),
+        ("meta.json", json.dumps({"class_names": ["ant"]}).encode()),
+        ("train_images.npy", None),
+        ("train_images.npy", b""),
+        ("train_images.npy", b"no array"),
+        ("test_images.npy", "cut"),
+        ("test_labels.npy", "cut"),
+        ("train_labels.npy", "test_images.npy"),
+    ],
+)
+def test_a_damaged_cache_is_named(cache: Path, file: str, content: bytes | str | None) -> None:
+    folder = cache / "fashion_mnist"
+    write_cache(folder)
+    if content is None:
+        (folder / file).unlink()
+    elif content == "cut":
+        (folder / file).write_bytes((folder / file).read_bytes()[:-1])
+    elif isinstance(content, str):
+        (folder / file).write_bytes((folder / content).read_bytes())
+    else:
+        (folder / file).write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        load_dataset("fashion_mnist")
+    text = str(caught.value)
+    assert text.startswith(f"{folder} is damaged") and "delete it" in text and "\n" not in text
+
+
+def test_a_pickle_in_the_cache_is_never_opened(cache: Path) -> None:
+    folder = cache / "fashion_mnist"
+    write_cache(folder)
+    np.save(folder / "train_labels.npy", np.array([Trap()] * 3, dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_dataset("fashion_mnist")
+
+
+class Trap:
+    """Unpickling one fails the test."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return pytest.fail, ("a pickle was opened",)
+
+
+def test_grey_is_that_of_pillow_within_one_level() -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    expected = np.asarray(pillow.fromarray(image).convert("L"))
+    difference = to_grey(image).astype(int) - expected.astype(int)
+    assert np.abs(difference).max() <= 1
+
+
+def test_every_grey_level_written_as_rgb_keeps_its_level() -> None:
+    level = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(to_grey(np.stack([level] * 3, axis=-1)), level)
+    np.testing.assert_array_equal(to_grey(level[..., None]), level)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 1), np.uint16),
+    ],
+)
+def test_grey_refuses_what_is_no_8_bit_grey_or_rgb_image(image: Any) -> None:
+    with pytest.raises(ValueError, match="expected uint8 with 1"):
+        to_grey(image)
