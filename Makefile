@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/mnist
 
-.PHONY: help reproduce test lint test-lowest test-wheel clean
+.PHONY: help reproduce test lint bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,14 @@ lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev  ## Run the whole framework comparison and report it
+	$(BIN)/python -m benchmarks run --out benchmarks/results/full.json
+	$(BIN)/python -m benchmarks report benchmarks/results/full.json
+
+bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and report it
+	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json
+	$(BIN)/python -m benchmarks report runs/bench-quick.json
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
 	.venv-lowest/bin/python -m pytest -W default --ignore tests/test_tfds.py

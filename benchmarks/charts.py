@@ -55,14 +55,14 @@ def bars(results: Results, task: str) -> Figure | None:
 def batch_sweep(results: Results) -> Figure | None:
     """Seconds a step against the batch size: flat is overhead, slope one is arithmetic."""
     sizes = [task.batch for task in TASKS.values() if task.kind == "step"]
+    if not any(_measured(results, f"step-{size}") for size in sizes):
+        return None
     figure = Figure(figsize=(2 * COLUMN_WIDTH, 1.1 * COLUMN_WIDTH))
     axes = figure.add_subplot()
-    drawn = False
     for name in (*CONTESTANTS, "limit-jax"):
         points = [(b, p) for b in sizes if (p := results.processes(f"step-{b}", name))]
         if not points:
             continue
-        drawn = True
         x = [batch for batch, _ in points]
         seconds = [[process.seconds for process in processes] for _, processes in points]
         middle = np.array([np.median(row) for row in seconds])
@@ -79,7 +79,7 @@ def batch_sweep(results: Results) -> Figure | None:
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
     axes.legend(fontsize=6, ncols=2)
-    return figure if drawn else None
+    return figure
 
 
 @styled
