@@ -9,7 +9,7 @@ from benchmarks.contestants import CONTESTANTS
 from benchmarks.results import Process, Results
 from benchmarks.stats import median_seconds
 from benchmarks.tasks import TASKS
-from jaxae.plots import COLUMN_WIDTH, styled
+from jaxae.style import COLUMN_WIDTH, styled
 
 # Okabe and Ito's palette and a grey: a colour and a marker for each framework.
 _COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7", "#000000", "#999999")

@@ -10,7 +10,7 @@ from benchmarks.results import Process, Results
 from benchmarks.stats import UNSTABLE, median_seconds, paired_ratio, spread
 from benchmarks.tasks import TASKS, Task
 from jaxae.files import atomic
-from jaxae.plots import save_figure
+from jaxae.style import save_figure
 
 BASELINE = "flax"
 # Tables that set frameworks side by side; the others are drawn or listed on their own.

@@ -13,7 +13,7 @@ def main(run_dir: Path) -> None:
     """Decode the grid on the lecture's box and show it."""
     model = jaxae.Run.open(run_dir).load_model()
     figure = jaxae.plots.reconstruction_grid(jaxae.latent_grid(model, n=12))
-    jaxae.plots.save_figure(figure, Path(__file__).with_suffix(".png"))
+    jaxae.save_figure(figure, Path(__file__).with_suffix(".png"))
 
 
 if __name__ == "__main__":

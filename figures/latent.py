@@ -18,7 +18,7 @@ def main(run_dir: Path) -> None:
     z = np.concatenate([jaxae.encode(model, split.images) for split in (data.train, data.test)])
     labels = np.concatenate([data.train.labels, data.test.labels])
     figure = jaxae.plots.latent_scatter(z, labels, data.class_names)
-    jaxae.plots.save_figure(figure, Path(__file__).with_suffix(".png"))
+    jaxae.save_figure(figure, Path(__file__).with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Data:       load_dataset -> Dataset of two Splits
 Model:      ModelConfig, Autoencoder of Encoder and Decoder, one example in, one out
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
-Figures:    the functions of jaxae.plots; draw_figures for all of a run's
+Figures:    the functions of jaxae.plots, save_figure; draw_figures for all of a run's
 Runs:       Run, a folder that opens again
 """
 
@@ -17,6 +17,7 @@ from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
 from jaxae.models import Autoencoder, Decoder, Encoder, create_model
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
 from jaxae.runs import Run
+from jaxae.style import save_figure
 from jaxae.training import (
     Batch,
     TrainState,
@@ -70,5 +71,6 @@ __all__ = [
     "plots",
     "reconstruct",
     "reconstruction_loss",
+    "save_figure",
     "scan_batches",
 ]

@@ -6,22 +6,23 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import numpy as np
+import numpy.typing as npt
 import tyro
 from flax import nnx
 from rich.console import Console
 
+from jaxae.arrays import blaming, read_array, write_array
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import Device, find_device
 from jaxae.drawing import Format, draw_figures
-from jaxae.files import atomic
 from jaxae.fitting import DivergedError, Epoch, fit
 from jaxae.latent import decode, encode
 from jaxae.progress import TrainingProgress
@@ -127,8 +128,9 @@ class Encode:
     def __call__(self) -> None:
         """Read, encode, write."""
         model = Run.open(self.run).load_model()
-        with _blaming(self.images):
-            _write_array(self.z, encode(model, _read_array(self.images)))
+        with blaming(self.images):
+            z = encode(model, read_array(self.images))
+        _write(self.z, z)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Decode:
     def __call__(self) -> None:
         """Read, decode, write."""
         model = Run.open(self.run).load_model()
-        with _blaming(self.z):
-            _write_array(self.images, decode(model, _read_array(self.z)))
+        with blaming(self.z):
+            images = decode(model, read_array(self.z))
+        _write(self.images, images)
 
 
 Command = (
@@ -227,26 +230,9 @@ def _parse(args: Sequence[str]) -> Any:
         raise ValueError(f"{reason} (jaxae --help explains)") from None
 
 
-def _read_array(path: Path) -> Any:
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic != b"\x93NUMPY":
-        raise ValueError("not an .npy file; expected one array as numpy.save writes it")
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _write_array(path: Path, array: Any) -> None:
-    with atomic(path) as partial, partial.open("wb") as file:
-        np.save(file, array)
+def _write(path: Path, array: npt.NDArray[np.float32]) -> None:
+    write_array(path, array)
     console.print(f"{path}: {array.dtype} of shape {array.shape}")
-
-
-@contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def _now() -> str:

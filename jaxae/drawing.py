@@ -11,6 +11,7 @@ from jaxae.fitting import EpochMetrics
 from jaxae.latent import decode, encode, latent_grid
 from jaxae.models import Autoencoder
 from jaxae.plane import LECTURE_BOX, fitted_box, latent_plane
+from jaxae.style import save_figure
 
 Format = Literal["png", "pdf", "svg"]
 
@@ -54,7 +55,7 @@ def draw_figures(
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.{format}")
-        plots.save_figure(figure, paths[-1])
+        save_figure(figure, paths[-1])
     return paths
 
 

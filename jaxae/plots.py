@@ -3,60 +3,21 @@
 Nothing here touches pyplot's global state or shows a window: save the figure, or show it yourself.
 """
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from jaxae.files import atomic
 from jaxae.fitting import EpochMetrics
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+from jaxae.style import BLUE, COLUMN_WIDTH, ORANGE, class_colours, styled
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Array = npt.NDArray[Any]
-
-# One column of a two-column paper, in inches; text below is set in points for this width.
-COLUMN_WIDTH = 3.5
-_STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "savefig.dpi": 300,
-    "pdf.fonttype": 42,  # Text stays text, in a font that journals accept.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "jaxae",  # The same figure gives the same bytes.
-}
-# Of the Okabe-Ito palette, which colour-blind readers can tell apart.
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-
-
-def styled(make: Callable[P, T]) -> Callable[P, T]:
-    """Make a function draw in the one style that all figures share."""
-
-    @wraps(make)
-    def in_style(*args: P.args, **kwargs: P.kwargs) -> T:
-        with mpl.rc_context(_STYLE):
-            return make(*args, **kwargs)
-
-    return in_style
 
 
 @styled
@@ -179,18 +140,18 @@ def training_curve(history: Sequence[EpochMetrics]) -> Figure:
     epochs = [row.epoch for row in history]
     figure = Figure(figsize=(COLUMN_WIDTH, 0.65 * COLUMN_WIDTH))
     axes = figure.add_subplot()
-    axes.plot(epochs, [row.train_loss for row in history], "--", color=_ORANGE, lw=1, label="train")
-    axes.plot(epochs, [row.test_loss for row in history], "-", color=_BLUE, lw=1.2, label="test")
+    axes.plot(epochs, [row.train_loss for row in history], "--", color=ORANGE, lw=1, label="train")
+    axes.plot(epochs, [row.test_loss for row in history], "-", color=BLUE, lw=1.2, label="test")
     if history:
         last = history[-1]
-        axes.plot(last.epoch, last.test_loss, "o", color=_BLUE, ms=3)
+        axes.plot(last.epoch, last.test_loss, "o", color=BLUE, ms=3)
         axes.annotate(
             f"{last.test_loss:.1f}",
             (last.epoch, last.test_loss),
             xytext=(0, 5),
             textcoords="offset points",
             ha="center",
-            color=_BLUE,
+            color=BLUE,
         )
     axes.set(xlabel="epoch", ylabel="squared error per image")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -221,24 +182,6 @@ def reconstructions(originals: Array, reconstructed: Array) -> Figure:
         axes.set(xticks=[], yticks=[], ylabel=name)
         axes.spines[:].set_visible(False)
     return figure
-
-
-def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
-    """A colour per class and the norm that maps label k to it: tab10, tab20, or a rainbow."""
-    if classes <= 10:
-        colours = mpl.colormaps["tab10"](range(classes))
-    elif classes <= 20:
-        colours = mpl.colormaps["tab20"](range(classes))
-    else:
-        colours = mpl.colormaps["turbo"](np.linspace(0.02, 0.98, classes))
-    return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all; the suffix chooses the format (png, pdf, svg)."""
-    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    with mpl.rc_context(_STYLE), atomic(path) as partial:
-        figure.savefig(partial, metadata=undated.get(path.suffix))
 
 
 def _point_style(examples: int) -> tuple[float, float]:

@@ -12,7 +12,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+import jaxae
 from jaxae import LECTURE_BOX, Box, EpochMetrics, grid_points, latent_plane, plots
+from jaxae.style import class_colours
 
 TAB10 = ["1f77b4", "ff7f0e", "2ca02c", "d62728", "9467bd"]
 TAB10 += ["8c564b", "e377c2", "7f7f7f", "bcbd22", "17becf"]
@@ -93,7 +95,7 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 11, 20, 26, 47])
 def test_every_class_has_a_colour_of_its_own(classes: int) -> None:
-    colours, norm = plots.class_colours(classes)
+    colours, norm = class_colours(classes)
     seen = {tuple(colours(norm(label))) for label in range(classes)}
     assert len(seen) == classes
 
@@ -171,7 +173,7 @@ def test_a_saved_figure_is_whole_and_the_same_each_time(
     contents = []
     for name in ("one", "two"):
         path = tmp_path / name / f"latent.{suffix}"
-        plots.save_figure(plots.latent_scatter(z, labels, DIGITS), path)
+        jaxae.save_figure(plots.latent_scatter(z, labels, DIGITS), path)
         contents.append(path.read_bytes())
         assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert contents[0].startswith(magic)
