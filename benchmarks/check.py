@@ -10,10 +10,14 @@ if __name__ == "__main__":
     spec = json.loads(sys.argv[1])
     pin_threads(spec["threads"])
     from benchmarks import parity
-    from benchmarks.contestants import load
+    from benchmarks.contestants import CONTESTANTS, load
     from jaxae import load_dataset
 
     images = load_dataset().train.images[: parity.STEPS * parity.BATCH]
     receipt = parity.check(load(spec["framework"]), images.reshape(len(images), -1))
-    extra = {"failures": receipt.failures, "largest": receipt.largest}
+    failures = receipt.failures
+    if CONTESTANTS[spec["framework"]].own_recipe:
+        model = ("encode", "decode", "first_loss", "gradients")
+        failures = [failure for failure in failures if failure.startswith(model)]
+    extra = {"failures": failures, "largest": receipt.largest}
     print(json.dumps(asdict(receipt) | extra))

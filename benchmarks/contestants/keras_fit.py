@@ -40,11 +40,11 @@ class KerasFit:
             layer.set_weights([weights[f"{name}.kernel"], weights[f"{name}.bias"]])
         # On PyTorch, Keras's "auto" is eager; elsewhere XLA compiles the step.
         self.model.compile(
-            optimizer=adam(learning_rate),
+            optimizer=Adam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8),
             loss=SquaredError(reduction="sum"),
             jit_compile="auto" if EAGER else True,
         )
-        self.images = images.astype(np.float32) / 255
+        self.images = unit_interval(images)
         self.batch_size = batch_size
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
@@ -62,7 +62,7 @@ class KerasFit:
 
     def encode(self, images: Pixels) -> Floats:
         """Convert on the host, then `predict`."""
-        return predict(self.encoder, images.astype(np.float32) / 255)
+        return predict(self.encoder, unit_interval(images))
 
     def decode(self, z: Floats) -> Floats:
         """Call `predict`."""
@@ -109,8 +109,31 @@ class BatchLosses(keras.callbacks.Callback):
         return (totals / np.diff(self.seen, prepend=0)).astype(np.float32)
 
 
-def adam(learning_rate: float) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+# The backend's own class: on PyTorch, `keras.optimizers.Adam()` is of another than it says.
+BackendAdam: type[keras.optimizers.Adam] = type(keras.optimizers.Adam())
+
+
+class Adam(BackendAdam):
+    """Keras's Adam with the paper's ε, where Keras's own is the paper's "epsilon hat".
+
+    Keras adds its ε to √v before the bias correction, which makes it ε / √(1 − β₂ᵗ) after it: at
+    the first step 32 times as much.
+    """
+
+    @property
+    def epsilon(self) -> Any:
+        """What to add to √v at the present step."""
+        t = ops.cast(self.iterations + 1, "float32")
+        return self._epsilon * ops.sqrt(1 - ops.power(self.beta_2, t))
+
+    @epsilon.setter
+    def epsilon(self, value: float) -> None:
+        self._epsilon = value
+
+
+def unit_interval(images: Pixels) -> Floats:
+    """Turn pixels 0 to 255 into float32 0 to 1, on the host."""
+    return images.astype(np.float32) / np.float32(255)
 
 
 def predict(model: keras.Model, x: Floats) -> Floats:

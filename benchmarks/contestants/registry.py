@@ -17,6 +17,8 @@ class Entry:
       cls: its class in there.
       packages: what must be importable.
       install: the command that installs it.
+      own_recipe: whether it trains under a schedule of its own; then its model must agree with the
+        reference, its updates need not.
       keras_backend: what KERAS_BACKEND must say in its process, if it is one of Keras's.
     """
 
@@ -25,6 +27,7 @@ class Entry:
     packages: tuple[str, ...]
     install: str = "pip install 'jaxae[bench]'"
     keras_backend: str | None = None
+    own_recipe: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -35,7 +38,7 @@ class Entry:
 CONTESTANTS = {
     "flax": Entry("flax_scan", "FlaxScan", ("flax",)),
     "flax-loop": Entry("flax_loop", "FlaxLoop", ("flax",)),
-    "flax-onecycle": Entry("flax_scan", "FlaxOneCycle", ("flax",)),
+    "flax-onecycle": Entry("flax_scan", "FlaxOneCycle", ("flax",), own_recipe=True),
     "flax-nojit": Entry("flax_ladder", "FlaxNoJit", ("flax",)),
     "flax-jit": Entry("flax_ladder", "FlaxJit", ("flax",)),
     "flax-donate": Entry("flax_ladder", "FlaxDonate", ("flax",)),

@@ -86,7 +86,7 @@ class TorchEager:
         chunks = torch.from_numpy(array).split(CHUNK)
         return torch.cat([function(chunk.to(self.device)).cpu() for chunk in chunks]).numpy()
 
-    def _named(self, part: Callable[[nn.Parameter], Any]) -> Weights:
+    def _named(self, part: Callable[[Tensor], Any]) -> Weights:
         named: Weights = {}
         for layer, dense in self.dense.items():
             # Kernels are (outputs, inputs) here. Copies, for the next step writes in place.

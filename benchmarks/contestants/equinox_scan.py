@@ -1,0 +1,138 @@
+"""Equinox as its documentation has it: a module for one example, `vmap`, an epoch by `lax.scan`."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+
+from benchmarks.contestants.base import Floats, Pixels, Settings
+from benchmarks.reference import LAYERS, Weights
+
+# Examples per call of encode and decode; a call on fewer, such as the last, compiles for its size.
+CHUNK = 4096
+
+
+class Autoencoder(eqx.Module):
+    """The model, for one flat image; `layers` are the reference's, in its order."""
+
+    layers: list[eqx.nn.Linear]
+
+    def __init__(self, weights: Weights):
+        """Build layers of these weights; Equinox's kernels are (outputs, inputs)."""
+        self.layers = []
+        for name in LAYERS:
+            kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
+            shaped = eqx.nn.Linear(*kernel.shape, key=jax.random.key(0))
+            values = jnp.asarray(kernel.T), jnp.asarray(bias)
+            self.layers.append(eqx.tree_at(lambda of: (of.weight, of.bias), shaped, values))
+
+    def encode(self, image: jax.Array) -> jax.Array:
+        """Map uint8 pixels to a latent point."""
+        return self.layers[1](jax.nn.relu(self.layers[0](image.astype(jnp.float32) / 255)))
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """Map a latent point to pixels 0 to 1."""
+        return jax.nn.sigmoid(self.layers[3](jax.nn.relu(self.layers[2](z))))
+
+
+State = tuple[Autoencoder, optax.OptState]
+Apply = Callable[[Autoencoder, jax.Array], jax.Array]
+
+
+class EquinoxScan:
+    """The model and the optimizer's state through one compiled, donating call an epoch."""
+
+    settings = Settings(mode="epoch", loader="device", transfers="once")
+
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        """Give the weights to a model and the images to the device."""
+        model = Autoencoder(weights)
+        self.state: State = model, adam(learning_rate).init(model)
+        self.images = jax.device_put(images)
+        self.batch_size, self.learning_rate = batch_size, learning_rate
+
+    def train(self, order: npt.NDArray[np.int32]) -> Any:
+        """Run the compiled epoch; the short last batch is padded, the mask tells with what."""
+        shape = -(-len(order) // self.batch_size), self.batch_size
+        rows = np.resize(order, shape)
+        mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(shape)
+        self.state, losses = epoch(self.state, self.images, rows, mask, self.learning_rate)
+        return losses
+
+    def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
+        """Differentiate the loss that an epoch does."""
+        return named(jax.jit(jax.grad(loss))(self.state[0], self.images[rows], np.ones(len(rows))))
+
+    def encode(self, images: Pixels) -> Floats:
+        """Encode chunk by chunk."""
+        return in_chunks(Autoencoder.encode, self.state[0], images)
+
+    def decode(self, z: Floats) -> Floats:
+        """Decode chunk by chunk."""
+        return in_chunks(Autoencoder.decode, self.state[0], z)
+
+    def weights(self) -> Weights:
+        """Read the model's arrays."""
+        return named(self.state[0])
+
+    def synchronise(self) -> None:
+        """Wait for the state."""
+        jax.block_until_ready(self.state)
+
+
+def adam(learning_rate: float) -> optax.GradientTransformation:
+    """Make the optimizer."""
+    return optax.adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8)
+
+
+def loss(model: Autoencoder, images: jax.Array, mask: jax.Array) -> jax.Array:
+    """Squared error summed over pixels and over the batch's images, padding left out."""
+
+    def of_one(image: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.square(model.decode(model.encode(image)) - image / 255))
+
+    return jnp.sum(jax.vmap(of_one)(images) * mask)
+
+
+@functools.partial(jax.jit, static_argnames="learning_rate", donate_argnums=0)
+def epoch(
+    state: State, images: jax.Array, rows: jax.Array, mask: jax.Array, learning_rate: float
+) -> tuple[State, jax.Array]:
+    """Scan a step over batches of row numbers."""
+
+    def step(state: State, batch: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+        model, opt_state = state
+        value, grads = jax.value_and_grad(loss)(model, images[batch[0]], batch[1])
+        updates, opt_state = adam(learning_rate).update(grads, opt_state)
+        return (eqx.apply_updates(model, updates), opt_state), value
+
+    return jax.lax.scan(step, state, (rows, mask))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply(function: Apply, model: Autoencoder, batch: jax.Array) -> jax.Array:
+    """Map one function of the model over a batch."""
+    return jax.vmap(functools.partial(function, model))(batch)
+
+
+def in_chunks(function: Apply, model: Autoencoder, array: npt.NDArray[Any]) -> Floats:
+    """Apply to all; every chunk is under way before the first is copied back."""
+    starts = range(0, len(array), CHUNK)
+    return np.concatenate([apply(function, model, array[i : i + CHUNK]) for i in starts])
+
+
+def named(model: Autoencoder) -> Weights:
+    """Copy a model's arrays, or its gradient's, to the host, as the reference has them."""
+    arrays: Weights = {}
+    for name, layer in zip(LAYERS, model.layers, strict=True):
+        arrays[f"{name}.kernel"] = np.array(layer.weight).T
+        arrays[f"{name}.bias"] = np.array(layer.bias)
+    return arrays

@@ -1,0 +1,163 @@
+"""Every contestant does the reference's work, and a check that passes them would tell if not."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from benchmarks import parity
+from benchmarks.contestants import CONTESTANTS, load
+from jaxae import load_dataset
+
+# flax-onecycle trains under another schedule: it is there to reach a loss, not to do equal work.
+NAMES = [name for name in CONTESTANTS if name != "flax-onecycle"]
+# Keras takes its backend once a process; a compiler's workers are no guests for a test's process.
+ALONE = [name for name in NAMES if CONTESTANTS[name].keras_backend or name == "torch-compile"]
+
+FEW_STEPS = 10
+
+
+@pytest.fixture(scope="module")
+def images() -> npt.NDArray[np.uint8]:
+    n = parity.STEPS * parity.BATCH
+    return load_dataset().train.images[:n].reshape(n, -1)
+
+
+def skip_if_absent(name: str) -> None:
+    if missing := CONTESTANTS[name].missing:
+        pytest.skip(f"{', '.join(missing)} not installed")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ALONE])
+def test_contestant_does_the_references_work(
+    name: str, images: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_if_absent(name)
+    if name.startswith("flax-"):  # A variant of the step that "flax" takes all of.
+        monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
+    # Some models' images are flat, which the suite's strict setting takes for an accident.
+    with jax.numpy_rank_promotion("allow"):
+        assert parity.check(load(name), images).failures == []
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_contestant_does_the_references_work_in_a_process_of_its_own(name: str) -> None:
+    skip_if_absent(name)
+    spec = json.dumps({"framework": name, "threads": os.cpu_count()})
+    command = [sys.executable, "-m", "benchmarks.check", spec]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["failures"] == []
+
+
+def adam_setting(**settings: Any) -> Callable[[Any], None]:
+    return lambda contestant: contestant.optimizer.param_groups[0].update(settings)
+
+
+def epsilon_hat(contestant: Any) -> None:
+    """TensorFlow's and Keras's Adam: ε beside √v before its bias is corrected."""
+    steps = iter(range(1, parity.STEPS + 1))
+
+    def set_epsilon(optimizer: Any, *_: Any) -> None:
+        optimizer.param_groups[0]["eps"] = 1e-8 / math.sqrt(1 - 0.999 ** next(steps))
+
+    contestant.optimizer.register_step_pre_hook(set_epsilon)
+
+
+def mean_loss(contestant: Any) -> None:
+    summed = contestant.loss
+    contestant.loss = lambda batch: summed(batch) / len(batch)
+
+
+def mean_gradient(contestant: Any) -> None:
+    """A mean that is reported as a sum, by a framework that doesn't show its gradients."""
+    for parameter in contestant.model.parameters():
+        parameter.register_hook(lambda gradient: gradient / parity.BATCH)
+    contestant.gradients = lambda rows: None
+
+
+def dropped_last_batch(contestant: Any) -> None:
+    cut = contestant.batches
+    contestant.batches = lambda order: (b for b in cut(order) if len(b) == parity.BATCH)
+
+
+def repeated_to_fill_last_batch(contestant: Any) -> None:
+    cut, size = contestant.batches, parity.BATCH
+    contestant.batches = lambda order: cut(np.resize(order, -(-len(order) // size) * size))
+
+
+def own_order(contestant: Any) -> None:
+    cut = contestant.batches
+    contestant.batches = lambda order: cut(np.sort(order))
+
+
+def kernel_read_by_columns(contestant: Any) -> None:
+    kernel = contestant.dense["encoder.hidden"].weight.data
+    kernel.copy_(kernel.T.reshape(kernel.shape))
+
+
+def kernels_left_transposed(contestant: Any) -> None:
+    weights = contestant.weights
+    contestant.weights = lambda: {name: value.T for name, value in weights().items()}
+
+
+# Each fault, and a number of the receipt that must report it.
+FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
+    "epsilon of 1e-7": (adam_setting(eps=1e-7), "small_update"),
+    "epsilon hat": (epsilon_hat, "small_update"),
+    "mean, not sum": (mean_loss, "first_loss"),
+    "mean gradient": (mean_gradient, "small_update"),
+    "learning rate 1 % off": (adam_setting(lr=1.01e-3), "first_update"),
+    "beta1 of 0.8": (adam_setting(betas=(0.8, 0.999)), "parameters"),
+    "beta2 of 0.99": (adam_setting(betas=(0.9, 0.99)), "losses"),
+    "weight decay": (adam_setting(weight_decay=1e-2), "first_update"),
+    "last batch filled up": (repeated_to_fill_last_batch, "losses"),
+    "an order of its own": (own_order, "losses"),
+    "kernel read by columns": (kernel_read_by_columns, "encode"),
+    "kernels left transposed": (kernels_left_transposed, "parameters"),
+}
+
+
+def planted(fault: Callable[[Any], None]) -> Any:
+    skip_if_absent("torch-eager")
+    sound: Any = load("torch-eager")
+
+    def faulty(*args: Any, **options: Any) -> Any:
+        contestant = sound(*args, **options)
+        fault(contestant)
+        return contestant
+
+    return faulty
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
+
+
+@pytest.mark.usefixtures("few_steps")
+@pytest.mark.parametrize(("fault", "number"), FAULTS.values(), ids=list(FAULTS))
+def test_parity_reports_a_fault(
+    fault: Callable[[Any], None], number: str, images: npt.NDArray[np.uint8]
+) -> None:
+    failures = parity.check(planted(fault), images).failures
+    assert any(failure.startswith(f"{number} differs") for failure in failures), failures
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_parity_reports_no_fault_where_none_is(images: npt.NDArray[np.uint8]) -> None:
+    assert parity.check(planted(lambda contestant: None), images).failures == []
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_parity_refuses_a_dropped_last_batch(images: npt.NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match=r"took \(9,\) steps, expected 10"):
+        parity.check(planted(dropped_last_batch), images)
