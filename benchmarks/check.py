@@ -13,8 +13,10 @@ if __name__ == "__main__":
     from benchmarks.contestants import CONTESTANTS, load
     from jaxae import load_dataset
 
-    images = load_dataset().train.images[: parity.STEPS * parity.BATCH]
-    receipt = parity.check(load(spec["framework"]), images.reshape(len(images), -1))
+    steps = spec.get("steps", parity.STEPS)
+    images = load_dataset().train.images[: steps * parity.BATCH]
+    contestant, hidden = load(spec["framework"]), spec.get("hidden", 512)
+    receipt = parity.check(contestant, images.reshape(len(images), -1), steps, hidden)
     failures = receipt.failures
     if CONTESTANTS[spec["framework"]].own_recipe:
         model = ("encode", "decode", "first_loss", "gradients")

@@ -94,18 +94,25 @@ def initial_weights(
     return weights
 
 
-def check(contestant: type[Contestant], images: npt.NDArray[np.uint8]) -> Receipt:
-    """Run 50 steps, the last one short, and compare.
+def check(
+    contestant: type[Contestant],
+    images: npt.NDArray[np.uint8],
+    steps: int = STEPS,
+    hidden: int = 512,
+) -> Receipt:
+    """Run some steps, the last one short, and compare.
 
     Args:
       contestant: the class to build.
-      images: at least 50 × 128 of them, uint8 of shape (n, pixels).
+      images: at least steps × 128 of them, uint8 of shape (n, pixels).
+      steps: how many; the suite takes 50.
+      hidden: units of the hidden layers.
 
     Returns:
       The receipt; `failures` says whether the contestant may be timed.
     """
-    weights = initial_weights(pixels=images.shape[1])
-    order = np.random.default_rng(1).permutation((STEPS - 1) * BATCH + SHORT).astype(np.int32)
+    weights = initial_weights(images.shape[1], hidden)
+    order = np.random.default_rng(1).permutation((steps - 1) * BATCH + SHORT).astype(np.int32)
     images = images[: len(order)]
     x = reference.to_unit_interval(images)
     truth: Weights = {name: value.astype(np.float64) for name, value in weights.items()}
@@ -131,8 +138,8 @@ def check(contestant: type[Contestant], images: npt.NDArray[np.uint8]) -> Receip
 
     whole = contestant(weights, images, BATCH)
     found = np.asarray(whole.train(order), np.float64)
-    if found.shape != (STEPS,):
-        raise ValueError(f"{contestant} took {found.shape} steps, expected {STEPS}")
+    if found.shape != (steps,):
+        raise ValueError(f"{contestant} took {found.shape} steps, expected {steps}")
     return Receipt(
         encode=relative(encoded, z),
         decode=relative(decoded, x_hat),

@@ -1,8 +1,8 @@
 """Every contestant does the reference's work, and a check that passes them would tell if not."""
 
+import importlib
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,12 +23,22 @@ NAMES = [name for name in CONTESTANTS if name != "flax-onecycle"]
 ALONE = [name for name in NAMES if CONTESTANTS[name].keras_backend or name == "torch-compile"]
 
 FEW_STEPS = 10
+# `python -m benchmarks run` takes 50 steps at full width before it times anything; fewer and
+# narrower ones tell the same here.
+STEPS, HIDDEN = 10, 64
 
 
 @pytest.fixture(scope="module")
 def images() -> npt.NDArray[np.uint8]:
-    n = parity.STEPS * parity.BATCH
+    n = STEPS * parity.BATCH
     return load_dataset().train.images[:n].reshape(n, -1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    # OpenMP's threads wait in a spin: beside another busy process two take ten times as long.
+    if not CONTESTANTS["torch-eager"].missing:
+        importlib.import_module("torch").set_num_threads(1)
 
 
 def skip_if_absent(name: str) -> None:
@@ -45,13 +55,15 @@ def test_contestant_does_the_references_work(
         monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
     # Some models' images are flat, which the suite's strict setting takes for an accident.
     with jax.numpy_rank_promotion("allow"):
-        assert parity.check(load(name), images).failures == []
+        assert parity.check(load(name), images, STEPS, HIDDEN).failures == []
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_contestant_does_the_references_work_in_a_process_of_its_own(name: str) -> None:
     skip_if_absent(name)
-    spec = json.dumps({"framework": name, "threads": os.cpu_count()})
+    spec = json.dumps(
+        {"framework": name, "threads": os.cpu_count(), "steps": STEPS, "hidden": HIDDEN}
+    )
     command = [sys.executable, "-m", "benchmarks.check", spec]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -64,7 +76,7 @@ def adam_setting(**settings: Any) -> Callable[[Any], None]:
 
 def epsilon_hat(contestant: Any) -> None:
     """TensorFlow's and Keras's Adam: ε beside √v before its bias is corrected."""
-    steps = iter(range(1, parity.STEPS + 1))
+    steps = iter(range(1, STEPS + 1))
 
     def set_epsilon(optimizer: Any, *_: Any) -> None:
         optimizer.param_groups[0]["eps"] = 1e-8 / math.sqrt(1 - 0.999 ** next(steps))
@@ -128,6 +140,10 @@ FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
 
 def planted(fault: Callable[[Any], None]) -> Any:
     skip_if_absent("torch-eager")
+    import torch
+
+    # Threads that wait for each other cost more than they gain on work as small as this.
+    torch.set_num_threads(1)
     sound: Any = load("torch-eager")
 
     def faulty(*args: Any, **options: Any) -> Any:
@@ -143,21 +159,18 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
 
 
-@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize(("fault", "number"), FAULTS.values(), ids=list(FAULTS))
 def test_parity_reports_a_fault(
     fault: Callable[[Any], None], number: str, images: npt.NDArray[np.uint8]
 ) -> None:
-    failures = parity.check(planted(fault), images).failures
+    failures = parity.check(planted(fault), images, STEPS, HIDDEN).failures
     assert any(failure.startswith(f"{number} differs") for failure in failures), failures
 
 
-@pytest.mark.usefixtures("few_steps")
 def test_parity_reports_no_fault_where_none_is(images: npt.NDArray[np.uint8]) -> None:
-    assert parity.check(planted(lambda contestant: None), images).failures == []
+    assert parity.check(planted(lambda contestant: None), images, STEPS, HIDDEN).failures == []
 
 
-@pytest.mark.usefixtures("few_steps")
 def test_parity_refuses_a_dropped_last_batch(images: npt.NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match=r"took \(9,\) steps, expected 10"):
-        parity.check(planted(dropped_last_batch), images)
+        parity.check(planted(dropped_last_batch), images, STEPS, HIDDEN)
