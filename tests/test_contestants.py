@@ -22,7 +22,6 @@ NAMES = [name for name in CONTESTANTS if name != "flax-onecycle"]
 # Keras takes its backend once a process; a compiler's workers are no guests for a test's process.
 ALONE = [name for name in NAMES if CONTESTANTS[name].keras_backend or name == "torch-compile"]
 
-FEW_STEPS = 10
 # `python -m benchmarks run` takes 50 steps at full width before it times anything; fewer and
 # narrower ones tell the same here.
 STEPS, HIDDEN = 10, 64
@@ -47,12 +46,8 @@ def skip_if_absent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALONE])
-def test_contestant_does_the_references_work(
-    name: str, images: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_contestant_does_the_references_work(name: str, images: npt.NDArray[np.uint8]) -> None:
     skip_if_absent(name)
-    if name.startswith("flax-"):  # A variant of the step that "flax" takes all of.
-        monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
     # Some models' images are flat, which the suite's strict setting takes for an accident.
     with jax.numpy_rank_promotion("allow"):
         assert parity.check(load(name), images, STEPS, HIDDEN).failures == []
@@ -61,9 +56,7 @@ def test_contestant_does_the_references_work(
 @pytest.mark.parametrize("name", ALONE)
 def test_contestant_does_the_references_work_in_a_process_of_its_own(name: str) -> None:
     skip_if_absent(name)
-    spec = json.dumps(
-        {"framework": name, "threads": os.cpu_count(), "steps": STEPS, "hidden": HIDDEN}
-    )
+    spec = json.dumps({"framework": name, "threads": 1, "steps": STEPS, "hidden": HIDDEN})
     command = [sys.executable, "-m", "benchmarks.check", spec]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -152,11 +145,6 @@ def planted(fault: Callable[[Any], None]) -> Any:
         return contestant
 
     return faulty
-
-
-@pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parity, "STEPS", FEW_STEPS)
 
 
 @pytest.mark.parametrize(("fault", "number"), FAULTS.values(), ids=list(FAULTS))
