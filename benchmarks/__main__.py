@@ -1,7 +1,6 @@
 """`python -m benchmarks run | report | compare | list`: the framework comparison."""
 
 import argparse
-import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from benchmarks.compare import changes, differing_machine
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.processors import processors
 from benchmarks.report import write_report
 from benchmarks.results import Results
 from benchmarks.runner import run
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--threads",
         type=int,
-        default=_processors(),
+        default=processors(),
         help="for every framework (default: %(default)s)",
     )
     add.add_argument(
@@ -79,10 +79,10 @@ def _run(options: argparse.Namespace) -> int:
     frameworks = _known(options.frameworks or list(CONTESTANTS), CONTESTANTS, "framework")
     tasks = _known(options.tasks or (QUICK if options.quick else list(TASKS)), TASKS, "task")
     rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
-    if rounds < 1 or not 1 <= options.threads <= _processors():
+    if rounds < 1 or not 1 <= options.threads <= processors():
         raise ValueError(
             f"rounds {rounds}, threads {options.threads}; "
-            f"expected 1 round or more and 1 to {_processors()} threads"
+            f"expected 1 round or more and 1 to {processors()} threads"
         )
     console = Console(highlight=False, soft_wrap=True)
     run(Results(options.out), frameworks, tasks, rounds, options.threads, console)
@@ -135,10 +135,6 @@ def _known(names: Sequence[str], known: Collection[str], kind: str) -> list[str]
         if name not in known:
             raise ValueError(f"unknown {kind} {name!r}; expected of {', '.join(known)}")
     return list(names)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

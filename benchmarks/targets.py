@@ -6,21 +6,22 @@ The matrix products are the limit: the large ones (784×512) that the work canno
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax import lax
 
 import jaxae
+from benchmarks import limit
+from benchmarks.flops import Sizes
+from benchmarks.processors import processors
 from jaxae.models import Params
 from jaxae.training import copy_state
 
 BATCH, HIDDEN = 128, 512
+SIZES = Sizes(hidden=HIDDEN)
 Work = Callable[[], object]
 
 
@@ -66,7 +67,7 @@ def torch_epoch(dataset: jaxae.Dataset) -> Work:
     import torch
     from torch import nn
 
-    torch.set_num_threads(len_cpus())
+    torch.set_num_threads(processors())
     images = torch.from_numpy(dataset.train.images.copy()).flatten(1).float() / 255
     pixels = images.shape[1]
     model = nn.Sequential(
@@ -85,42 +86,12 @@ def torch_epoch(dataset: jaxae.Dataset) -> Work:
     return run
 
 
-def train_products(n: int, pixels: int) -> Work:
-    """The five large products of each step: two forward, three backward."""
-    x, h = random(BATCH, pixels), random(BATCH, HIDDEN)
-    w_in, w_out = random(pixels, HIDDEN), random(HIDDEN, pixels)
-
-    def products(x: jax.Array, w_in: jax.Array, h: jax.Array, w_out: jax.Array) -> jax.Array:
-        forward = (x @ w_in)[0, 0] + (h @ w_out)[0, 0]
-        backward = (h.T @ x)[0, 0] + (x @ w_out.T)[0, 0] + (x.T @ h)[0, 0]
-        return forward + backward
-
-    return repeated(products, (x, w_in, h, w_out), -(-n // BATCH))
-
-
-def latent_products(n: int, pixels: int, rows: int = 2048) -> Work:
-    """The large product of encoding n images and that of decoding them."""
-    x, h = random(rows, pixels), random(rows, HIDDEN)
-    w_in, w_out = random(pixels, HIDDEN), random(HIDDEN, pixels)
-
-    def products(x: jax.Array, w_in: jax.Array, h: jax.Array, w_out: jax.Array) -> jax.Array:
-        return (x @ w_in)[0, 0] + (h @ w_out)[0, 0]
-
-    return repeated(products, (x, w_in, h, w_out), round(n / rows))
-
-
-def repeated(products: Callable[..., jax.Array], inputs: tuple[jax.Array, ...], times: int) -> Work:
-    """Compile `times` repetitions, with a barrier that keeps XLA from hoisting them out."""
-
-    @jax.jit
-    def loop(inputs: tuple[jax.Array, ...]) -> jax.Array:
-        def body(carry: tuple[jax.Array, ...], _: None) -> tuple[tuple[jax.Array, ...], jax.Array]:
-            carry = lax.optimization_barrier(carry)
-            return carry, products(*carry)
-
-        return lax.scan(body, inputs, None, length=times)[1]
-
-    return lambda: jax.block_until_ready(loop(inputs))
+def latent_products(n: int) -> Work:
+    """The large product of encoding n images, then that of decoding them."""
+    rows = limit.LATENT_ROWS
+    encode = limit.jax_products("encode", SIZES, rows, round(n / rows))
+    decode = limit.jax_products("decode", SIZES, rows, round(n / rows))
+    return lambda: (encode(), decode())
 
 
 def encode_and_decode(dataset: jaxae.Dataset) -> Work:
@@ -128,16 +99,6 @@ def encode_and_decode(dataset: jaxae.Dataset) -> Work:
     model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
     images = np.concatenate([dataset.train.images, dataset.test.images])
     return lambda: jaxae.decode(model, jaxae.encode(model, images))
-
-
-def random(*shape: int) -> jax.Array:
-    """Uniform numbers; their values do not change the time."""
-    return jnp.asarray(np.random.default_rng(0).random(shape, dtype=np.float32))
-
-
-def len_cpus() -> int:
-    """Processors that this process may use, which is also what XLA takes."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compare(title: str, ours: Work, other: Work, target: float | None, rounds: int) -> None:
@@ -168,12 +129,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="pairs to measure (default: 15)")
     rounds = parser.parse_args().rounds
     dataset = jaxae.load_dataset("mnist")
-    pixels = dataset.train.images[0].size
     n = len(dataset.train)
-    print(f"{jax.devices()[0].device_kind}, {len_cpus()} processors, {rounds} rounds")
+    print(f"{jax.devices()[0].device_kind}, {processors()} processors, {rounds} rounds")
     epoch = jaxae_epoch(dataset)
     compare("epoch / PyTorch eager epoch", epoch, torch_epoch(dataset), 0.60, rounds)
-    products = train_products(n, pixels)
+    products = limit.jax_products("train", SIZES, BATCH, -(-n // BATCH))
     compare("epoch / its large products", epoch, products, 1.20, rounds)
     without_adam = gradients_only(dataset)
     compare("epoch without Adam / its large products", without_adam, products, None, rounds)
@@ -181,7 +141,7 @@ def main() -> None:
     compare(
         "encode and decode / their large products",
         encode_and_decode(dataset),
-        latent_products(total, pixels),
+        latent_products(total),
         1.10,
         rounds,
     )
