@@ -13,7 +13,7 @@ from benchmarks.processors import processors
 from benchmarks.report import write_report
 from benchmarks.results import Results
 from benchmarks.runner import run
-from benchmarks.tasks import QUICK, TASKS
+from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS
 
 _DEFAULT = Path("benchmarks/results/full.json")
 
@@ -40,7 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     add = commands.add_parser("run", help="measure; an interrupted run goes on where it stopped")
-    add.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}; two rounds")
+    add.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"two rounds of {', '.join(QUICK_TASKS)} by {', '.join(QUICK_FRAMEWORKS)}",
+    )
     add.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: all; see list")
     add.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all; see list")
     add.add_argument("--rounds", type=int, help="processes for each row (default: 6, quick: 2)")
@@ -76,8 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    frameworks = _known(options.frameworks or list(CONTESTANTS), CONTESTANTS, "framework")
-    tasks = _known(options.tasks or (QUICK if options.quick else list(TASKS)), TASKS, "task")
+    defaults = (QUICK_FRAMEWORKS, QUICK_TASKS) if options.quick else (CONTESTANTS, TASKS)
+    frameworks = _known(options.frameworks or list(defaults[0]), CONTESTANTS, "framework")
+    tasks = _known(options.tasks or list(defaults[1]), TASKS, "task")
     rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
     if rounds < 1 or not 1 <= options.threads <= processors():
         raise ValueError(

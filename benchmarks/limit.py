@@ -2,19 +2,23 @@
 
 One step of training needs five products of 784×512 by the batch: two forward, three backward.
 Encoding an image needs one of them, decoding it another. They are run back to back by JAX and by
-PyTorch; the report takes the faster as the limit.
+PyTorch; the report takes the faster as the limit. Between it and training lie the activations and
+the loss, which `gradients` adds, and Adam.
 """
 
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.flops import Sizes
 
 Work = Literal["train", "encode", "decode"]
 # Rows of the operands for encode and decode: enough that a larger one is no faster.
 LATENT_ROWS = 2048
+# MiB that the copy rate is measured with: more than any cache holds.
+COPIED = 256
 
 
 def jax_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
@@ -52,9 +56,39 @@ def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
     return run
 
 
-def copy_rate(megabytes: int = 256) -> Callable[[], object]:
-    """Return a call that copies so many megabytes from one part of memory to another."""
-    source = np.ones(megabytes << 18, np.float32)
+def gradients(images: npt.NDArray[np.uint8], batch_size: int) -> Callable[[], object]:
+    """Return a call that runs jaxae's epoch without Adam: no parameter moves.
+
+    Every gradient is computed and written, as an update would read it.
+    """
+    import jax
+    from flax import nnx
+
+    import jaxae
+    from jaxae.models import Params
+
+    model = jaxae.create_model(jaxae.ModelConfig(), (1, images.shape[1]), 0)
+    graphdef, params = nnx.split(model, nnx.Param)
+    on_device = jax.device_put(images)
+
+    @jax.jit
+    def epoch(params: Params, images: jax.Array) -> object:
+        def step(_: Params, batch: jaxae.Batch) -> tuple[Params, jax.Array]:
+            def loss_of(params: Params) -> jax.Array:
+                return jaxae.batch_loss(nnx.merge(graphdef, params), batch)
+
+            loss, grads = jax.value_and_grad(loss_of)(params)
+            return grads, loss
+
+        order = jax.random.permutation(jax.random.key(0), len(images))
+        return jaxae.scan_batches(step, params, images, order, batch_size)
+
+    return lambda: jax.block_until_ready(epoch(params, on_device))
+
+
+def copy_rate(mebibytes: int = COPIED) -> Callable[[], object]:
+    """Return a call that copies so many MiB from one part of memory to another."""
+    source = np.ones(mebibytes << 18, np.float32)
     target = np.zeros_like(source)
     return lambda: np.copyto(target, source)
 

@@ -36,6 +36,7 @@ TOLERANCES = {
     "gradients": 1e-5,
     "losses": 1e-4,
     "first_update": 1e-3,
+    "restart": 1e-3,
     "small_update": 1e-3,
     "parameters": 2e-2,
 }
@@ -52,6 +53,7 @@ class Receipt:
       gradients: of the first batch, the worst of the arrays; None where they can't be had.
       losses: the largest of the 50 steps' losses, each relative to its own.
       first_update: how far the first step moved the parameters: the gradient's and Adam's check.
+      restart: the same of a first step after `reset`, which must leave nothing of the one before.
       small_update: how far a first step moves parameters whose gradients are about 1e-8.
       parameters: how far all 50 steps moved them.
     """
@@ -60,10 +62,18 @@ class Receipt:
     decode: float
     first_loss: float
     gradients: float | None
-    losses: float
-    first_update: float
-    small_update: float
-    parameters: float
+    losses: float | None
+    first_update: float | None
+    restart: float | None
+    small_update: float | None
+    parameters: float | None
+
+    @property
+    def of_the_model(self) -> "Receipt":
+        """The receipt without what depends on the learning rate's schedule."""
+        return Receipt(
+            self.encode, self.decode, self.first_loss, self.gradients, None, None, None, None, None
+        )
 
     @property
     def failures(self) -> list[str]:
@@ -127,6 +137,8 @@ def check(
     _, expected = reference.loss_and_gradients(truth, x[first_rows])
     first_loss = float(np.asarray(single.train(np.arange(BATCH, dtype=np.int32)), np.float64)[0])
     after_one = single.weights()
+    single.reset(weights)
+    single.train(np.arange(BATCH, dtype=np.int32))
 
     adam, losses = reference.Adam(truth), []
     reference_after_one: Weights = {}
@@ -147,6 +159,7 @@ def check(
         gradients=None if found_gradients is None else worst(found_gradients, expected),
         losses=float(np.max(np.abs(found / np.array(losses) - 1))),
         first_update=moved(weights, after_one, reference_after_one),
+        restart=moved(weights, single.weights(), reference_after_one),
         small_update=small_update(contestant, weights),
         parameters=moved(weights, whole.weights(), truth),
     )

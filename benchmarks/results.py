@@ -16,7 +16,14 @@ import pyperf
 from jaxae.files import atomic
 
 # pyperf collects these too, but they are paths or say nothing about speed.
-_DROPPED = ("python_executable", "python_cflags", "python_config_args", "boot_time", "uptime")
+_DROPPED = (
+    "python_executable",
+    "python_cflags",
+    "python_config_args",
+    "boot_time",
+    "uptime",
+    "hostname",
+)
 
 
 @dataclass(frozen=True)
@@ -71,23 +78,24 @@ class Results:
     def _notes_path(self) -> Path:
         return self.path.with_suffix(".notes.json")
 
-    def add(self, task: str, framework: str, round: int, outcome: dict[str, Any]) -> None:
-        """File one process's outcome (see `benchmarks.worker`) and save everything."""
+    def add(self, task: str, framework: str, outcome: dict[str, Any]) -> None:
+        """File one process's outcome (see `benchmarks.measure`), its round among it."""
         outcome = dict(outcome)
         values = outcome.pop("values")
-        own = {"name": f"{task}/{framework}", "unit": "second", "round": round, **outcome}
+        own = {"name": f"{task}/{framework}", "unit": "second", **outcome}
         collected = pyperf.Run(values, metadata=own).get_metadata()
-        kept = {key: value for key, value in collected.items() if key not in _DROPPED}
+        # What pyperf says of this process's memory is overruled by what the other one said.
+        kept = {key: value for key, value in collected.items() if key not in _DROPPED} | own
         run = pyperf.Run(values, metadata=kept, collect_metadata=False)
         self._runs.setdefault(f"{task}/{framework}", []).append(run)
-        self._save()
 
     def note(self, **note: Any) -> None:
         """File something that is no measurement: a parity receipt, a failure, an absence."""
         self.notes.append(note)
-        self._save()
+        self.save()
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write everything that was filed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._runs:
             suite = pyperf.BenchmarkSuite([pyperf.Benchmark(runs) for runs in self._runs.values()])

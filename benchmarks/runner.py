@@ -1,5 +1,6 @@
 """Run the suite: parity first, then rounds of fresh processes, one at a time, interleaved."""
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -10,17 +11,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.results import Results
 from benchmarks.tasks import TASKS, applies
+from jaxae import load_dataset
 
-LIMITS = ("limit-jax", "limit-torch", "limit-copy")
-_TIMEOUT_SECONDS = 400
+LIMITS = ("limit-jax", "limit-torch", "limit-no-adam", "limit-copy")
+_TIMEOUT_SECONDS = 600
 _PACKAGES = (
     "jax",
     "jaxlib",
@@ -52,36 +55,43 @@ def run(
       threads: that every framework may use.
       console: where progress is shown.
     """
-    compared = _present(results, frameworks, console)
+    wanted = [name for name in frameworks if any(applies(TASKS[task], name) for task in tasks)]
+    compared = _present(results, wanted, console)
     compared = [name for name in compared if _passes_parity(results, name, threads, console)]
-    with tempfile.TemporaryDirectory() as caches, _progress(console) as progress:
+    with tempfile.TemporaryDirectory() as scratch, _progress(console) as progress:
+        images = _shared_images(Path(scratch))
         jobs = [job for number in range(rounds) for job in _round(number, compared, tasks)]
+        jobs = [rest for job in jobs if (rest := _remaining(results, job)).tasks]
         bar = progress.add_task("", total=len(jobs))
         failed: set[tuple[str, str]] = set()
-        warmed: set[str] = set()
-        for number, task, framework in jobs:
-            progress.update(bar, description=f"round {number + 1} {task} {framework}")
-            done = {process.round for process in results.processes(task, framework)}
-            if number not in done and (task, framework) not in failed:
-                spec = {
-                    "task": task,
-                    "framework": framework,
-                    "threads": threads,
-                    "loops": results.loops(task, framework),
-                }
-                environment = _environment(task, Path(caches))
+        started = time.monotonic()
+        for number, job in enumerate(jobs):
+            group = TASKS[job.tasks[0]].group
+            if not console.is_terminal and number and job.round != jobs[number - 1].round:
+                left = (time.monotonic() - started) / number * (len(jobs) - number)
+                console.print(f"round {job.round + 1} of {rounds}, {left / 60:.0f} min left")
+            progress.update(bar, description=f"round {job.round + 1} {group} {job.framework}")
+            if (job.framework, group) not in failed:
                 try:
-                    if TASKS[task].warm_cache and framework not in warmed:
-                        _spawn("worker", spec, environment)  # Fills the cache, is not counted.
-                        warmed.add(framework)
-                    outcome = _spawn("worker", spec, environment)
-                    metadata = {"framework": framework, "task": task, "threads": threads}
-                    results.add(task, framework, number, outcome | metadata | _versions())
+                    outcomes = _measure(job, results, threads, images, Path(scratch))
                 except WorkerError as error:
-                    failed.add((task, framework))
-                    results.note(kind="failed", task=task, framework=framework, why=str(error))
-                    console.print(f"{task}/{framework}: {error}")
+                    failed.add((job.framework, group))
+                    results.note(kind="failed", task=group, framework=job.framework, why=str(error))
+                    console.print(f"{group}/{job.framework}: {error}")
+                else:
+                    common = {"framework": job.framework, "threads": threads, "round": job.round}
+                    for task, outcome in outcomes.items():
+                        results.add(task, job.framework, outcome | common | _versions())
+                    results.save()
             progress.advance(bar)
+
+
+class Job(NamedTuple):
+    """One process: a framework, and tasks of one group, in one round."""
+
+    round: int
+    tasks: tuple[str, ...]
+    framework: str
 
 
 class WorkerError(Exception):
@@ -117,17 +127,68 @@ def _passes_parity(results: Results, name: str, threads: int, console: Console) 
     return not failures
 
 
-def _round(
-    number: int, frameworks: Sequence[str], tasks: Sequence[str]
-) -> list[tuple[int, str, str]]:
-    # Task by task, so that what is compared is near in time; the order within is shuffled.
+def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list[Job]:
+    # Group by group, so that what is compared is near in time; the order within is shuffled.
     shuffled = random.Random(number)
     jobs = []
-    for task in tasks:
-        entrants = [name for name in (*frameworks, *LIMITS) if applies(TASKS[task], name)]
+    for group in dict.fromkeys(TASKS[task].group for task in tasks):
+        members = [
+            task
+            for task in tasks
+            if TASKS[task].group == group and (number % 2 == 0 or not TASKS[task].sparse)
+        ]
+        entrants = [
+            Job(number, applying, name)
+            for name in (*frameworks, *LIMITS)
+            if (applying := tuple(task for task in members if applies(TASKS[task], name)))
+        ]
         shuffled.shuffle(entrants)
-        jobs += [(number, task, framework) for framework in entrants]
+        jobs += entrants
     return jobs
+
+
+def _remaining(results: Results, job: Job) -> Job:
+    def is_done(task: str) -> bool:
+        return job.round in {process.round for process in results.processes(task, job.framework)}
+
+    return job._replace(tasks=tuple(task for task in job.tasks if not is_done(task)))
+
+
+def _shared_images(folder: Path) -> Path:
+    # As an .npy file, which every framework's process reads without help from another.
+    data = load_dataset()
+    images = np.concatenate([data.train.images, data.test.images])
+    np.save(folder / "images.npy", images.reshape(len(images), -1))
+    return folder / "images.npy"
+
+
+def _measure(
+    job: Job, results: Results, threads: int, images: Path, scratch: Path
+) -> dict[str, dict[str, Any]]:
+    loops = {task: results.loops(task, job.framework) for task in job.tasks}
+    spec = {
+        "framework": job.framework,
+        "tasks": job.tasks,
+        "threads": threads,
+        "images": str(images),
+        "loops": loops,
+    }
+    task = TASKS[job.tasks[0]]
+    environment = dict(os.environ)
+    if task.kind == "cold":
+        # A cold process compiles all; a warm one finds what an earlier one has left.
+        cache = scratch / f"cache-{job.framework}"
+        if not task.warm_cache:
+            cache = Path(tempfile.mkdtemp(dir=scratch))
+        fill = task.warm_cache and not cache.exists()
+        environment |= {
+            "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+            "JAX_COMPILATION_CACHE_DIR": str(cache / "xla"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
+        if fill:
+            _spawn("worker", spec, environment)
+    return _spawn("worker", spec, environment)
 
 
 def _spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
@@ -154,18 +215,7 @@ def _spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> di
     return outcome
 
 
-def _environment(task: str, caches: Path) -> dict[str, str]:
-    environment = dict(os.environ)
-    if TASKS[task].kind == "cold":
-        # A cold process compiles all; a warm one finds what the round before has left.
-        folder = caches / "warm" if TASKS[task].warm_cache else Path(tempfile.mkdtemp(dir=caches))
-        environment["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
-        if TASKS[task].warm_cache:
-            environment["JAX_COMPILATION_CACHE_DIR"] = str(folder / "xla")
-            environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    return environment
-
-
+@functools.cache
 def _versions() -> dict[str, str]:
     found = {}
     for name in _PACKAGES:

@@ -17,7 +17,6 @@ import jaxae
 from benchmarks import limit
 from benchmarks.flops import Sizes
 from benchmarks.processors import processors
-from jaxae.models import Params
 from jaxae.training import copy_state
 
 BATCH, HIDDEN = 128, 512
@@ -39,27 +38,6 @@ def jaxae_epoch(dataset: jaxae.Dataset) -> Work:
         jax.block_until_ready(epoch(copy_state(start), images))
 
     return run
-
-
-def gradients_only(dataset: jaxae.Dataset) -> Work:
-    """The epoch without Adam: every gradient is computed and written, no parameter moves."""
-    model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
-    graphdef, params = nnx.split(model, nnx.Param)
-    images = jax.device_put(dataset.train.images)
-
-    @jax.jit
-    def epoch(params: Params, images: jax.Array) -> object:
-        def step(_: Params, batch: jaxae.Batch) -> tuple[Params, jax.Array]:
-            def loss_of(params: Params) -> jax.Array:
-                return jaxae.batch_loss(nnx.merge(graphdef, params), batch)
-
-            loss, grads = jax.value_and_grad(loss_of)(params)
-            return grads, loss
-
-        order = jax.random.permutation(jax.random.key(0), len(images))
-        return jaxae.scan_batches(step, params, images, order, BATCH)
-
-    return lambda: jax.block_until_ready(epoch(params, images))
 
 
 def torch_epoch(dataset: jaxae.Dataset) -> Work:
@@ -135,7 +113,7 @@ def main() -> None:
     compare("epoch / PyTorch eager epoch", epoch, torch_epoch(dataset), 0.60, rounds)
     products = limit.jax_products("train", SIZES, BATCH, -(-n // BATCH))
     compare("epoch / its large products", epoch, products, 1.20, rounds)
-    without_adam = gradients_only(dataset)
+    without_adam = limit.gradients(dataset.train.images.reshape(n, -1), BATCH)
     compare("epoch without Adam / its large products", without_adam, products, None, rounds)
     total = n + len(dataset.test)
     compare(

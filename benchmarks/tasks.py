@@ -10,8 +10,9 @@ Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold"]
 EPOCH = 60_000
 ALL = 70_000
 TARGET_LOSS = 32.5
-# About a quarter of an epoch, with a short last batch: enough where only the rate is asked.
-_PART = 15_040
+# Enough where only the rate is asked, and a multiple of each batch size of the sweep: a short last
+# batch, which compiled programs pad, is an eighth of so few steps, and a thirtieth of an epoch's.
+PART = 8_192
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,23 @@ class Task:
       kind: what is timed. `train`: an epoch over n images; `step`: one call on n = batch images;
         `encode`, `decode`: n of them from and to the host; `time-to-loss`: epochs until the test
         loss is at most 32.5; `cold`: a process from its start to the end of its first epoch.
+      group: tasks of one group are measured by one process, one after the other.
       n: images.
       batch: images a step.
       hidden: units of the hidden layers.
       only: the frameworks that it is for; empty for all.
+      sparse: whether every second round is enough, since it draws a curve or takes very long.
       warm_cache: for cold, whether what an earlier process compiled may be used.
     """
 
     name: str
     kind: Kind
+    group: str
     n: int = EPOCH
     batch: int = 128
     hidden: int = 512
     only: tuple[str, ...] = ()
+    sparse: bool = False
     warm_cache: bool = False
 
     @property
@@ -44,39 +49,63 @@ class Task:
         return Sizes(hidden=self.hidden)
 
 
-_LADDER = ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "flax")
+# Where jaxae's speed comes from, and PyTorch's, a rung at a time.
+LADDERS = (
+    ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "flax"),
+    ("torch-loader", "torch-eager", "torch-compile"),
+)
 _SWEPT = ("flax", "torch-eager")
+# Only these keep what they compiled for the next process.
+_CACHING = ("flax", "flax-loop", "equinox", "torch-compile", "keras-jax")
+# These encode and decode by the code of another contestant.
+_LATENT_OF_ANOTHER = ("flax-loop", "torch-loader", "torch-compile")
+
+BATCHES = (32, 128, 512, 2048)
+STEPS = (1, 8, 32, 128, 512, 2048, 8192)
+HIDDEN = (64, 256, 512, 2048)
+IMAGES = (1_000, 4_000, 16_000, EPOCH)
 
 TASKS = {
     task.name: task
     for task in (
-        Task("train", "train"),
-        *(Task(f"train-batch-{b}", "train", _PART, b) for b in (32, 512, 2048)),
-        *(Task(f"step-{b}", "step", b, b) for b in (1, 8, 32, 128, 512, 2048, 8192)),
-        Task("encode", "encode", ALL),
-        Task("decode", "decode", ALL),
-        Task("encode-one", "encode", 1),
-        Task("decode-one", "decode", 1),
-        Task("grid", "decode", 144),
-        Task("time-to-loss", "time-to-loss"),
-        Task("cold", "cold"),
-        Task("cold-cached", "cold", warm_cache=True),
-        Task("ladder", "train", 3_072 + 96, only=_LADDER),
-        *(Task(f"hidden-{h}", "train", _PART, hidden=h, only=_SWEPT) for h in (64, 256, 2048)),
-        *(Task(f"images-{n}", "train", n, only=_SWEPT) for n in (1_000, 4_000, 16_000)),
+        Task("train", "train", "train"),
+        Task("time-to-loss", "time-to-loss", "train", sparse=True),
+        *(Task(f"train-batch-{b}", "train", "batches", PART, b) for b in BATCHES),
+        *(Task(f"step-{b}", "step", "batches", b, b, sparse=True) for b in STEPS),
+        Task("encode", "encode", "latent", ALL),
+        Task("decode", "decode", "latent", ALL),
+        Task("encode-one", "encode", "latent", 1),
+        Task("decode-one", "decode", "latent", 1),
+        Task("grid", "decode", "latent", 144),
+        Task("cold", "cold", "cold", sparse=True),
+        Task("cold-cached", "cold", "cold-cached", only=_CACHING, sparse=True, warm_cache=True),
+        Task("ladder", "train", "ladder", 24 * 128, only=LADDERS[0] + LADDERS[1], sparse=True),
+        *(
+            Task(f"hidden-{h}", "train", "hidden", PART, hidden=h, only=_SWEPT, sparse=True)
+            for h in HIDDEN
+        ),
+        *(Task(f"images-{n}", "train", "images", n, only=_SWEPT, sparse=True) for n in IMAGES),
     )
 }
-QUICK = ("train", "encode", "decode", "grid", "step-128")
+# What `--quick` measures: each framework in its fastest form on two cores.
+QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
+QUICK_FRAMEWORKS = ("flax", "equinox", "torch-eager", "keras-jax")
 
 
 def applies(task: Task, framework: str) -> bool:
     """Whether a framework takes part in a task; some are there for one table only."""
-    if task.only:
-        return framework in task.only or framework.startswith("limit")
-    if framework == "flax-onecycle":
-        return task.kind == "time-to-loss"
     if framework in ("limit-jax", "limit-torch"):
-        return task.kind in ("train", "step", "encode", "decode") and task.n > 1
+        return task.kind in ("train", "step", "encode", "decode")
     if framework == "limit-copy":
         return task.name == "encode"
-    return framework not in _LADDER or framework == "flax"
+    if framework == "limit-no-adam":
+        return task.name == "train" or task.name.startswith("train-batch")
+    if task.only:
+        return framework in task.only
+    if framework == "flax-onecycle":
+        return task.kind == "time-to-loss"
+    if framework == "flax-again":
+        return task.group in ("train", "batches", "latent") and not task.sparse
+    if framework in _LATENT_OF_ANOTHER:
+        return task.group != "latent"
+    return framework not in LADDERS[0] or framework == "flax"

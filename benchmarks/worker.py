@@ -1,38 +1,37 @@
 """One measurement in a fresh process: `python -m benchmarks.worker SPEC`.
 
-SPEC is JSON: task, framework, threads, round, loops (null to calibrate), started (when the parent
-started this process, seconds since the epoch). The last line printed is JSON too: the values in
-seconds, one a repetition, and what else was seen. Everything else may print what it likes.
+SPEC is JSON: framework, tasks (of one group), threads, images (an .npy file: the training images,
+then the test images), loops (of each task, null to calibrate), started (when the parent started
+this process, seconds since the epoch). The last line printed is JSON too: an outcome for each task,
+see `benchmarks.measure`. Everything else may print what it likes.
 """
 
 import json
 import os
+import resource
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-_IMPORTED = time.time()
 
-# Enough repetitions for a median, few enough that a round stays short.
-_WARMUPS, _REPETITIONS = 1, 3
-_LEAST_SECONDS = 0.2
-_MOST_EPOCHS = 40
-
-
-def main(spec: dict[str, Any]) -> dict[str, Any]:
+def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Measure what the spec asks for."""
     pin_threads(spec["threads"])
+    from benchmarks.contestants import CONTESTANTS, load
     from benchmarks.tasks import TASKS
 
-    task = TASKS[spec["task"]]
-    if spec["framework"].startswith("limit"):
-        return _limit(task, spec)
-    if task.kind == "cold":
-        return _cold(task, spec)
-    if task.kind == "time-to-loss":
-        return _time_to_loss(task, spec)
-    return _repeated_work(task, spec)
+    framework, tasks = spec["framework"], [TASKS[name] for name in spec["tasks"]]
+    outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
+    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware()
+    if framework in CONTESTANTS:
+        # An empty remark is none; pyperf keeps no empty text.
+        settings = asdict(load(framework).settings)
+        common |= {name: value for name, value in settings.items() if value != ""}
+    for task in tasks:
+        sizes = {"batch": task.batch, "hidden": task.hidden, "images": task.n}
+        outcomes[task.name] |= common | sizes
+    return outcomes
 
 
 def pin_threads(threads: int) -> None:
@@ -44,164 +43,96 @@ def pin_threads(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def _repeated_work(task: Any, spec: dict[str, Any]) -> dict[str, Any]:
-    contestant, images = _built(task, spec["framework"])
-    call = _call(task, contestant, images)
-    start = time.perf_counter()
-    call()
-    first = time.perf_counter() - start
-    result = _timed(call, spec["loops"])
-    # The first call compiles; what it took beyond a usual one is the compilation.
-    compile_seconds = max(0.0, first - _median(result["values"]))
-    return result | {"compile_seconds": compile_seconds} | _settings(contestant)
+def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Measure each task in turn."""
+    import numpy as np
+
+    from benchmarks import measure
+    from benchmarks.tasks import TASKS
+
+    framework, names = spec["framework"], spec["tasks"]
+    images = np.load(spec["images"])
+    outcomes = {}
+    if "time-to-loss" in names:
+        contestant = measure.build(framework, TASKS["time-to-loss"], images)
+        outcome = measure.to_loss(contestant, images)
+        # Its epochs are the very work that `train` is asked to time.
+        epochs = outcome | {"values": outcome.pop("epoch_seconds")}
+        outcomes = {"time-to-loss": outcome, "train": epochs | {"epochs": 1}}
+    built: dict[object, Any] = {}
+    for task in (TASKS[name] for name in names if name not in outcomes):
+        loops = spec["loops"].get(task.name)
+        if framework.startswith("limit"):
+            outcomes[task.name] = measure.limits(framework, task, images, loops)
+            continue
+        # Encoding and decoding need no contestant of their own for each number of images.
+        key = (task.sizes, task.batch, 0 if task.group == "latent" else task.n)
+        if key not in built:
+            built = {key: measure.build(framework, task, images)}
+        outcomes[task.name] = measure.repeated(task, built[key], images, loops)
+    return {name: outcomes[name] for name in names}
 
 
-def _limit(task: Any, spec: dict[str, Any]) -> dict[str, Any]:
-    from benchmarks import limit
+def cold(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Time a process from its start to the end of its first epoch, in parts."""
+    import numpy as np
 
-    if spec["framework"] == "limit-copy":
-        return _timed(limit.copy_rate(), spec["loops"])
-    products = limit.jax_products if spec["framework"] == "limit-jax" else limit.torch_products
-    work: limit.Work = task.kind if task.kind in ("encode", "decode") else "train"
-    rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
-    times = max(1, round(task.n / rows))
-    result = _timed(products(work, task.sizes, rows, times), spec["loops"])
-    # Exactly the images that the task has, where they are no multiple of the rows.
-    scale = task.n / (rows * times)
-    return result | {"values": [value * scale for value in result["values"]]}
-
-
-def _cold(task: Any, spec: dict[str, Any]) -> dict[str, Any]:
     from benchmarks.contestants import load
+    from benchmarks.tasks import TASKS
 
+    (name,) = spec["tasks"]
+    task = TASKS[name]
+    started = time.time()
     load(spec["framework"])
     imported = time.time()
-    images = _images(task.n)
+    images = np.load(spec["images"])
     loaded = time.time()
-    contestant, _ = _built(task, spec["framework"], images)
+    from benchmarks import measure
+
+    contestant = measure.build(spec["framework"], task, images)
     marks = [time.time()]
     for _ in range(2):
-        contestant.train(_order(task.n))
+        contestant.train(measure.order_of(task.n))
         contestant.synchronise()
         marks.append(time.time())
     second = marks[2] - marks[1]
     parts = {
-        "start_seconds": _IMPORTED - spec["started"],
-        "import_seconds": imported - _IMPORTED,
+        "start_seconds": started - spec["started"],
+        "import_seconds": imported - started,
         "load_seconds": loaded - imported,
         "compile_seconds": max(0.0, marks[1] - loaded - second),
-        "epoch_seconds": second,
+        "run_seconds": second,
     }
-    return {"values": [marks[1] - spec["started"]], "loops": 1} | parts | _settings(contestant)
+    return {name: {"values": [marks[1] - spec["started"]], "loops": 1, "warmups": 0} | parts}
 
 
-def _time_to_loss(task: Any, spec: dict[str, Any]) -> dict[str, Any]:
-    import numpy as np
-
-    from benchmarks.tasks import TARGET_LOSS
-    from jaxae import load_dataset
-
-    contestant, images = _built(task, spec["framework"])
-    test = load_dataset().test.images.reshape(10_000, -1)
-    contestant.encode(test)  # Compiles outside the clock, as training does below.
-    _compile_training(contestant, spec["framework"], task, images)
-    seconds = 0.0
-    for epoch in range(1, _MOST_EPOCHS + 1):
-        order = _order(task.n, epoch)
-        start = time.perf_counter()
-        contestant.train(order)
-        contestant.synchronise()
-        seconds += time.perf_counter() - start
-        x_hat = contestant.decode(contestant.encode(test))
-        loss = float(np.mean(np.sum((x_hat - test / np.float32(255)) ** 2, axis=1)))
-        if loss <= TARGET_LOSS:
-            break
-    else:
-        raise ValueError(f"test loss {loss:.2f} after {epoch} epochs, never {TARGET_LOSS}")
-    found = {"values": [seconds], "loops": 1, "epochs": epoch, "test_loss": loss}
-    return found | _settings(contestant)
+def peak_memory() -> int:
+    """Largest resident set that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _compile_training(contestant: Any, framework: str, task: Any, images: Any) -> None:
-    # A twin takes the compilation: compiled programs are shared, trained weights are not.
-    twin, _ = _built(task, framework, images)
-    twin.train(_order(task.n))
-    twin.synchronise()
-
-
-def _built(task: Any, framework: str, images: Any = None) -> tuple[Any, Any]:
-    from benchmarks.contestants import load
-    from benchmarks.parity import initial_weights
-
-    cls = load(framework)
-    if "torch" in framework:
-        import torch
-
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
-    images = _images(task.n) if images is None else images
-    weights = initial_weights(*task.sizes)
-    return cls(weights, images, task.batch), images
-
-
-def _call(task: Any, contestant: Any, images: Any) -> Callable[[], object]:
-    import numpy as np
-
-    if task.kind == "encode":
-        return lambda: contestant.encode(images)
-    if task.kind == "decode":
-        z = np.random.default_rng(0).normal(0, 5, (task.n, 2)).astype(np.float32)
-        return lambda: contestant.decode(z)
-    order = _order(task.n)
-
-    def train() -> None:
-        contestant.train(order)
-        contestant.synchronise()
-
-    return train
-
-
-def _timed(call: Callable[[], object], loops: int | None) -> dict[str, Any]:
-    for _ in range(_WARMUPS):
-        call()
-    if loops is None:
-        start = time.perf_counter()
-        call()
-        loops = max(1, round(_LEAST_SECONDS / (time.perf_counter() - start)))
-    values = []
-    for _ in range(_REPETITIONS):
-        start = time.perf_counter()
-        for _ in range(loops):
-            call()
-        values.append((time.perf_counter() - start) / loops)
-    return {"values": values, "loops": loops, "warmups": _WARMUPS}
-
-
-def _images(n: int) -> Any:
-    import numpy as np
-
-    from jaxae import load_dataset
-
-    data = load_dataset()
-    images = data.train.images
-    if n > len(images):
-        images = np.concatenate([images, data.test.images])
-    return images[:n].reshape(n, -1)
-
-
-def _order(n: int, seed: int = 0) -> Any:
-    import numpy as np
-
-    return np.random.default_rng(seed).permutation(n).astype(np.int32)
-
-
-def _settings(contestant: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(contestant.settings)
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def hardware() -> dict[str, Any]:
+    """What the frameworks in this process compute on, and how exactly."""
+    found: dict[str, Any] = {"device": "cpu"}
+    if jax := sys.modules.get("jax"):
+        device = jax.devices()[0]
+        found |= {"device": device.device_kind}
+        found |= {"matmul_precision": str(jax.config.jax_default_matmul_precision or "default")}
+        if statistics := device.memory_stats():
+            found |= {"device_peak_bytes": statistics.get("peak_bytes_in_use", 0)}
+    elif torch := sys.modules.get("torch"):
+        found |= {"matmul_precision": torch.get_float32_matmul_precision()}
+        if torch.cuda.is_available():
+            found |= {"device": torch.cuda.get_device_name()}
+            found |= {"device_peak_bytes": torch.cuda.max_memory_allocated()}
+    elif tensorflow := sys.modules.get("tensorflow"):
+        tf32 = tensorflow.config.experimental.tensor_float_32_execution_enabled()
+        found |= {"matmul_precision": "tf32" if tf32 else "highest"}
+        if tensorflow.config.list_physical_devices("GPU"):
+            memory = tensorflow.config.experimental.get_memory_info("GPU:0")
+            found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
+    return found
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def filed(path: Path, factor: float = 1.0, rounds: int = ROUNDS) -> Results:
     for number in range(rounds):
         for framework, seconds in (("flax", 1.0), ("torch-eager", 2.0), ("limit-jax", 0.8)):
             noise = float(rng.normal(1, 0.01))
-            results.add("train", framework, number, outcome(factor * seconds * noise))
+            results.add("train", framework, outcome(factor * seconds * noise, round=number))
+    results.save()
     return results
 
 
@@ -176,7 +177,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
             return {"failures": wrong, "largest": 1e-6}
         if spec["framework"] == "torch-eager":
             raise runner.WorkerError("Segmentation fault")
-        return outcome(1.0)
+        return {"train": outcome(1.0)}
 
     monkeypatch.setattr(runner, "_spawn", spawn)
     monkeypatch.setitem(CONTESTANTS, "equinox", Entry("x", "X", ("no_such_package",)))

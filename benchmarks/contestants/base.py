@@ -20,13 +20,17 @@ class Settings:
       mode: what is compiled: nothing (`eager`), each step (`step`) or the whole epoch (`epoch`).
       loader: who cuts the batches: `device` or `host` arrays by index, or a `DataLoader`.
       transfers: when pixels reach the device: `once`, or with each `batch`.
+      donated: whether a compiled call may reuse its input's memory for its result.
       precision: of arithmetic and parameters.
+      remark: what a reader should know besides.
     """
 
     mode: Literal["eager", "step", "epoch"]
     loader: Literal["device", "host", "DataLoader"]
     transfers: Literal["once", "batch"]
+    donated: bool = False
     precision: str = "float32"
+    remark: str = ""
 
 
 class Contestant(Protocol):
@@ -42,6 +46,9 @@ class Contestant(Protocol):
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ) -> None:
         """Start from given float32 weights; images of shape (n, 784) are what `train` indexes."""
+
+    def reset(self, weights: Weights) -> None:
+        """Start anew from these weights, with a new optimizer; what is compiled stays so."""
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         """Train one epoch over the images in this order, in batches, the short last one included.

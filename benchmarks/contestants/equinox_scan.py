@@ -48,16 +48,20 @@ Apply = Callable[[Autoencoder, jax.Array], jax.Array]
 class EquinoxScan:
     """The model and the optimizer's state through one compiled, donating call an epoch."""
 
-    settings = Settings(mode="epoch", loader="device", transfers="once")
+    settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         """Give the weights to a model and the images to the device."""
-        model = Autoencoder(weights)
-        self.state: State = model, adam(learning_rate).init(model)
         self.images = jax.device_put(images)
         self.batch_size, self.learning_rate = batch_size, learning_rate
+        self.reset(weights)
+
+    def reset(self, weights: Weights) -> None:
+        """Make a state of these weights."""
+        model = Autoencoder(weights)
+        self.state: State = model, adam(self.learning_rate).init(model)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         """Run the compiled epoch; the short last batch is padded, the mask tells with what."""

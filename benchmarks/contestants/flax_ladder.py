@@ -30,6 +30,8 @@ class FlaxNoJit(FlaxLoop):
 class FlaxJit(FlaxLoop):
     """The step is compiled."""
 
+    settings = Settings(mode="step", loader="host", transfers="batch")
+
     def compiled(self) -> Step:
         """Compile, donate nothing."""
         return jax.jit(self.step)
@@ -42,7 +44,7 @@ class FlaxDonate(FlaxLoop):
 class FlaxDevice(FlaxDonate):
     """The images live on the device; a batch is gathered there, inside the compiled step."""
 
-    settings = Settings(mode="step", loader="device", transfers="once")
+    settings = Settings(mode="step", loader="device", transfers="once", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3

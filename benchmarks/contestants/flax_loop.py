@@ -16,7 +16,7 @@ from jaxae.training import Step
 class FlaxLoop(FlaxScan):
     """`jaxae.make_train_step`, jitted, given each batch from the host."""
 
-    settings = Settings(mode="step", loader="host", transfers="batch")
+    settings = Settings(mode="step", loader="host", transfers="batch", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3

@@ -18,17 +18,17 @@ from jaxae.models import Params
 class FlaxScan:
     """`jaxae.scan_batches` over `jaxae.make_train_step`, jitted, its state donated."""
 
-    settings = Settings(mode="epoch", loader="device", transfers="once")
+    settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         """Give the weights to a model and the images to the device."""
         self.model = model_of(weights)
-        graphdef, params = nnx.split(self.model, nnx.Param)
-        optimizer = self.optimizer(learning_rate, len(images))
-        self.step = jaxae.make_train_step(graphdef, optimizer)
-        self.state = jaxae.init_state(params, optimizer, 0)
+        self.adam = self.optimizer(learning_rate, len(images))
+        self.step = jaxae.make_train_step(nnx.graphdef(self.model), self.adam)
+        self.reset(weights)
+        self._given: object = None
         self.images = jax.device_put(images)
         self.batch_size = batch_size
         self._epoch = jax.jit(
@@ -39,6 +39,11 @@ class FlaxScan:
     def optimizer(self, learning_rate: float, n: int) -> optax.GradientTransformation:
         """Adam at a constant rate."""
         return jaxae.make_optimizer(jaxae.TrainConfig(learning_rate=learning_rate), n)
+
+    def reset(self, weights: Weights) -> None:
+        """Make a state of these weights."""
+        params = nnx.state(model_of(weights), nnx.Param)
+        self.state = jaxae.init_state(params, self.adam, 0)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         """Run the compiled epoch."""
@@ -69,7 +74,9 @@ class FlaxScan:
         jax.block_until_ready(self.state)
 
     def _trained(self) -> jaxae.Autoencoder:
-        nnx.update(self.model, self.state.params)
+        if self._given is not self.state:
+            nnx.update(self.model, self.state.params)
+            self._given = self.state
         return self.model
 
 

@@ -18,7 +18,12 @@ EAGER = keras.backend.backend() == "torch"
 class KerasFit:
     """`Sequential` models, `keras.optimizers.Adam`, one `fit` an epoch."""
 
-    settings = Settings(mode="eager" if EAGER else "step", loader="host", transfers="batch")
+    settings = Settings(
+        mode="eager" if EAGER else "step",
+        loader="host",
+        transfers="batch",
+        remark="Adam is a subclass with the paper's ε, which Keras's own is not",
+    )
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
@@ -36,16 +41,24 @@ class KerasFit:
         self.decoder = keras.Sequential([keras.Input((latent,)), *dense[2:]])
         self.model = keras.Sequential([keras.Input((pixels,)), self.encoder, self.decoder])
         self.dense = dict(zip(LAYERS, dense, strict=True))
-        for name, layer in self.dense.items():
-            layer.set_weights([weights[f"{name}.kernel"], weights[f"{name}.bias"]])
         # On PyTorch, Keras's "auto" is eager; elsewhere XLA compiles the step.
         self.model.compile(
             optimizer=Adam(learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8),
             loss=SquaredError(reduction="sum"),
             jit_compile="auto" if EAGER else True,
         )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.fresh = [np.array(variable) for variable in self.model.optimizer.variables]
         self.images = unit_interval(images)
         self.batch_size = batch_size
+        self.reset(weights)
+
+    def reset(self, weights: Weights) -> None:
+        """Assign these weights, and what the optimizer's variables were at first."""
+        for name, layer in self.dense.items():
+            layer.set_weights([weights[f"{name}.kernel"], weights[f"{name}.bias"]])
+        for variable, value in zip(self.model.optimizer.variables, self.fresh, strict=True):
+            variable.assign(value)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         """Fit one epoch to the images, put in order as `shuffle=True` would."""

@@ -1,0 +1,137 @@
+"""How each kind of work is timed, in a process that does nothing else.
+
+An outcome is a dictionary: `values`, seconds a repetition; `loops`, calls a repetition; `warmups`;
+`compile_seconds`, what the first call took beyond a usual one; and what else was seen.
+"""
+
+import importlib
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import limit
+from benchmarks.contestants import load
+from benchmarks.contestants.base import Contestant, Pixels
+from benchmarks.parity import initial_weights
+from benchmarks.tasks import ALL, EPOCH, TARGET_LOSS, Task
+
+Outcome = dict[str, Any]
+
+# Enough repetitions for a median, few enough that a round stays short. The first call, which
+# compiles, is the first warm-up; the one that calibrates the loops comes beside these.
+_WARMUPS, _REPETITIONS = 2, 3
+_LEAST_SECONDS = 0.1
+_MOST_EPOCHS = 40
+
+
+def build(framework: str, task: Task, images: Pixels) -> Contestant:
+    """Build a contestant for a task: of its size, over its images, from the suite's weights."""
+    cls = load(framework)
+    if "torch" in framework:
+        torch: Any = importlib.import_module("torch")
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    return cls(initial_weights(*task.sizes), images[: task.n], task.batch)
+
+
+def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | None) -> Outcome:
+    """Time calls of one kind of work; `loops` of them a repetition, calibrated if None."""
+    call = _call(task, contestant, images[: task.n])
+    return timed(call, loops, warmups=1 if task.n >= EPOCH else _WARMUPS)
+
+
+def limits(framework: str, task: Task, images: Pixels, loops: int | None) -> Outcome:
+    """Time what bounds the work: its products, its gradients, or copying memory."""
+    if framework == "limit-copy":
+        return timed(limit.copy_rate(), loops)
+    if framework == "limit-no-adam":
+        return timed(limit.gradients(images[: task.n], task.batch), loops)
+    products = limit.jax_products if framework == "limit-jax" else limit.torch_products
+    work: limit.Work = "train"
+    if task.kind in ("encode", "decode"):
+        work = task.kind
+    rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
+    times = max(1, round(task.n / rows))
+    outcome = timed(products(work, task.sizes, rows, times), loops)
+    # Exactly the images that the task has, where they are no multiple of the rows.
+    scale = task.n / (rows * times)
+    return outcome | {"values": [value * scale for value in outcome["values"]]}
+
+
+def timed(call: Callable[[], object], loops: int | None, warmups: int = _WARMUPS) -> Outcome:
+    """Time a call that returns when its work is done."""
+    warm = [_seconds(call) for _ in range(warmups)]
+    if loops is None:
+        # The usual time of a call is not known before a second one.
+        usual = warm[-1] if warmups > 1 or warm[0] < _LEAST_SECONDS else _seconds(call)
+        loops = max(1, round(_LEAST_SECONDS / usual))
+    values = [_seconds(call, loops) for _ in range(_REPETITIONS)]
+    compiling = max(0.0, warm[0] - statistics.median(values))
+    return {"values": values, "loops": loops, "warmups": warmups, "compile_seconds": compiling}
+
+
+def to_loss(contestant: Contestant, images: Pixels) -> Outcome:
+    """Train until the test loss is low enough; only the epochs are on the clock.
+
+    An epoch before them compiles and warms up; then the contestant starts anew.
+
+    Raises:
+      ValueError: the loss is not reached.
+    """
+    test = images[EPOCH:ALL]
+    x = test / np.float32(255)
+
+    def epoch(number: int) -> None:
+        contestant.train(order_of(EPOCH, number))
+        contestant.synchronise()
+
+    first = _seconds(lambda: epoch(0))
+    contestant.reset(initial_weights())
+    seconds: list[float] = []
+    loss = np.inf
+    while loss > TARGET_LOSS:
+        if len(seconds) == _MOST_EPOCHS:
+            raise ValueError(f"test loss {loss:.2f} after {_MOST_EPOCHS} epochs, {TARGET_LOSS=}")
+        seconds.append(_seconds(lambda: epoch(len(seconds) + 1)))
+        x_hat = contestant.decode(contestant.encode(test))
+        loss = float(np.mean(np.sum((x_hat - x) ** 2, axis=1)))
+    return {
+        "values": [sum(seconds)],
+        "loops": 1,
+        "warmups": 1,
+        "epochs": len(seconds),
+        "test_loss": loss,
+        "epoch_seconds": seconds,
+        "compile_seconds": max(0.0, first - statistics.median(seconds)),
+    }
+
+
+def order_of(n: int, seed: int = 0) -> npt.NDArray[np.int32]:
+    """Return an epoch's order of the images; the same for every contestant."""
+    return np.random.default_rng(seed).permutation(n).astype(np.int32)
+
+
+def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:
+    if task.kind == "encode":
+        return lambda: contestant.encode(images)
+    if task.kind == "decode":
+        z = np.random.default_rng(0).normal(0, 5, (task.n, 2)).astype(np.float32)
+        return lambda: contestant.decode(z)
+    order = order_of(task.n)
+
+    def train() -> None:
+        contestant.train(order)
+        contestant.synchronise()
+
+    return train
+
+
+def _seconds(call: Callable[[], object], loops: int = 1) -> float:
+    start = time.perf_counter()
+    for _ in range(loops):
+        call()
+    return (time.perf_counter() - start) / loops
