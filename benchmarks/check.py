@@ -4,11 +4,11 @@ import json
 import sys
 from dataclasses import asdict
 
-from benchmarks.worker import pin_threads
+from benchmarks.worker import even_terms
 
 if __name__ == "__main__":
     spec = json.loads(sys.argv[1])
-    pin_threads(spec["threads"])
+    even_terms(spec["threads"])
     from benchmarks import parity
     from benchmarks.contestants import CONTESTANTS, load
     from jaxae import load_dataset

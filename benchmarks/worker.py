@@ -17,7 +17,7 @@ from typing import Any
 
 def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Measure what the spec asks for."""
-    pin_threads(spec["threads"])
+    even_terms(spec["threads"])
     from benchmarks.contestants import CONTESTANTS, load
     from benchmarks.tasks import TASKS
 
@@ -34,13 +34,19 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return outcomes
 
 
-def pin_threads(threads: int) -> None:
-    """Let this process, and every framework it imports later, use so many processors."""
+def even_terms(threads: int) -> None:
+    """Give this process, and every framework it imports later, the same means.
+
+    So many processors; and float32 arithmetic on a GPU too, where some frameworks would round
+    products to TF32 by default and some would not.
+    """
     # Before any framework is imported. XLA and TensorFlow count the processors they may use.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
 
 
 def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -113,22 +119,17 @@ def peak_memory() -> int:
 
 
 def hardware() -> dict[str, Any]:
-    """What the frameworks in this process compute on, and how exactly."""
-    found: dict[str, Any] = {"device": "cpu"}
+    """What the frameworks in this process compute on, and the most of its memory they took."""
+    found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
     if jax := sys.modules.get("jax"):
         device = jax.devices()[0]
         found |= {"device": device.device_kind}
-        found |= {"matmul_precision": str(jax.config.jax_default_matmul_precision or "default")}
         if statistics := device.memory_stats():
             found |= {"device_peak_bytes": statistics.get("peak_bytes_in_use", 0)}
-    elif torch := sys.modules.get("torch"):
-        found |= {"matmul_precision": torch.get_float32_matmul_precision()}
-        if torch.cuda.is_available():
-            found |= {"device": torch.cuda.get_device_name()}
-            found |= {"device_peak_bytes": torch.cuda.max_memory_allocated()}
+    elif (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        found |= {"device": torch.cuda.get_device_name()}
+        found |= {"device_peak_bytes": torch.cuda.max_memory_allocated()}
     elif tensorflow := sys.modules.get("tensorflow"):
-        tf32 = tensorflow.config.experimental.tensor_float_32_execution_enabled()
-        found |= {"matmul_precision": "tf32" if tf32 else "highest"}
         if tensorflow.config.list_physical_devices("GPU"):
             memory = tensorflow.config.experimental.get_memory_info("GPU:0")
             found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
