@@ -43,3 +43,8 @@ def train(sizes: Sizes) -> int:
     """
     each = [2 * inputs * outputs for inputs, outputs in sizes.layers]
     return 3 * sum(each) - each[0]
+
+
+def parameters(sizes: Sizes) -> int:
+    """How many parameters the model has, biases included."""
+    return sum((inputs + 1) * outputs for inputs, outputs in sizes.layers)

@@ -74,10 +74,12 @@ def timed(call: Callable[[], object], loops: int | None, warmups: int = _WARMUPS
     return {"values": values, "loops": loops, "warmups": warmups, "compile_seconds": compiling}
 
 
-def to_loss(contestant: Contestant, images: Pixels) -> Outcome:
+def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
     """Train until the test loss is low enough; only the epochs are on the clock.
 
-    An epoch before them compiles and warms up; then the contestant starts anew.
+    An epoch before them compiles and warms up; then the contestant starts anew. The seed, which
+    is a round's own, draws the weights and the orders: the loss falls so slowly at its end that
+    rounding alone decides over an epoch more or less, so one seed's number would be luck.
 
     Raises:
       ValueError: the loss is not reached.
@@ -86,11 +88,11 @@ def to_loss(contestant: Contestant, images: Pixels) -> Outcome:
     x = test / np.float32(255)
 
     def epoch(number: int) -> None:
-        contestant.train(order_of(EPOCH, number))
+        contestant.train(order_of(EPOCH, seed, number))
         contestant.synchronise()
 
     first = _seconds(lambda: epoch(0))
-    contestant.reset(initial_weights())
+    contestant.reset(initial_weights(seed=seed))
     seconds: list[float] = []
     loss = np.inf
     while loss > TARGET_LOSS:
@@ -110,9 +112,9 @@ def to_loss(contestant: Contestant, images: Pixels) -> Outcome:
     }
 
 
-def order_of(n: int, seed: int = 0) -> npt.NDArray[np.int32]:
+def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
     """Return an epoch's order of the images; the same for every contestant."""
-    return np.random.default_rng(seed).permutation(n).astype(np.int32)
+    return np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
 
 
 def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:

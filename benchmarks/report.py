@@ -3,182 +3,110 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import charts, flops, limit
+from benchmarks import charts
+from benchmarks.breakeven import break_even_section
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.explain import gap_section, ladder_section, memory_section, noise_section
+from benchmarks.growth import growth_section
+from benchmarks.markdown import table
 from benchmarks.parity import TOLERANCES
-from benchmarks.results import Process, Results
-from benchmarks.stats import UNSTABLE, median_seconds, paired_ratio, spread
-from benchmarks.tasks import TASKS, Task
+from benchmarks.results import Results
+from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
+from benchmarks.tables import BASELINE, like_with_like, task_tables
+from benchmarks.tasks import TASKS
 from jaxae.files import atomic
 from jaxae.style import save_figure
-
-BASELINE = "flax"
-# Tables that set frameworks side by side; the others are drawn or listed on their own.
-_LIMITS = ("limit-jax", "limit-torch")
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
     """Write report.md and its plots into a folder; return the paths."""
-    paths = []
+    plots = {}
     for name, figure in charts.draw(results).items():
-        paths.append(folder / f"{name}.png")
-        save_figure(figure, paths[-1])
-    text = "\n".join(_sections(results, [path.name for path in paths]))
+        plots[name] = folder / f"{name}.png"
+        save_figure(figure, plots[name])
+    text = "\n".join(_sections(results, plots))
     with atomic(folder / "report.md") as partial:
         partial.write_text(text + "\n")
-    return [folder / "report.md", *paths]
+    return [folder / "report.md", *plots.values()]
 
 
-def _sections(results: Results, plots: list[str]) -> Iterator[str]:
+def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
     yield "# Framework comparison\n"
     yield from _machine(results)
     yield from _parity(results)
     for task in TASKS.values():
-        if any(name == task.name for name, _ in results.names()):
-            yield from task_table(results, task)
-    yield from _cold(results)
+        # The ladder and the sweeps have tables of their own, below.
+        if task.group not in ("ladder", "hidden", "images", "cold", "cold-cached"):
+            yield from task_tables(results, task)
+            yield from _plot(plots, task.name)
+        if task.name == "train":
+            yield from like_with_like(results, task)
+    yield from gap_section(results)
+    yield from ladder_section(results)
+    yield from _plot(plots, "ladder")
+    yield from growth_section(results)
+    for name in ("batch", "hidden", "images"):
+        yield from _plot(plots, name)
+    yield from break_even_section(results)
+    yield from _plot(plots, "breakeven")
+    yield from memory_section(results)
+    yield from noise_section(results)
     yield from _not_measured(results)
-    for plot in plots:
-        yield f"![{plot.removesuffix('.png')}]({plot})\n"
+
+
+def _plot(plots: dict[str, Path], name: str) -> Iterator[str]:
+    if name in plots:
+        yield f"![{name}]({plots[name].name})\n"
 
 
 def _machine(results: Results) -> Iterator[str]:
     machine = results.machine()
-    keys = (
-        "cpu_model_name",
-        "cpu_count",
-        "threads",
-        "platform",
-        "python_version",
-        "date",
-        "commit",
-    )
+    keys = ["cpu_model_name", "cpu_count", "threads", "device", "tf32", "platform"]
+    keys += ["python_version", "date", "commit"]
     for key in (*keys, *sorted(key for key in machine if key.startswith("version_"))):
         if key in machine:
             yield f"- {key.removeprefix('version_').replace('_', ' ')}: {machine[key]}"
     yield (
         "\nEach row is the median over fresh processes, one for each round; ratios pair the "
         "processes of a round. [low, high] is a 95 % bootstrap interval; ≈ marks a row that can't "
-        f"be told from {BASELINE}; ! marks a spread between processes above {UNSTABLE:.0%}.\n"
+        f"be told from the one it is held against, as none can in fewer than {LEAST_ROUNDS} "
+        f"rounds; ! marks a spread between processes above {UNSTABLE:.0%}. The limit is the work's "
+        "large matrix products alone, by the faster of JAX and PyTorch.\n"
     )
 
 
 def _parity(results: Results) -> Iterator[str]:
     columns = list(TOLERANCES)
+    rows = [["*allowed*", *(f"{TOLERANCES[column]:.0e}" for column in columns)]]
+    for name in CONTESTANTS:
+        if (receipt := results.receipt(name)) is not None:
+            found = (receipt.get(column) for column in columns)
+            rows.append([name, *("—" if value is None else f"{value:.1e}" for value in found)])
     yield "## Is it the same work?\n"
     yield "Relative difference from NumPy in float64, in the norm; 50 steps, the last one short.\n"
-    yield _row("framework", *columns)
-    yield _row("---", *["---:"] * len(columns))
-    yield _row("*allowed*", *(f"{TOLERANCES[column]:.0e}" for column in columns))
-    for name in CONTESTANTS:
-        receipt = results.receipt(name)
-        if receipt is not None:
-            found = (receipt.get(column) for column in columns)
-            yield _row(name, *("—" if value is None else f"{value:.1e}" for value in found))
-    yield ""
-
-
-def task_table(results: Results, task: Task) -> Iterator[str]:
-    """Yield the lines of one task's table, the fastest first."""
-    rows = []
-    for name in CONTESTANTS:
-        if processes := results.processes(task.name, name):
-            rows.append((median_seconds(processes), name, processes))
-    if not rows:
-        return
-    yield f"## {task.name}\n"
-    yield f"{_describe(task)}\n"
-    base = results.processes(task.name, BASELINE)
-    best = fastest_limit(results, task)
-    yield _row(
-        "framework",
-        "time",
-        "images/s",
-        f"time / {BASELINE}",
-        "of the limit",
-        "compile",
-        "parity",
-        "mode",
-        "loader",
-        "transfers",
-    )
-    yield _row("---", *["---:"] * 6, *["---"] * 3)
-    for seconds, name, processes in sorted(rows):
-        ratio = paired_ratio(processes, base) if base and name != BASELINE else None
-        last = processes[-1].metadata
-        receipt = results.receipt(name) or {}
-        images = task.n * last.get("epochs", 1)
-        yield _row(
-            name + (" !" if spread(processes) > UNSTABLE else ""),
-            _seconds(seconds),
-            f"{images / seconds:,.0f}",
-            str(ratio) if ratio else "1",
-            f"{best / seconds:.2f}" if best else "—",
-            _seconds(last["compile_seconds"]) if "compile_seconds" in last else "—",
-            f"{receipt['largest']:.0e}" if "largest" in receipt else "—",
-            *(str(last.get(key, "—")) for key in ("mode", "loader", "transfers")),
+    yield from table(["framework", *columns], rows)
+    remarks: dict[str, list[str]] = {}
+    for task, name in results.names():
+        remark = results.processes(task, name)[0].metadata.get("remark")
+        if remark and name not in remarks.setdefault(str(remark), []):
+            remarks[str(remark)].append(name)
+    for remark, names in remarks.items():
+        yield f"- {', '.join(sorted(names))}: {remark}.\n"
+    if results.receipt(BASELINE):
+        yield (
+            "What JAX's parameters differ by after 50 steps is optax's 1 − β₂ᵗ, formed in float32: "
+            "put into the reference, that alone moves it as far (see `benchmarks/parity.py`).\n"
         )
-    for name in _LIMITS:
-        if processes := results.processes(task.name, name):
-            yield _row(f"*{name}*", _seconds(median_seconds(processes)), *[""] * 8)
-    yield ""
-
-
-def fastest_limit(results: Results, task: Task) -> float | None:
-    """Seconds of the task's large products alone, by the faster of the libraries."""
-    found = [results.processes(task.name, name) for name in _LIMITS]
-    return min((median_seconds(processes) for processes in found if processes), default=None)
-
-
-def _describe(task: Task) -> str:
-    work = {"encode": flops.encode, "decode": flops.decode}.get(task.kind, flops.train)
-    size = f"{task.n:,} images"
-    if task.kind not in ("encode", "decode"):
-        size += f", batch {task.batch}, hidden {task.hidden}"
-    giga = work(task.sizes) * task.n / 1e9
-    rows = (
-        f"; the limit runs on {limit.LATENT_ROWS} rows" if task.kind in ("encode", "decode") else ""
-    )
-    return f"{task.kind}: {size}; {giga:,.2f} GFLOP{rows}."
-
-
-def _cold(results: Results) -> Iterator[str]:
-    parts = ("start", "import", "load", "compile", "epoch")
-    for task in ("cold", "cold-cached"):
-        rows: list[tuple[float, str, Process]] = []
-        for name in CONTESTANTS:
-            if processes := results.processes(task, name):
-                middle = sorted(processes, key=lambda process: process.seconds)[len(processes) // 2]
-                rows.append((middle.seconds, name, middle))
-        if rows:
-            yield f"## {task}, in parts\n"
-            yield _row("framework", "to the end of the first epoch", *parts)
-            yield _row("---", *["---:"] * (1 + len(parts)))
-            for seconds, name, middle in sorted(rows, key=lambda row: row[:2]):
-                cells = (_seconds(middle.metadata[f"{part}_seconds"]) for part in parts)
-                yield _row(name, _seconds(seconds), *cells)
-            yield ""
 
 
 def _not_measured(results: Results) -> Iterator[str]:
     lines = []
     for note in results.notes:
         if note["kind"] in ("absent", "failed"):
-            lines.append(
-                f"- {note['framework']} {note.get('task', '')}: {note['kind']}, {note['why']}"
-            )
+            where = f"{note['framework']} {note.get('task', '')}".strip()
+            lines.append(f"- {where}: {note['kind']}, {note['why']}")
         elif note["kind"] == "parity" and note["failures"]:
             lines.append(f"- {note['framework']} is not timed: {'; '.join(note['failures'])}")
     if lines:
         yield "## Not measured\n"
         yield from [*dict.fromkeys(lines), ""]
-
-
-def _seconds(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    return f"{1e3 * seconds:.2f} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.0f} µs"
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -169,6 +169,7 @@ def _measure(
     spec = {
         "framework": job.framework,
         "tasks": job.tasks,
+        "round": job.round,
         "threads": threads,
         "images": str(images),
         "loops": loops,

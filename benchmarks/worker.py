@@ -1,9 +1,9 @@
 """One measurement in a fresh process: `python -m benchmarks.worker SPEC`.
 
-SPEC is JSON: framework, tasks (of one group), threads, images (an .npy file: the training images,
-then the test images), loops (of each task, null to calibrate), started (when the parent started
-this process, seconds since the epoch). The last line printed is JSON too: an outcome for each task,
-see `benchmarks.measure`. Everything else may print what it likes.
+SPEC is JSON: framework, tasks (of one group), round, threads, images (an .npy file: the training
+images, then the test images), loops (of each task, null to calibrate), started (when the parent
+started this process, seconds since the epoch). The last line printed is JSON too: an outcome for
+each task, see `benchmarks.measure`. Everything else may print what it likes.
 """
 
 import json
@@ -61,7 +61,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     outcomes = {}
     if "time-to-loss" in names:
         contestant = measure.build(framework, TASKS["time-to-loss"], images)
-        outcome = measure.to_loss(contestant, images)
+        outcome = measure.to_loss(contestant, images, spec["round"])
         # Its epochs are the very work that `train` is asked to time.
         epochs = outcome | {"values": outcome.pop("epoch_seconds")}
         outcomes = {"time-to-loss": outcome, "train": epochs | {"epochs": 1}}

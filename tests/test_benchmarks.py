@@ -21,8 +21,9 @@ from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.registry import Entry
 from benchmarks.flops import Sizes
-from benchmarks.report import fastest_limit, write_report
+from benchmarks.report import write_report
 from benchmarks.results import Process, Results
+from benchmarks.tables import fastest_limit
 from benchmarks.tasks import TASKS, applies
 
 ROUNDS = 8

@@ -1,0 +1,135 @@
+"""How cost grows with batch size, width and images: a fixed part, and one that grows in proportion.
+
+Where the two are equal, overhead ends and arithmetic begins.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.markdown import seconds, table
+from benchmarks.results import Process, Results
+from benchmarks.stats import median_seconds
+from benchmarks.tasks import HIDDEN, IMAGES, PART, STEPS
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Tasks that differ in one size: `task` formats a size to a task's name."""
+
+    title: str
+    unit: str
+    work: str
+    task: str
+    sizes: tuple[int, ...]
+
+
+STEP = Sweep("batch size", "image", "step", "step-{}", STEPS)
+SWEEPS = (
+    STEP,
+    Sweep("hidden units", "unit", f"{PART:,} images", "hidden-{}", HIDDEN),
+    Sweep("images", "image", "epoch", "images-{}", IMAGES),
+)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Cost as fixed + each · size.
+
+    Attributes:
+      fixed: seconds that no size saves, 0 or more.
+      each: seconds that one more unit adds, 0 or more.
+      misfit: the largest relative difference between the fit and a measurement.
+      exponent: slope of log cost against log size, by least squares.
+      exponent_error: its standard error.
+    """
+
+    fixed: float
+    each: float
+    misfit: float
+    exponent: float
+    exponent_error: float
+
+    @property
+    def crossing(self) -> float:
+        """The size at which the fixed part is half of the cost."""
+        return self.fixed / self.each if self.each > 0 else float("inf")
+
+
+def fit(sizes: Sequence[float], costs: Sequence[float]) -> Growth:
+    """Fit non-negative parts by least squares of the relative differences.
+
+    Args:
+      sizes: three or more different ones, above 0.
+      costs: seconds at each, above 0.
+
+    Raises:
+      ValueError: fewer than three sizes.
+    """
+    if len(set(sizes)) < 3:
+        raise ValueError(f"{len(set(sizes))} sizes; expected 3 or more to fit a growth to")
+    x, t = np.asarray(sizes, float), np.asarray(costs, float)
+    # In units of the largest size, or the columns would differ by its magnitude.
+    design = np.stack([1 / t, x / x.max() / t], axis=1)
+    (fixed, most), _ = optimize.nnls(design, np.ones(len(t)))
+    each = most / x.max()
+    slope = stats.linregress(np.log(x), np.log(t))
+    misfit = float(np.max(np.abs((fixed + each * x) / t - 1)))
+    return Growth(float(fixed), float(each), misfit, float(slope.slope), float(slope.stderr))
+
+
+def points(results: Results, sweep: Sweep, name: str) -> list[tuple[int, list[Process]]]:
+    """The sizes that a framework was measured at, with its processes."""
+    found = [(size, results.processes(sweep.task.format(size), name)) for size in sweep.sizes]
+    return [(size, processes) for size, processes in found if processes]
+
+
+def growth_of(results: Results, sweep: Sweep, name: str) -> Growth | None:
+    """The growth of a framework's median cost; None below three sizes."""
+    measured = points(results, sweep, name)
+    if len(measured) < 3:
+        return None
+    return fit([size for size, _ in measured], [median_seconds(p) for _, p in measured])
+
+
+def growth_section(results: Results) -> Iterator[str]:
+    """Yield a table for each sweep that was measured, and what it says in words."""
+    for sweep in SWEEPS:
+        found = {
+            name: growth
+            for name in CONTESTANTS
+            if (growth := growth_of(results, sweep, name)) is not None
+        }
+        if not found:
+            continue
+        yield f"## Growth with {sweep.title}\n"
+        yield f"Seconds a {sweep.work} fitted as fixed + each × {sweep.title}.\n"
+        columns = ("fixed", f"each {sweep.unit}", "equal at", "exponent", "largest misfit")
+        yield from table(
+            ("framework", *columns),
+            [
+                [
+                    name,
+                    seconds(growth.fixed),
+                    f"{1e6 * growth.each:.3g} µs",
+                    f"{growth.crossing:,.0f}",
+                    f"{growth.exponent:.2f} ± {growth.exponent_error:.2f}",
+                    f"{growth.misfit:.0%}",
+                ]
+                for name, growth in found.items()
+            ],
+        )
+        if sweep is STEP:
+            yield from _overhead(found)
+
+
+def _overhead(found: dict[str, Growth]) -> Iterator[str]:
+    ends = "; ".join(f"{name} {growth.crossing:,.0f}" for name, growth in found.items())
+    yield (
+        "The fixed part of a step is Python, dispatch, and Adam's update of all parameters, which "
+        "no batch size changes; the rest is arithmetic. Overhead ends and arithmetic begins at the "
+        f"batch size where they are equal: {ends}.\n"
+    )

@@ -1,0 +1,128 @@
+"""What stands on the clock and what doesn't, and how one process measures."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks import measure, runner
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.parity import initial_weights
+from benchmarks.results import Results
+from benchmarks.stats import LEAST_ROUNDS, paired_ratio
+from benchmarks.tasks import ALL, EPOCH, TARGET_LOSS, TASKS, applies
+
+
+class Sleeper:
+    """Trains by sleeping; after `needed` epochs since its reset it decodes every image exactly."""
+
+    def __init__(self, images: np.ndarray, needed: int):
+        self.test, self.needed = images[EPOCH:ALL] / np.float32(255), needed
+        self.epochs, self.resets = 0, 0
+        self.orders: list[tuple[int, ...]] = []
+
+    def reset(self, weights: Any) -> None:
+        assert all(np.array_equal(weights[k], v) for k, v in initial_weights(seed=7).items())
+        self.epochs, self.resets = 0, self.resets + 1
+
+    def train(self, order: np.ndarray) -> None:
+        time.sleep(0.01 if self.orders else 0.1)  # The first time compiles.
+        self.orders.append(tuple(order[:5]))
+        self.epochs += 1
+
+    def synchronise(self) -> None:
+        time.sleep(0.01)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        time.sleep(0.2)  # Evaluation, which is not what is timed.
+        return np.zeros((len(images), 2), np.float32)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        return self.test if self.epochs == self.needed else np.zeros_like(self.test)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    few = rng.integers(0, 256, (100, 784), dtype=np.uint8)
+    return np.resize(few, (ALL, 784))
+
+
+def test_time_to_loss_is_the_epochs_time_from_fresh_weights(images: np.ndarray) -> None:
+    sleeper: Any = Sleeper(images, needed=3)
+    outcome = measure.to_loss(sleeper, images, seed=7)
+    assert outcome["epochs"] == 3 and sleeper.resets == 1
+    assert outcome["test_loss"] <= TARGET_LOSS
+    assert len(outcome["epoch_seconds"]) == 3
+    assert outcome["values"] == [sum(outcome["epoch_seconds"])]
+    assert 0.06 <= outcome["values"][0] < 0.15, "neither evaluation nor the first epoch counts"
+    assert 0.05 < outcome["compile_seconds"] < 0.15
+    assert len(set(sleeper.orders)) == 4, "each epoch has an order of its own"
+
+
+def test_a_loss_that_is_never_reached_is_an_error(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_MOST_EPOCHS", 2)
+    sleeper: Any = Sleeper(images, needed=3)
+    with pytest.raises(ValueError, match=r"after 2 epochs, TARGET_LOSS=32\.5"):
+        measure.to_loss(sleeper, images, seed=7)
+
+
+def test_loops_are_calibrated_once_and_then_kept() -> None:
+    outcome = measure.timed(lambda: time.sleep(0.01), loops=None)
+    assert 5 <= outcome["loops"] <= 10  # 0.1 s of them.
+    assert np.allclose(outcome["values"], 0.01, rtol=0.5)
+    calls: list[int] = []
+    outcome = measure.timed(lambda: calls.append(1), loops=7)
+    assert outcome["loops"] == 7 and len(calls) == 7 * 3 + outcome["warmups"]
+
+
+def test_sparse_tasks_run_in_every_second_round() -> None:
+    assert TASKS["step-128"].sparse and not TASKS["train-batch-128"].sparse
+    rounds = [
+        runner._round(number, ["flax"], ["step-128", "train-batch-128"]) for number in range(4)
+    ]
+    tasks = [next(job.tasks for job in jobs if job.framework == "flax") for jobs in rounds]
+    assert tasks == [("step-128", "train-batch-128"), ("train-batch-128",)] * 2
+
+
+def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
+    images = runner._shared_images(tmp_path)
+    spec = {"framework": "flax", "tasks": ["cold"], "threads": 2, "images": str(images)}
+    started = time.time()
+    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec | {"started": started})]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    took = time.time() - started
+    outcome = json.loads(done.stdout.splitlines()[-1])["cold"]
+    parts = [outcome[f"{p}_seconds"] for p in ("start", "import", "load", "compile", "run")]
+    assert sum(parts) == pytest.approx(outcome["values"][0], rel=0.2)
+    assert outcome["values"][0] < took and all(part >= 0 for part in parts)
+    # The worker's own peak: its images alone are 55 MB, an interpreter with JAX over 150.
+    assert 150 << 20 < outcome["mem_max_rss"] < 4 << 30
+
+
+def test_the_same_code_under_two_names_is_not_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The A/A check, on real processes.
+
+    By the definition of a 95 % interval it misses 1 once in twenty times; what must not happen is
+    that the same code looks slower by more than a quarter, and significantly so.
+    """
+    monkeypatch.setattr(runner, "LIMITS", ())
+    monkeypatch.setattr(runner, "_passes_parity", lambda *_: True)
+    results, names = Results(tmp_path / "aa.json"), ["flax", "flax-again"]
+    assert all(applies(TASKS["grid"], name) and name in CONTESTANTS for name in names)
+    runner.run(results, names, ["grid"], LEAST_ROUNDS, 2, Console(file=io.StringIO()))
+    a, b = (results.processes("grid", name) for name in names)
+    ratio = paired_ratio(a, b)
+    assert ratio is not None and ratio.rounds == LEAST_ROUNDS
+    assert not ratio.distinguishable or 1 / 1.25 < ratio.median < 1.25, str(ratio)

@@ -1,0 +1,160 @@
+"""The report says what was measured: fits, crossings, and only like set beside like."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flax import nnx
+
+import jaxae
+from benchmarks import flops, growth
+from benchmarks.breakeven import Line
+from benchmarks.charts import draw
+from benchmarks.contestants import load
+from benchmarks.report import write_report
+from benchmarks.results import Results
+from benchmarks.tables import IDIOM, side_by_side
+from benchmarks.tasks import LADDERS, TASKS, applies
+
+TERMS = {"warmups": 1, "threads": 2, "device": "cpu", "tf32": "off", "precision": "float32"}
+
+
+def add(results: Results, task: str, framework: str, seconds: float, **metadata: Any) -> None:
+    known = TASKS[task]
+    sizes = {"batch": known.batch, "hidden": known.hidden, "images": known.n}
+    idiom = {"mode": "epoch", "loader": "device", "transfers": "once", "donated": True}
+    found = {"values": [seconds], "loops": 1, **TERMS, **sizes, **idiom, **metadata}
+    results.add(task, framework, found)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Six rounds of everything that applies, at made-up but consistent costs."""
+    results = Results(tmp_path_factory.mktemp("results") / "r.json")
+    rng = np.random.default_rng(0)
+    slowness = {"flax": 1.0, "flax-again": 1.0, "torch-eager": 2.0, "limit-jax": 0.8}
+    slowness |= {"limit-no-adam": 0.9, "limit-copy": 1.0}
+    slowness |= {name: 3.0 / (1 + i) for i, name in enumerate(LADDERS[0][:-1])}
+    slowness |= {"torch-loader": 3.0, "torch-compile": 1.5}
+    parts = {f"{part}_seconds": 0.5 for part in ("start", "import", "load", "compile", "run")}
+    for number in range(6):
+        for name, factor in slowness.items():
+            for task in TASKS.values():
+                if applies(task, name):
+                    cost = factor * (1e-3 + 1e-5 * task.n * task.hidden / 512)
+                    extra: dict[str, Any] = {"mem_max_rss": 500 << 20}
+                    extra |= parts if task.kind == "cold" else {}
+                    extra |= {"mode": "eager"} if name.startswith("torch") else {}
+                    noise = float(rng.normal(1, 0.005))
+                    add(results, task.name, name, cost * noise, round=number, **extra)
+    return results
+
+
+def test_a_fit_finds_the_parts_that_the_costs_were_made_of() -> None:
+    sizes = np.array([1, 8, 32, 128, 512, 2048])
+    found = growth.fit(sizes.tolist(), (1e-3 + 2e-6 * sizes).tolist())
+    assert (found.fixed, found.each) == pytest.approx((1e-3, 2e-6))
+    assert found.crossing == pytest.approx(500) and found.misfit < 1e-9
+    proportional = growth.fit([10, 100, 1000], [1e-5, 1e-4, 1e-3])
+    assert proportional.exponent == pytest.approx(1) and proportional.fixed == pytest.approx(0)
+    flat = growth.fit([1, 2, 3], [1.0, 1.0, 1.0])
+    assert flat.exponent == pytest.approx(0, abs=1e-9) and flat.crossing > 1e6
+
+
+def test_a_fit_needs_three_sizes() -> None:
+    with pytest.raises(ValueError, match="2 sizes; expected 3 or more"):
+        growth.fit([1, 2, 2], [1.0, 2.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "epochs"),
+    [
+        (Line(5, 1), Line(2, 2), 4),  # 5 + (n − 1) = 2 + 2 (n − 1) at n = 4.
+        (Line(1, 1), Line(2, 2), 1),
+        (Line(5, 2), Line(2, 1), np.inf),
+        (Line(5, 1), Line(2, 1), np.inf),
+    ],
+)
+def test_lines_cross_where_both_take_as_long(ours: Line, other: Line, epochs: float) -> None:
+    assert ours.overtakes(other) == epochs
+    if 1 < epochs < np.inf:
+        assert ours.at(epochs) == other.at(epochs)
+
+
+def test_rows_on_other_terms_go_into_a_table_of_their_own(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    for number in range(2):
+        add(results, "train", "flax", 1.0, round=number)
+        add(results, "train", "equinox", 1.1, round=number)
+        add(results, "train", "torch-eager", 2.0, round=number, mode="eager")
+        add(results, "train", "keras-jax", 3.0, round=number, threads=1)
+    tables = side_by_side(results, TASKS["train"], axis=IDIOM)
+    assert tables == {
+        "threads 2": {n: results.processes("train", n) for n in ("flax", "equinox", "torch-eager")},
+        "threads 1": {"keras-jax": results.processes("train", "keras-jax")},
+    }
+    strict = side_by_side(results, TASKS["train"], axis=())
+    assert [sorted(rows) for rows in strict.values()] == [
+        ["equinox", "flax"],
+        ["torch-eager"],
+        ["keras-jax"],
+    ]
+
+
+@pytest.mark.parametrize("rungs", LADDERS, ids=["flax", "torch"])
+def test_a_rung_differs_from_the_one_before_in_one_thing(rungs: tuple[str, ...]) -> None:
+    def things(name: str) -> set[tuple[str, object]]:
+        pytest.importorskip(name.partition("-")[0])
+        settings = load(name).settings
+        # Batches that are cut on the device are there because the images were sent once.
+        feed = settings.loader, settings.transfers
+        return {("mode", settings.mode), ("donated", settings.donated), ("feed", feed)}
+
+    for before, after in itertools.pairwise(rungs):
+        assert len(things(after) - things(before)) == 1, (before, after)
+
+
+def test_the_report_has_a_section_for_everything_that_was_measured(
+    full: Results, tmp_path: Path
+) -> None:
+    paths = write_report(full, tmp_path)
+    assert {path.stem for path in paths} == {
+        *("report", "train", "time-to-loss", "encode", "decode"),
+        *("batch", "hidden", "images", "ladder", "breakeven"),
+    }
+    text = paths[0].read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    for heading in (
+        *("train", "train, like with like", "time-to-loss", "step-1", "encode", "grid"),
+        *("What stands between jaxae and the limit", "Memory", "The same code twice"),
+        *("From flax-nojit to flax, a rung at a time", "Growth with batch size"),
+        *("From a cold start", "From a start with a warm compilation cache"),
+    ):
+        assert heading in headings
+    assert len(headings) == len(set(headings))
+    for path in paths[1:]:
+        assert f"]({path.name})" in text
+    assert " nan" not in text and "None" not in text
+
+
+def test_the_reports_numbers_are_those_of_the_measurements(full: Results) -> None:
+    # Made of 1 ms and 10 µs an image: they are equal at a batch of 100.
+    found = growth.growth_of(full, growth.STEP, "flax")
+    assert found is not None
+    assert found.crossing == pytest.approx(100, rel=0.05)
+    assert found.misfit < 0.05
+
+
+def test_every_plot_has_its_axes_named(full: Results) -> None:
+    for name, figure in draw(full).items():
+        (axes,) = figure.axes
+        assert axes.get_xlabel(), name
+
+
+def test_parameters_are_counted_as_the_model_has_them() -> None:
+    model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), 0)
+    held = sum(leaf.size for leaf in nnx.to_flat_state(nnx.state(model, nnx.Param)).leaves)
+    assert flops.parameters(flops.Sizes()) == held
