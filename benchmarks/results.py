@@ -61,16 +61,17 @@ class Results:
         self.path = path
         self._runs: dict[str, list[pyperf.Run]] = {}
         self.notes: list[dict[str, Any]] = []
-        if path.exists():
+        if path.exists() or self._notes_path.exists():
             self._read()
 
     def _read(self) -> None:
         try:
-            suite = pyperf.BenchmarkSuite.load(str(self.path))
-            for benchmark in suite.get_benchmarks():
-                self._runs[benchmark.get_name()] = list(benchmark.get_runs())
-            notes = self._notes_path
-            self.notes = json.loads(notes.read_text()) if notes.exists() else []
+            if self._notes_path.exists():  # Before any measurement, notes are all there is.
+                self.notes = json.loads(self._notes_path.read_text())
+            if self.path.exists():
+                suite = pyperf.BenchmarkSuite.load(str(self.path))
+                for benchmark in suite.get_benchmarks():
+                    self._runs[benchmark.get_name()] = list(benchmark.get_runs())
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise ValueError(f"{self.path} is no file of results: {error}") from error
 

@@ -135,7 +135,7 @@ def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list
         members = [
             task
             for task in tasks
-            if TASKS[task].group == group and (number % 2 == 0 or not TASKS[task].sparse)
+            if TASKS[task].group == group and (number % 3 == 0 or not TASKS[task].sparse)
         ]
         entrants = [
             Job(number, applying, name)

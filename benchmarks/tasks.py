@@ -29,7 +29,7 @@ class Task:
       batch: images a step.
       hidden: units of the hidden layers.
       only: the frameworks that it is for; empty for all.
-      sparse: whether every second round is enough, since it draws a curve or takes very long.
+      sparse: whether every third round is enough, since it draws a curve or takes very long.
       warm_cache: for cold, whether what an earlier process compiled may be used.
     """
 

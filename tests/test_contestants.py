@@ -3,9 +3,11 @@
 import importlib
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -61,6 +63,20 @@ def test_contestant_does_the_references_work_in_a_process_of_its_own(name: str) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["failures"] == []
+
+
+def test_the_readmes_contestant_is_short_and_does_the_references_work(
+    images: npt.NDArray[np.uint8],
+) -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in blocks if "class PlainJax" in block)
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) < 60
+    module: dict[str, Any] = {}
+    exec(code, module)
+    with jax.numpy_rank_promotion("allow"):
+        assert parity.check(module["PlainJax"], images, STEPS, HIDDEN).failures == []
 
 
 def adam_setting(**settings: Any) -> Callable[[Any], None]:
