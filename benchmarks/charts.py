@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.breakeven import line_of
 from benchmarks.contestants import CONTESTANTS
@@ -107,6 +108,7 @@ def ladders(results: Results) -> Figure | None:
         _bar(axes, y, rates, _colour(name), ",.0f")
     axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     axes.set_xlabel("images a second in training, batch 128")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     return figure
 
 
@@ -125,6 +127,7 @@ def break_even(results: Results) -> Figure | None:
     if not axes.lines:
         return None
     axes.set(xlabel="epochs", ylabel="seconds since the process started", xlim=(0, 20.5), ylim=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 

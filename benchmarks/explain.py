@@ -28,7 +28,7 @@ def ladder_section(results: Results) -> Iterator[str]:
         rows = []
         before: list[Process] = []
         for name, processes in measured:
-            rate = TASKS["ladder"].n / median_seconds(processes)
+            rate = float(np.median([TASKS["ladder"].n / process.seconds for process in processes]))
             gain = paired_ratio(before, processes)
             settings = [str(processes[0].metadata.get(key, "—")) for key in _SHOWN]
             rows.append([name, f"{rate:,.0f}", "" if gain is None else str(gain), *settings])

@@ -69,9 +69,10 @@ def _machine(results: Results) -> Iterator[str]:
     yield (
         "\nEach row is the median over fresh processes, one for each round; ratios pair the "
         "processes of a round. [low, high] is a 95 % bootstrap interval; ≈ marks a row that can't "
-        f"be told from the one it is held against, as none can in fewer than {LEAST_ROUNDS} "
-        f"rounds; ! marks a spread between processes above {UNSTABLE:.0%}. The limit is the work's "
-        "large matrix products alone, by the faster of JAX and PyTorch.\n"
+        "be told from the one it is held against, by that interval and a sign test, as none can in "
+        f"fewer than {LEAST_ROUNDS} rounds; ! marks a spread between processes above "
+        f"{UNSTABLE:.0%}. The limit is the work's large matrix products alone, by the faster of "
+        "JAX and PyTorch.\n"
     )
 
 

@@ -16,7 +16,7 @@ from benchmarks.charts import draw
 from benchmarks.contestants import load
 from benchmarks.report import write_report
 from benchmarks.results import Results
-from benchmarks.tables import IDIOM, side_by_side
+from benchmarks.tables import IDIOM, side_by_side, task_tables
 from benchmarks.tasks import LADDERS, TASKS, applies
 
 TERMS = {"warmups": 1, "threads": 2, "device": "cpu", "tf32": "off", "precision": "float32"}
@@ -158,3 +158,15 @@ def test_parameters_are_counted_as_the_model_has_them() -> None:
     model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), 0)
     held = sum(leaf.size for leaf in nnx.to_flat_state(nnx.state(model, nnx.Param)).leaves)
     assert flops.parameters(flops.Sizes()) == held
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_committed_report_is_what_the_committed_results_give(tmp_path: Path) -> None:
+    results = Results(ROOT / "benchmarks" / "results" / "full.json")
+    (written, *_) = write_report(results, tmp_path)
+    committed = ROOT / "benchmarks" / "results" / "full" / "report.md"
+    assert written.read_text() == committed.read_text(), "run python -m benchmarks report again"
+    main_table = [line for line in task_tables(results, TASKS["train"]) if line.startswith("|")]
+    assert "\n".join(main_table) in (ROOT / "README.md").read_text()
