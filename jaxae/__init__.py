@@ -1,7 +1,8 @@
 """An autoencoder for MNIST in JAX and Flax.
 
 Data:       load_dataset -> Dataset of two Splits
-Model:      ModelConfig, Autoencoder of Encoder and Decoder, one example in, one out
+Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one example in, one out
+Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
 Figures:    the functions of jaxae.plots, save_figure; draw_figures for all of a run's
@@ -14,20 +15,25 @@ from jaxae.data import Dataset, Split, load_dataset
 from jaxae.drawing import draw_figures
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit, make_mesh
 from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
-from jaxae.models import Autoencoder, Decoder, Encoder, create_model
+from jaxae.losses import Batch, Objective, batch_loss, kl_divergence, reconstruction_loss
+from jaxae.models import (
+    Autoencoder,
+    Decoder,
+    Encoder,
+    VariationalAutoencoder,
+    VariationalEncoder,
+    create_model,
+)
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
 from jaxae.runs import Run
 from jaxae.style import save_figure
 from jaxae.training import (
-    Batch,
     TrainState,
-    batch_loss,
     evaluate,
     init_state,
     make_optimizer,
     make_train_epoch,
     make_train_step,
-    reconstruction_loss,
     scan_batches,
 )
 
@@ -45,11 +51,14 @@ __all__ = [
     "Epoch",
     "EpochMetrics",
     "ModelConfig",
+    "Objective",
     "Plane",
     "Run",
     "Split",
     "TrainConfig",
     "TrainState",
+    "VariationalAutoencoder",
+    "VariationalEncoder",
     "batch_loss",
     "create_model",
     "decode",
@@ -61,6 +70,7 @@ __all__ = [
     "grid_points",
     "init_state",
     "interpolate",
+    "kl_divergence",
     "latent_grid",
     "latent_plane",
     "load_dataset",

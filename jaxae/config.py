@@ -2,14 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+Architecture = Literal["ae", "vae", "conv"]
 Schedule = Literal["constant", "onecycle"]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The autoencoder's sizes; the image's size comes from the data set."""
+    """The autoencoder's kind and sizes; the image's size comes from the data set."""
 
     latent_dim: int = 2
     """Dimensions of the latent space; the figures are made for 2."""
@@ -17,8 +18,12 @@ class ModelConfig:
     hidden_dim: int = 512
     """Units of the hidden layer, in the encoder and in the decoder."""
 
+    model: Architecture = "ae"
+    """ae: dense layers; vae: the same, variational; conv: convolutions before the hidden layer."""
+
     def __post_init__(self) -> None:
-        """Raise ValueError unless every size is a whole number ≥ 1."""
+        """Raise ValueError unless every size is a whole number ≥ 1 and the kind is known."""
+        _require_one_of("model", self.model, get_args(Architecture))
         _require_count("latent_dim", self.latent_dim)
         _require_count("hidden_dim", self.hidden_dim)
 
@@ -40,7 +45,13 @@ class TrainConfig:
     """onecycle: cosine up over the first fifth of the steps, then cosine down to zero."""
 
     seed: int = 0
-    """Draws the initial parameters and the order of the images."""
+    """Draws the initial parameters, the order of the images, samples and noise."""
+
+    kl_weight: float = 1.0
+    """vae only: weight β of the divergence from the prior, 1 for the evidence lower bound."""
+
+    input_noise: float = 0.0
+    """Standard deviation of noise on the encoder's pixels (0 to 1), which it learns to remove."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
@@ -51,10 +62,13 @@ class TrainConfig:
                 f"learning_rate is {self.learning_rate}; expected a finite number above 0, "
                 "for instance 1e-3"
             )
-        if self.schedule not in ("constant", "onecycle"):
-            raise ValueError(f"schedule is {self.schedule!r}; expected 'constant' or 'onecycle'")
+        _require_one_of("schedule", self.schedule, get_args(Schedule))
         if not _is_whole(self.seed) or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
+        for name in ("kl_weight", "input_noise"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value}; expected a finite number of 0 or more")
 
 
 def _is_whole(value: object) -> bool:
@@ -64,3 +78,8 @@ def _is_whole(value: object) -> bool:
 def _require_count(name: str, value: int) -> None:
     if not _is_whole(value) or value < 1:
         raise ValueError(f"{name} is {value!r}; expected a whole number of 1 or more")
+
+
+def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")

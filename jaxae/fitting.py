@@ -11,6 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
+from jaxae.losses import Objective
 from jaxae.models import Autoencoder
 from jaxae.training import (
     TrainState,
@@ -27,11 +28,12 @@ class DivergedError(ValueError):
 
 
 class EpochMetrics(NamedTuple):
-    """One epoch as numbers; losses are squared errors summed over pixels, a mean over images.
+    """One epoch as numbers; losses are a mean over images.
 
-    The training loss is met on the way, so each batch is judged before it is learnt; the test loss
-    is that of the parameters at the epoch's end. `seconds` is the compiled epoch's wall time,
-    without compilation and without the test loss.
+    An image's loss is its squared error summed over pixels, for a vae with the weighted divergence.
+    The training loss is met on the way, so each batch is judged before it is learnt, noise and all;
+    the test loss is that of clean images and the parameters at the epoch's end. `seconds` is the
+    compiled epoch's wall time, without compilation and without the test loss.
     """
 
     epoch: int
@@ -92,10 +94,11 @@ def fit(
 
     graphdef, params = nnx.split(model, nnx.Param)
     optimizer = make_optimizer(config, len(dataset.train))
+    objective = Objective.of(config)
     state = jax.device_put(init_state(params, optimizer, config.seed), replicated)
     images = jax.device_put(dataset.train.images, replicated)
     test_images = jax.device_put(dataset.test.images, replicated)
-    epoch_fn = make_train_epoch(graphdef, optimizer, config.batch_size, sharding)
+    epoch_fn = make_train_epoch(graphdef, optimizer, config.batch_size, sharding, objective)
     train_epoch = epoch_fn.lower(state, images).compile()
 
     history: list[EpochMetrics] = []
@@ -104,7 +107,7 @@ def fit(
         state, train_loss = train_epoch(state, images)
         train_loss = float(train_loss)  # Waits for the device.
         seconds = time.perf_counter() - start
-        test_loss = float(evaluate(graphdef, state.params, test_images))
+        test_loss = float(evaluate(graphdef, state.params, test_images, objective.of_clean_images))
         if not np.isfinite(train_loss + test_loss):
             raise DivergedError(
                 f"the loss is {train_loss} in epoch {number}; the state before it is kept. "

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
+from jaxae.losses import to_unit_interval
 from jaxae.models import Autoencoder, Decoder, Encoder
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
-from jaxae.training import to_unit_interval
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""The autoencoder as Flax modules. Each maps one example; `jax.vmap` makes batches of it."""
+"""The autoencoders as Flax modules. Each maps one example; `jax.vmap` makes batches of it."""
 
 import functools
 import math
@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 
 from jaxae.config import ModelConfig
+from jaxae.convolutional import ConvDecoder, ConvEncoder
 
 Params = nnx.State[Any, Any]
 
@@ -51,13 +52,33 @@ class Decoder(nnx.Module):
         return nnx.sigmoid(self.pixels(nnx.relu(self.hidden(z)))).reshape(self.image_shape)
 
 
+class VariationalEncoder(Encoder):
+    """One image to a normal distribution over latent space; a call gives its mean.
+
+    Args:
+      config: the sizes of hidden layer and latent space.
+      image_shape: height and width of the image, in pixels.
+      rngs: draws the initial kernels (LeCun normal; biases start at zero).
+    """
+
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+        """Draw the initial parameters."""
+        super().__init__(config, image_shape, rngs=rngs)
+        self.log_variance = nnx.Linear(config.hidden_dim, config.latent_dim, rngs=rngs)
+
+    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Map an image, as a call does, to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
+        h = nnx.relu(self.hidden(x.reshape(-1)))
+        return self.latent(h), self.log_variance(h)
+
+
 class Autoencoder(nnx.Module):
     """An encoder and a decoder, to be trained so that the image comes back.
 
     With the default configuration and 28×28 images: 784 → 512 → 2 → 512 → 784.
 
     Args:
-      config: the sizes of hidden layer and latent space.
+      config: the architecture, and the sizes of hidden layer and latent space.
       image_shape: height and width of the image, in pixels.
       rngs: draws the initial parameters, for instance `nnx.Rngs(0)`.
 
@@ -73,12 +94,30 @@ class Autoencoder(nnx.Module):
         """Draw the initial parameters."""
         self.image_shape = image_shape
         self.latent_dim = config.latent_dim
-        self.encoder = Encoder(config, image_shape, rngs=rngs)
-        self.decoder = Decoder(config, image_shape, rngs=rngs)
+        make_encoder, make_decoder = _PARTS[config.model]
+        self.encoder = make_encoder(config, image_shape, rngs=rngs)
+        self.decoder = make_decoder(config, image_shape, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
         return self.decoder(self.encoder(x))
+
+
+class VariationalAutoencoder(Autoencoder):
+    """An autoencoder whose encoder gives a distribution, held close to N(0, I) by its loss.
+
+    As a function of an image it is its posterior's mean decoded, so whatever takes an autoencoder
+    takes this one. Kingma and Welling 2014.
+    """
+
+    encoder: VariationalEncoder
+
+
+_PARTS: dict[str, tuple[Any, Any]] = {
+    "ae": (Encoder, Decoder),
+    "vae": (VariationalEncoder, Decoder),
+    "conv": (ConvEncoder, ConvDecoder),
+}
 
 
 def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:
@@ -90,7 +129,8 @@ def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -
       seed: a whole number ≥ 0.
 
     Returns:
-      The model, the same as `Autoencoder(config, image_shape, rngs=nnx.Rngs(seed))`.
+      The model, a `VariationalAutoencoder` if the configuration says so, the same as its class
+      called with `rngs=nnx.Rngs(seed)`.
     """
     # Drawn one by one, each of the parameters would compile a handful of tiny programs.
     graphdef, _ = abstract_model(config, image_shape)
@@ -101,10 +141,15 @@ def abstract_model(
     config: ModelConfig, image_shape: tuple[int, int]
 ) -> tuple[nnx.GraphDef[Autoencoder], Params]:
     """Return the model's structure and its parameters' shapes, drawing nothing."""
-    model = nnx.eval_shape(lambda: Autoencoder(config, image_shape, rngs=nnx.Rngs(0)))
+    model = nnx.eval_shape(lambda: _build(config, image_shape, 0))
     return nnx.split(model, nnx.Param)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _draw(config: ModelConfig, image_shape: tuple[int, int], key: jax.Array) -> Params:
-    return nnx.state(Autoencoder(config, image_shape, rngs=nnx.Rngs(key)), nnx.Param)
+    return nnx.state(_build(config, image_shape, key), nnx.Param)
+
+
+def _build(config: ModelConfig, image_shape: tuple[int, int], seed: Any) -> Autoencoder:
+    cls = VariationalAutoencoder if config.model == "vae" else Autoencoder
+    return cls(config, image_shape, rngs=nnx.Rngs(seed))

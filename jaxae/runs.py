@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 from flax import nnx
 
 from jaxae.config import ModelConfig, TrainConfig
-from jaxae.data import Dataset
+from jaxae.data import Dataset, load_dataset
 from jaxae.files import atomic
 from jaxae.fitting import EpochMetrics
 from jaxae.models import Autoencoder, Params, abstract_model, create_model
@@ -143,6 +143,20 @@ class Run:
             return cls(path, ModelConfig(**config["model"]), TrainConfig(**config["train"]), data)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file} is damaged or of another version: {error}") from error
+
+    def load_dataset(self) -> Dataset:
+        """Load the data that the run was trained on.
+
+        Raises:
+          ValueError: it is not there any more, or has changed.
+        """
+        dataset = load_dataset(self.data.source)
+        if dataset.checksum != self.data.checksum:
+            raise ValueError(
+                f"{self.data.source} has changed since {self.path} was trained on it (its checksum "
+                "differs); put the old data back or train again"
+            )
+        return dataset
 
     def log(self, metrics: EpochMetrics) -> None:
         """Append one epoch to metrics.jsonl."""

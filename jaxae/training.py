@@ -14,48 +14,35 @@ import optax
 from flax import nnx
 from jax import lax
 from jax.sharding import NamedSharding
-from jax.typing import ArrayLike
 
 from jaxae.config import TrainConfig
+from jaxae.losses import Batch, Objective, batch_loss
 from jaxae.models import Autoencoder, Params
 
 _EVALUATION_BATCH = 1000
-
-
-class Batch(NamedTuple):
-    """Examples for one step: images uint8 (batch, height, width), mask (batch,), 0 for padding."""
-
-    images: ArrayLike
-    mask: ArrayLike
+# Folded into a run's key: steps draw from another stream than the epochs' orders.
+_STEPS = 2**32 - 1
 
 
 class TrainState(NamedTuple):
-    """All that training changes, and the key that decides what it does next."""
+    """All that training changes, and the key that decides what it does next.
+
+    Attributes:
+      params: the model's.
+      opt_state: the optimizer's.
+      key: draws each epoch's order, and each step's noise and samples; it never changes.
+      epoch: int32, epochs so far.
+      step: int32, updates so far.
+    """
 
     params: Params
     opt_state: optax.OptState
     key: jax.Array
     epoch: jax.Array
+    step: jax.Array
 
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]
-
-
-def to_unit_interval(images: ArrayLike) -> jax.Array:
-    """Turn uint8 pixels 0 to 255 into float32 0 to 1, of any shape."""
-    return jnp.asarray(images, jnp.float32) / 255
-
-
-def reconstruction_loss(x_hat: jax.Array, x: jax.Array) -> jax.Array:
-    """Squared error of one image, summed over its pixels: Σ (x̂ − x)²."""
-    return jnp.sum(jnp.square(x_hat - x))
-
-
-def batch_loss(model: Autoencoder, batch: Batch) -> jax.Array:
-    """Reconstruction loss summed over the batch's examples; padding counts for nothing."""
-    x = to_unit_interval(batch.images)
-    losses = jax.vmap(lambda example: reconstruction_loss(model(example), example))(x)
-    return jnp.sum(losses * batch.mask)
 
 
 def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
@@ -89,8 +76,8 @@ def num_steps(n: int, batch_size: int) -> int:
 
 def init_state(params: Params, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
     """Return the state before the first epoch; it owns copies of the parameters."""
-    state = TrainState(params, optimizer.init(params), jax.random.key(seed), jnp.int32(0))
-    return copy_state(state)
+    key, zero = jax.random.key(seed), jnp.int32(0)
+    return copy_state(TrainState(params, optimizer.init(params), key, zero, zero))
 
 
 @jax.jit
@@ -100,13 +87,16 @@ def copy_state(state: TrainState) -> TrainState:
 
 
 def make_train_step(
-    graphdef: nnx.GraphDef[Autoencoder], optimizer: optax.GradientTransformation
+    graphdef: nnx.GraphDef[Autoencoder],
+    optimizer: optax.GradientTransformation,
+    objective: Objective | None = None,
 ) -> Step:
     """Return the pure function (state, batch) -> (state, loss) that takes one optimizer step.
 
     Args:
       graphdef: the model's structure, from `nnx.split(model, nnx.Param)`.
       optimizer: any optax transformation whose state the TrainState holds.
+      objective: the loss's settings; `Objective()` if not given.
 
     Returns:
       The step; the loss is summed over the batch, at the parameters before the update. It is not
@@ -114,13 +104,16 @@ def make_train_step(
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+        # A loss that draws nothing leaves the key unused, and XLA leaves it out.
+        key = jax.random.fold_in(jax.random.fold_in(state.key, _STEPS), state.step)
+
         def loss_of(params: Params) -> jax.Array:
-            return batch_loss(nnx.merge(graphdef, params), batch)
+            return batch_loss(nnx.merge(graphdef, params), batch, key, objective)
 
         loss, grads = jax.value_and_grad(loss_of)(state.params)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        return state._replace(params=params, opt_state=opt_state), loss
+        return state._replace(params=params, opt_state=opt_state, step=state.step + 1), loss
 
     return step
 
@@ -167,13 +160,14 @@ def make_train_epoch(
     optimizer: optax.GradientTransformation,
     batch_size: int,
     sharding: NamedSharding | None = None,
+    objective: Objective | None = None,
 ) -> Any:
     """Return the jitted function (state, images) -> (state, mean loss) for one epoch.
 
     The order of the images follows from the state's key and epoch alone. The state is donated: the
     one passed in cannot be used again.
     """
-    step = make_train_step(graphdef, optimizer)
+    step = make_train_step(graphdef, optimizer, objective)
 
     def epoch(state: TrainState, images: jax.Array) -> tuple[TrainState, jax.Array]:
         n = len(images)
@@ -184,15 +178,21 @@ def make_train_epoch(
     return jax.jit(epoch, donate_argnums=0)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def evaluate(graphdef: nnx.GraphDef[Autoencoder], params: Params, images: jax.Array) -> jax.Array:
-    """Reconstruction loss, a mean over uint8 images of shape (n, height, width)."""
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def evaluate(
+    graphdef: nnx.GraphDef[Autoencoder],
+    params: Params,
+    images: jax.Array,
+    objective: Objective | None = None,
+) -> jax.Array:
+    """Loss, a mean over uint8 images of shape (n, height, width); samples are always the same."""
     model = nnx.merge(graphdef, params)
-    _, losses = scan_batches(
-        lambda carry, batch: (carry, batch_loss(model, batch)),
-        None,
-        images,
-        jnp.arange(len(images)),
-        min(_EVALUATION_BATCH, len(images)),
-    )
+
+    def add_batch(key: jax.Array, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        key, own = jax.random.split(key)
+        return key, batch_loss(model, batch, own, objective)
+
+    batch_size = min(_EVALUATION_BATCH, len(images))
+    order = jnp.arange(len(images))
+    _, losses = scan_batches(add_batch, jax.random.key(0), images, order, batch_size)
     return jnp.sum(losses) / len(images)

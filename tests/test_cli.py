@@ -123,7 +123,7 @@ def test_metrics_hold_a_row_an_epoch(trained: Path) -> None:
 
 def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None:
     config = json.loads((trained / "config.json").read_text())
-    assert config["model"] == {"latent_dim": 2, "hidden_dim": 16}
+    assert config["model"] == {"latent_dim": 2, "hidden_dim": 16, "model": "ae"}
     assert config["train"] == dataclasses.asdict(TrainConfig(epochs=2))
     assert config["data"]["source"] == str(blobs)
     assert config["data"]["checksum"] == load_dataset(blobs).checksum
@@ -132,14 +132,21 @@ def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None
 
 def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    options = {"epochs": 1, "batch_size": 7, "learning_rate": 0.25, "schedule": "onecycle"}
-    sizes = {"latent_dim": 3, "hidden_dim": 5}
-    given = {**options, "seed": 9, **sizes}
+    train = TrainConfig(
+        epochs=1,
+        batch_size=7,
+        learning_rate=0.25,
+        schedule="onecycle",
+        seed=9,
+        kl_weight=0.5,
+        input_noise=0.1,
+    )
+    model = ModelConfig(latent_dim=3, hidden_dim=5, model="vae")
+    given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}
     args = [arg for name, value in given.items() for arg in (f"--{name.replace('_', '-')}", value)]
     assert jaxae("train", "--data-dir", blobs, "--run-dir", run, *args) == 0
     opened = Run.open(run)
-    assert dataclasses.asdict(opened.train_config) == {**options, "seed": 9}
-    assert opened.model_config == ModelConfig(**sizes)
+    assert (opened.train_config, opened.model_config) == (train, model)
 
 
 def test_train_shows_each_epoch_with_losses_and_speed(

@@ -1,0 +1,172 @@
+"""The variational and the convolutional model, and their losses, against independent truth."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from flax import nnx
+from scipy import integrate, stats
+from torch.nn import functional as F
+
+import jaxae
+from jaxae import Batch, Dataset, ModelConfig, Objective, TrainConfig, VariationalAutoencoder
+from jaxae.config import Architecture
+from jaxae.losses import example_loss
+
+SMALL = ModelConfig(latent_dim=2, hidden_dim=16)
+KINDS: tuple[Architecture, ...] = ("ae", "vae", "conv")
+
+
+def model_of(kind: Architecture, shape: tuple[int, int] = (8, 6), seed: int = 0) -> Any:
+    return jaxae.create_model(dataclasses.replace(SMALL, model=kind), shape, seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(8, 6), (28, 28), (1, 1), (5, 7), (3, 10)])
+def test_every_model_maps_one_example_of_any_size(
+    kind: Architecture, shape: tuple[int, int]
+) -> None:
+    model = model_of(kind, shape)
+    x = jnp.full(shape, 0.5)
+    z = model.encoder(x)
+    assert z.shape == (2,) and model.decoder(z).shape == shape
+    assert np.array_equal(model(x), model.decoder(z))
+    images = np.random.default_rng(0).integers(0, 256, (5, *shape)).astype(np.uint8)
+    # The batch is the examples one by one.
+    one_by_one = np.stack([model.encoder(image / jnp.float32(255)) for image in images])
+    np.testing.assert_allclose(jaxae.encode(model, images), one_by_one, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.0, 1.0), (1.5, 0.3), (-2.0, 2.5)])
+def test_kl_divergence_equals_its_integral(mean: float, deviation: float) -> None:
+    q, p = stats.norm(mean, deviation), stats.norm()
+    low, high = mean - 12 * deviation, mean + 12 * deviation
+    integrand = lambda t: q.pdf(t) * (q.logpdf(t) - p.logpdf(t))  # noqa: E731
+    expected = integrate.quad(integrand, low, high)[0]
+    log_variance = 2 * np.log(deviation)
+    one = jaxae.kl_divergence(jnp.array([mean]), jnp.array([log_variance]))
+    np.testing.assert_allclose(one, expected, rtol=1e-5, atol=1e-6)
+    two = jaxae.kl_divergence(jnp.array([mean, 0.0]), jnp.array([log_variance, 0.0]))
+    np.testing.assert_allclose(two, expected, rtol=1e-5, atol=1e-6)  # Dimensions add up.
+
+
+def test_kl_divergence_equals_pytorchs() -> None:
+    rng = np.random.default_rng(0)
+    mean, log_variance = rng.normal(size=(2, 7)).astype(np.float32)
+    posterior = torch.distributions.Normal(
+        torch.tensor(mean), torch.tensor(np.exp(log_variance / 2))
+    )
+    prior = torch.distributions.Normal(torch.zeros(7), torch.ones(7))
+    expected = torch.distributions.kl_divergence(posterior, prior).sum()
+    np.testing.assert_allclose(jaxae.kl_divergence(mean, log_variance), expected, rtol=1e-5)
+
+
+def test_the_variational_loss_averages_to_its_expectation() -> None:
+    """With a linear decoder the expected squared error has a closed form: bias² + variance."""
+    model = model_of("vae", (2, 2))
+    x = jnp.array([[0.1, 0.9], [0.4, 0.6]])
+    mean, log_variance = model.encoder.posterior(x)
+    weight = np.random.default_rng(0).normal(size=(2, 4))
+    model.decoder = lambda z: (z @ jnp.asarray(weight, jnp.float32)).reshape(2, 2)
+    objective = Objective(kl_weight=0.3)
+    keys = jax.random.split(jax.random.key(1), 40_000)
+    losses = jax.vmap(lambda key: example_loss(model, x, key, objective))(keys)
+    squared_bias = np.sum((np.asarray(mean) @ weight - np.ravel(x)) ** 2)
+    variance = np.sum(np.exp(log_variance)[:, None] * weight**2)
+    expected = squared_bias + variance + 0.3 * float(jaxae.kl_divergence(mean, log_variance))
+    error = float(np.std(losses)) / np.sqrt(len(losses))
+    assert abs(float(np.mean(losses)) - expected) < 4 * error
+
+
+def test_input_noise_is_seen_by_the_encoder_alone() -> None:
+    seen = []
+    model = model_of("ae", (4, 4))
+    encoder = model.encoder
+
+    class Spy(nnx.Module):
+        def __call__(self, x: jax.Array) -> jax.Array:
+            seen.append(np.asarray(x))
+            return encoder(x)
+
+    model.encoder = Spy()
+    x = jnp.full((4, 4), 0.5)
+    draws = [jax.random.key(i) for i in range(500)]
+    losses = [example_loss(model, x, key, Objective(input_noise=0.2)) for key in draws[:3]]
+    expected = [np.sum((np.asarray(model.decoder(encoder(s))) - 0.5) ** 2) for s in seen]
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for key in draws[3:]:
+        example_loss(model, x, key, Objective(input_noise=0.2))
+    assert np.std(np.stack(seen) - 0.5) == pytest.approx(0.2, rel=0.05)
+    count = len(seen)
+    example_loss(model, x, None, Objective(input_noise=0.2))
+    assert np.array_equal(seen[count], x), "without a key nothing is drawn"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_lowers_the_loss_and_is_reproducible(kind: Architecture, tiny: Dataset) -> None:
+    config = TrainConfig(epochs=12, batch_size=32, input_noise=0.05, learning_rate=5e-3)
+
+    def trained() -> tuple[list[float], bytes]:
+        model = model_of(kind)
+        losses = [row.test_loss for row in jaxae.fit(model, tiny, config)]
+        leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
+        return losses, b"".join(np.asarray(leaf).tobytes() for leaf in leaves)
+
+    first, second = trained(), trained()
+    assert first[0][-1] < 0.8 * first[0][0]
+    assert first == second
+
+
+def test_each_step_draws_its_own_noise(tiny: Dataset) -> None:
+    graphdef, params = nnx.split(model_of("vae"), nnx.Param)
+    optimizer = jaxae.make_optimizer(TrainConfig(learning_rate=1e-12), 300)
+    step = jax.jit(jaxae.make_train_step(graphdef, optimizer))
+    state = jaxae.init_state(params, optimizer, 0)
+    batch = Batch(tiny.train.images[:8], np.ones(8, np.float32))
+    losses = []
+    for _ in range(3):
+        state, loss = step(state, batch)
+        losses.append(float(loss))
+    assert len(set(losses)) == 3 and int(state.step) == 3
+    _, loss = step(jaxae.init_state(params, optimizer, 0), batch)
+    assert float(loss) == losses[0]
+
+
+def test_the_convolutions_are_pytorchs() -> None:
+    """The same kernels in PyTorch, padded as XLA's SAME does, give the same latent point."""
+    encoder = model_of("conv", (8, 6)).encoder
+    x = np.random.default_rng(0).random((8, 6), dtype=np.float32)
+    features = torch.tensor(x)[None, None]
+    for layer in (encoder.first, encoder.second):
+        kernel = torch.tensor(np.asarray(layer.kernel[...]).transpose(3, 2, 0, 1))
+        height, width = features.shape[2:]
+        pad = [max(0, (-(-size // 2) - 1) * 2 + 3 - size) for size in (width, height)]
+        sides = [pad[0] // 2, pad[0] - pad[0] // 2, pad[1] // 2, pad[1] - pad[1] // 2]
+        bias = torch.tensor(np.asarray(layer.bias[...]))
+        features = F.relu(F.conv2d(F.pad(features, sides), kernel, bias, stride=2))
+    flat = features[0].permute(1, 2, 0).reshape(-1).numpy()
+    hidden, latent = encoder.hidden, encoder.latent
+    h = np.maximum(flat @ np.asarray(hidden.kernel[...]) + np.asarray(hidden.bias[...]), 0)
+    expected = h @ np.asarray(latent.kernel[...]) + np.asarray(latent.bias[...])
+    np.testing.assert_allclose(encoder(jnp.asarray(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_variational_model_is_an_autoencoder() -> None:
+    assert isinstance(model_of("vae"), VariationalAutoencoder)
+    assert not isinstance(model_of("ae"), VariationalAutoencoder)
+
+
+@pytest.mark.parametrize("field", ["kl_weight", "input_noise"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_a_bad_weight_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{field} is "):
+        TrainConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="model is 'gan'; expected one of ae, vae, conv"):
+        ModelConfig(model="gan")  # type: ignore[arg-type]
