@@ -13,7 +13,15 @@ from scipy import integrate, stats
 from torch.nn import functional as F
 
 import jaxae
-from jaxae import Batch, Dataset, ModelConfig, Objective, TrainConfig, VariationalAutoencoder
+from jaxae import (
+    Batch,
+    Dataset,
+    ModelConfig,
+    Objective,
+    TrainConfig,
+    VariationalAutoencoder,
+    convolutional,
+)
 from jaxae.config import Architecture
 from jaxae.losses import example_loss
 
@@ -136,23 +144,32 @@ def test_each_step_draws_its_own_noise(tiny: Dataset) -> None:
     assert float(loss) == losses[0]
 
 
-def test_the_convolutions_are_pytorchs() -> None:
-    """The same kernels in PyTorch, padded as XLA's SAME does, give the same latent point."""
-    encoder = model_of("conv", (8, 6)).encoder
-    x = np.random.default_rng(0).random((8, 6), dtype=np.float32)
-    features = torch.tensor(x)[None, None]
-    for layer in (encoder.first, encoder.second):
-        kernel = torch.tensor(np.asarray(layer.kernel[...]).transpose(3, 2, 0, 1))
-        height, width = features.shape[2:]
-        pad = [max(0, (-(-size // 2) - 1) * 2 + 3 - size) for size in (width, height)]
-        sides = [pad[0] // 2, pad[0] - pad[0] // 2, pad[1] // 2, pad[1] - pad[1] // 2]
-        bias = torch.tensor(np.asarray(layer.bias[...]))
-        features = F.relu(F.conv2d(F.pad(features, sides), kernel, bias, stride=2))
-    flat = features[0].permute(1, 2, 0).reshape(-1).numpy()
-    hidden, latent = encoder.hidden, encoder.latent
-    h = np.maximum(flat @ np.asarray(hidden.kernel[...]) + np.asarray(hidden.bias[...]), 0)
-    expected = h @ np.asarray(latent.kernel[...]) + np.asarray(latent.bias[...])
-    np.testing.assert_allclose(encoder(jnp.asarray(x)), expected, rtol=1e-4, atol=1e-5)
+def conv2d(x: Any, layer: Any, stride: int) -> torch.Tensor:
+    """PyTorch's convolution of (h, w, c) by a layer's kernel, padded as XLA's SAME does."""
+    features = torch.tensor(np.asarray(x)).permute(2, 0, 1)[None]
+    kernel = np.asarray(layer.kernel[...]).reshape(3, 3, features.shape[1], -1)
+    sides: list[int] = []
+    for size in (x.shape[1], x.shape[0]):
+        padding = max(0, (-(-size // stride) - 1) * stride + 3 - size)
+        sides += [padding // 2, padding - padding // 2]
+    bias = torch.tensor(np.asarray(layer.bias[...]))
+    weight = torch.tensor(kernel.transpose(3, 2, 0, 1))
+    return F.conv2d(F.pad(features, sides), weight, bias, stride=stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("shape", [(8, 6, 2), (5, 7, 1), (1, 1, 3)])
+def test_the_convolutions_are_pytorchs(stride: int, shape: tuple[int, int, int]) -> None:
+    x = np.random.default_rng(0).random(shape, dtype=np.float32)
+    layer = nnx.Linear(9 * shape[2], 8, rngs=nnx.Rngs(0))
+    found = layer(convolutional.patches(jnp.asarray(x), stride))
+    expected = conv2d(x, layer, stride)
+    np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), rtol=1e-5, atol=1e-6)
+    # PyTorch's channels run channel by channel, ours offset by offset.
+    shuffled = F.pixel_shuffle(torch.tensor(np.asarray(found)).permute(2, 0, 1), 2)
+    in_its_order = np.asarray(found).reshape(*found.shape[:2], 2, 4).transpose(0, 1, 3, 2)
+    tiles = convolutional.doubled(jnp.asarray(in_its_order.reshape(found.shape)))
+    np.testing.assert_array_equal(tiles, shuffled.permute(1, 2, 0))
 
 
 def test_a_variational_model_is_an_autoencoder() -> None:
