@@ -1,0 +1,82 @@
+"""A number with its 95 % confidence interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+class Estimate(NamedTuple):
+    """A number and its 95 % confidence interval.
+
+    Attributes:
+      value: the number.
+      low: the interval's lower end; None, as the upper one, where the data give no interval.
+      high: its upper end.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        """As in a table, three significant digits."""
+        if self.low is None or self.high is None:
+            return f"{self.value:.3g}"
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def mean(values: npt.ArrayLike) -> Estimate:
+    """Mean of independent values of shape (n,), n ≥ 1, with Student's t interval.
+
+    Raises:
+      ValueError: there is no value, or one that is not finite.
+    """
+    x = _checked(values)
+    middle = float(x.mean())
+    if len(x) == 1:
+        return Estimate(middle)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(x) - 1) * stats.sem(x))
+    return Estimate(middle, middle - reach, middle + reach)
+
+
+def share(hits: int, n: int) -> Estimate:
+    """Share of n ≥ 1 independent trials that hit, with Wilson's interval (1927).
+
+    Raises:
+      ValueError: n is below 1, or hits is not from 0 to n.
+    """
+    if not 0 <= hits <= n or n < 1:
+        raise ValueError(f"{hits} hits of {n}; expected at least one trial, and 0 to n hits")
+    interval = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(hits / n, float(interval.low), float(interval.high))
+
+
+def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
+    """Mean of a minus mean of b, of two independent samples, with Welch's interval (1947).
+
+    Args:
+      a: finite values of shape (n,), n ≥ 2.
+      b: finite values of shape (m,), m ≥ 2.
+
+    Raises:
+      ValueError: fewer than two values, or one that is not finite.
+    """
+    x, y = _checked(a), _checked(b)
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"{len(x)} and {len(y)} values; expected two or more of each")
+    apart = float(x.mean() - y.mean())
+    if np.ptp(x) == 0 and np.ptp(y) == 0:
+        return Estimate(apart, apart, apart)
+    interval = stats.ttest_ind(x, y, equal_var=False).confidence_interval(CONFIDENCE)
+    return Estimate(apart, float(interval.low), float(interval.high))
+
+
+def _checked(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    x = np.asarray(values, np.float64)
+    if x.ndim != 1 or len(x) == 0 or not np.isfinite(x).all():
+        raise ValueError(f"values of shape {x.shape}; expected one or more finite ones, in a row")
+    return x

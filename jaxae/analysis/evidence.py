@@ -1,0 +1,103 @@
+"""What a variational model says of an image: the divergence, and a bound on log p(x).
+
+Training minimises Σ (x̂ − x)² + β·KL; divided by β that is, but for a constant, the negative
+evidence lower bound of a decoder that is normal with variance β/2. Densities are over pixels of
+0 to 1.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from flax import nnx
+from jax import lax
+from jax.scipy import special, stats
+
+from jaxae.losses import kl_divergence, to_unit_interval
+from jaxae.models import Params, VariationalAutoencoder
+
+_IMAGES_AT_A_TIME = 20
+
+
+def divergences(
+    model: VariationalAutoencoder, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0; images uint8 of shape (n, h, w)."""
+    graphdef, params = nnx.split(model, nnx.Param)
+    return np.asarray(_divergences(graphdef, params, images))
+
+
+def log_evidence_bound(
+    model: VariationalAutoencoder,
+    images: npt.NDArray[np.uint8],
+    *,
+    samples: int = 100,
+    kl_weight: float = 1.0,
+    seed: int = 0,
+) -> npt.NDArray[np.float32]:
+    """Bound log p(x) from below by importance sampling (Burda et al. 2016, equation 8).
+
+    log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k drawn from q(z|x); its expectation rises to
+    log p(x) with K.
+
+    Args:
+      model: a trained one.
+      images: uint8 of shape (n, height, width).
+      samples: K ≥ 1, drawn for each image.
+      kl_weight: β > 0, as it was trained with: the decoder's variance is β/2.
+      seed: draws the samples.
+
+    Returns:
+      Shape (n,), in nats: log densities, so they may be above 0.
+
+    Raises:
+      ValueError: no samples, or a weight of 0, under which p(x|z) is no distribution.
+    """
+    if samples < 1 or kl_weight <= 0:
+        raise ValueError(
+            f"{samples} samples, kl_weight {kl_weight}; expected 1 or more, and above 0"
+        )
+    graphdef, params = nnx.split(model, nnx.Param)
+    keys = jax.random.split(jax.random.key(seed), len(images))
+    return np.asarray(_bounds(graphdef, params, images, keys, samples, kl_weight / 2))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _bounds(
+    graphdef: nnx.GraphDef[VariationalAutoencoder],
+    params: Params,
+    images: jax.Array,
+    keys: jax.Array,
+    samples: int,
+    variance: float,
+) -> jax.Array:
+    model = nnx.merge(graphdef, params)
+
+    def of_one(example: tuple[jax.Array, jax.Array]) -> jax.Array:
+        x = to_unit_interval(example[0])
+        mean, log_variance = model.encoder.posterior(x)
+        deviation = jnp.exp(0.5 * log_variance)
+        noise = jax.random.normal(example[1], (samples, len(mean)))
+        z = mean[None] + deviation[None] * noise
+        squares = jnp.sum(jnp.square(jax.vmap(model.decoder)(z) - x[None]), axis=(1, 2))
+        log_likelihood = -squares / (2 * variance) - x.size / 2 * jnp.log(2 * jnp.pi * variance)
+        log_prior = jnp.sum(stats.norm.logpdf(z), axis=1)
+        log_posterior = jnp.sum(stats.norm.logpdf(noise), axis=1) - 0.5 * jnp.sum(log_variance)
+        weights = log_likelihood + log_prior - log_posterior
+        return special.logsumexp(weights) - jnp.log(samples)
+
+    return lax.map(of_one, (images, keys), batch_size=min(_IMAGES_AT_A_TIME, len(images)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _divergences(
+    graphdef: nnx.GraphDef[VariationalAutoencoder], params: Params, images: jax.Array
+) -> jax.Array:
+    encoder = nnx.merge(graphdef, params).encoder
+
+    def of_one(image: jax.Array) -> jax.Array:
+        return kl_divergence(*encoder.posterior(to_unit_interval(image)))
+
+    return jax.vmap(of_one)(images)

@@ -1,0 +1,41 @@
+"""Do gaps decode to images like none that there is? Distances to the nearest real image."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax import lax
+
+from jaxae.losses import to_unit_interval
+
+_CHUNK = 2000
+
+
+def nearest_image_distance(
+    images: npt.NDArray[np.floating], known: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Euclidean distance over all pixels from each image to the nearest of the known ones.
+
+    Args:
+      images: shape (m, height, width), values 0 to 1.
+      known: uint8 of shape (n, height, width), n ≥ 1.
+
+    Returns:
+      Shape (m,), each from 0 to √(height · width).
+    """
+    queries = jnp.asarray(images, jnp.float32).reshape(len(images), -1)
+    nearest = np.full(len(images), np.inf, np.float32)
+    for start in range(0, len(known), _CHUNK):
+        part = known[start : start + _CHUNK]
+        squared = _smallest_square(queries, part.reshape(len(part), -1))
+        nearest = np.minimum(nearest, np.asarray(squared))
+    return np.sqrt(np.maximum(nearest, 0))
+
+
+@jax.jit
+def _smallest_square(queries: jax.Array, known: jax.Array) -> jax.Array:
+    x = to_unit_interval(known)
+    # ‖a − b‖² = ‖a‖² − 2 a·b + ‖b‖²: one product instead of all differences.
+    products = jnp.matmul(queries, x.T, precision=lax.Precision.HIGHEST)
+    squares = jnp.sum(jnp.square(x), axis=1)[None] - 2 * products
+    return jnp.min(squares, axis=1) + jnp.sum(jnp.square(queries), axis=1)

@@ -1,0 +1,32 @@
+"""How well images come back."""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def squared_errors(
+    images: npt.NDArray[np.uint8], x_hat: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """Squared error of each image, summed over its pixels: Σ (x̂ − x)², x = pixel / 255.
+
+    Divided by the number of pixels it is the mean squared error per pixel, 0 to 1.
+
+    Args:
+      images: uint8 of shape (n, height, width).
+      x_hat: the reconstructions, the same shape, values 0 to 1.
+
+    Returns:
+      Shape (n,), each from 0 to height · width.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
+    if images.shape != x_hat.shape:
+        raise ValueError(f"images of shape {images.shape}, reconstructions of {x_hat.shape}")
+    errors = np.empty(len(images))
+    step = 4096  # Images at a time, so that no float copy of all is made.
+    for start in range(0, len(images), step):
+        part = slice(start, start + step)
+        off = x_hat[part].astype(np.float64) - images[part] / 255
+        errors[part] = np.einsum("nhw,nhw->n", off, off)
+    return errors

@@ -1,0 +1,108 @@
+"""The cloud's shape: how far it is from a normal distribution, and how elongated."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.spatial.distance import cdist
+
+Points = npt.NDArray[np.floating]
+
+
+class Normality(NamedTuple):
+    """Henze and Zirkler's test that points come from a normal distribution.
+
+    Attributes:
+      statistic: T ≥ 0.
+      p_value: of T under normality, by its log-normal approximation.
+      effect: T / n, 0 to 4: the squared distance between the characteristic function of the
+        standardised points and the normal one, weighted by N(0, β²·I).
+      n: the points that were tested.
+    """
+
+    statistic: float
+    p_value: float
+    effect: float
+    n: int
+
+
+def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality:
+    """Test multivariate normality (Henze and Zirkler 1990, A class of invariant consistent tests).
+
+    With S the covariance (divisor n), D_jk = (z_j − z_k)ᵀ S⁻¹ (z_j − z_k), D_j = (z_j − z̄)ᵀ S⁻¹
+    (z_j − z̄) and β = ((2d + 1) n / 4)^(1 / (d + 4)) / √2:
+    T / n = n⁻² Σ_jk exp(−β² D_jk / 2)
+            − 2 (1 + β²)^(−d/2) n⁻¹ Σ_j exp(−β² D_j / (2 (1 + β²))) + (1 + 2 β²)^(−d/2),
+    and 4 where S is singular.
+
+    Args:
+      z: points of shape (n, d), n > d.
+      at_most: how many of them to test, drawn at random if there are more, since pairs are summed;
+        the same number makes effects comparable.
+      seed: draws them.
+
+    Raises:
+      ValueError: too few points, or one that is not finite.
+    """
+    x = _checked(z)
+    if len(x) > at_most:
+        x = x[np.random.default_rng(seed).choice(len(x), at_most, replace=False)]
+    n, d = x.shape
+    centred = x - x.mean(axis=0)
+    covariance = centred.T @ centred / n
+    if np.linalg.matrix_rank(covariance, hermitian=True) < d:
+        return Normality(4.0 * n, 0.0, 4.0, n)
+    # Standardised points: their squared distances are Mahalanobis's.
+    y = np.linalg.solve(np.linalg.cholesky(covariance), centred.T).T
+    beta2 = ((2 * d + 1) * n / 4) ** (2 / (d + 4)) / 2
+    pairs = np.exp(-beta2 / 2 * cdist(y, y, "sqeuclidean")).mean()
+    own = np.exp(-beta2 / (2 * (1 + beta2)) * np.sum(y**2, axis=1)).mean()
+    effect = pairs - 2 * (1 + beta2) ** (-d / 2) * own + (1 + 2 * beta2) ** (-d / 2)
+    mean, variance = _moments(beta2, d)
+    sigma2 = np.log1p(variance / mean**2)
+    scale = mean * np.exp(-sigma2 / 2)
+    p_value = stats.lognorm.sf(n * effect, np.sqrt(sigma2), scale=scale)
+    return Normality(float(n * effect), float(p_value), float(effect), n)
+
+
+def elongation(z: Points) -> float:
+    """Largest principal standard deviation over the second largest, 1 (round) to ∞ (a line).
+
+    Args:
+      z: points of shape (n, d), n > 2 and d ≥ 2.
+
+    Raises:
+      ValueError: too few points or dimensions, or points that all lie on a line or are the same.
+    """
+    x = _checked(z)
+    if x.shape[1] < 2:
+        raise ValueError("one latent dimension has no elongation; expected two or more")
+    deviations = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+    if deviations[1] <= 1e-9 * max(deviations[0], np.finfo(float).tiny):
+        raise ValueError("points on a line, or all the same, have no finite elongation")
+    return float(deviations[0] / deviations[1])
+
+
+def _moments(beta2: float, d: int) -> tuple[float, float]:
+    # Mean and variance of T under normality, equations 2.4 and 2.5 of the paper.
+    a = 1 + 2 * beta2
+    mean = 1 - a ** (-d / 2) * (1 + d * beta2 / a + d * (d + 2) * beta2**2 / (2 * a**2))
+    w = (1 + beta2) * (1 + 3 * beta2)
+    variance = 2 * (1 + 4 * beta2) ** (-d / 2)
+    variance += (
+        2 * a ** (-d) * (1 + 2 * d * beta2**2 / a**2 + 3 * d * (d + 2) * beta2**4 / (4 * a**4))
+    )
+    variance -= (
+        4 * w ** (-d / 2) * (1 + 3 * d * beta2**2 / (2 * w) + d * (d + 2) * beta2**4 / (2 * w**2))
+    )
+    return mean, variance
+
+
+def _checked(z: Points) -> npt.NDArray[np.float64]:
+    x = np.asarray(z, np.float64)
+    if x.ndim != 2 or len(x) <= x.shape[1] + 1:
+        raise ValueError(f"points of shape {x.shape}; expected (n, d) with n above d + 1")
+    if not np.isfinite(x).all():
+        raise ValueError("points have values that are NaN or infinite; expected finite ones")
+    return x

@@ -1,0 +1,163 @@
+"""Measure a model: every number of the lecture's argument, from its embedding of a data set.
+
+A number that a data set or a latent space does not have (the silhouette of one class, a map of one
+dimension) is listed in the report as undefined, with the reason.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from jaxae import analysis
+from jaxae.analysis import Classifier, Estimate
+from jaxae.data import Dataset
+from jaxae.embedding import Embedding
+from jaxae.latent import decode
+from jaxae.models import VariationalAutoencoder
+from jaxae.plane import LECTURE_BOX, Box
+from jaxae.report import Report
+
+_NEIGHBOURS = 10
+_EVIDENCE_IMAGES, _EVIDENCE_SAMPLES = 2000, 100
+_DISORDER_BITS = 2.0
+
+
+def classifier_of(dataset: Dataset) -> Classifier | None:
+    """Train the classifier to judge decoded images by; None where there is one class."""
+    return analysis.fit_classifier(dataset) if len(dataset.class_names) > 1 else None
+
+
+def measure(
+    embedding: Embedding, classifier: Classifier | None, *, kl_weight: float = 1.0
+) -> Report:
+    """Compute every number that the model and its data have.
+
+    Args:
+      embedding: of the model to judge.
+      classifier: from `classifier_of` the data set.
+      kl_weight: as a variational model was trained with.
+    """
+    report = Report(class_names=embedding.dataset.class_names)
+    _reconstruction(report, embedding)
+    _shape(report, embedding)
+    _separation(report, embedding)
+    _gaps(report, embedding)
+    if classifier is None:
+        report.undefined["classifier_accuracy"] = "one class; a classifier needs two or more"
+    else:
+        tests = len(embedding.dataset.test)
+        hits = round(classifier.test_accuracy * tests)
+        report.add("classifier_accuracy", analysis.share, hits, tests)
+        _nonsense(report, embedding, classifier, LECTURE_BOX, "")
+        _nonsense(report, embedding, classifier, embedding.own_box, "central_")
+    if isinstance(embedding.model, VariationalAutoencoder):
+        _evidence(report, embedding.model, embedding.dataset, kl_weight)
+    return report
+
+
+def _reconstruction(report: Report, embedding: Embedding) -> None:
+    data, model = embedding.dataset, embedding.model
+    train = analysis.squared_errors(data.train.images, decode(model, embedding.z_train))
+    test = analysis.squared_errors(data.test.images, decode(model, embedding.z_test))
+    report.add("train_squared_error", analysis.mean, train)
+    report.add("test_squared_error", analysis.mean, test)
+    report.add("test_mse_per_pixel", analysis.mean, test / np.prod(data.image_shape))
+    for name, own in _classes(data):
+        report.add(f"test_squared_error/{name}", analysis.mean, test[own])
+
+
+def _shape(report: Report, embedding: Embedding) -> None:
+    z = embedding.z_test
+    report.add("non_normality", lambda: analysis.henze_zirkler(z).effect)
+    report.add("normality_p", lambda: analysis.henze_zirkler(z).p_value)
+    for name, own in _classes(embedding.dataset):
+        report.add(f"non_normality/{name}", lambda z: analysis.henze_zirkler(z).effect, z[own])
+        report.add(f"elongation/{name}", analysis.elongation, z[own])
+    found = [number.value for name, number in report.numbers.items() if "elongation/" in name]
+    report.add("elongation", lambda: float(np.median(found)) if found else np.nan)
+
+
+def _separation(report: Report, embedding: Embedding) -> None:
+    train, test = embedding.dataset.train, embedding.dataset.test
+    z, z_test = embedding.z_train, embedding.z_test
+    for k in (1, 5):
+        name = f"knn{k}_accuracy"
+        report.add(name, analysis.knn_accuracy, z, train.labels, z_test, test.labels, k)
+    k, classes = min(_NEIGHBOURS, len(train)), len(report.class_names)
+    mixing = analysis.class_neighbours(z, train.labels, z_test, test.labels, classes, k)
+    report.mixing = mixing.tolist()
+    purities = {name: mixing[i, i] for i, name in enumerate(report.class_names) if mixing[i].any()}
+    report.add("purity", lambda: float(np.mean(list(purities.values()))))
+    for name, purity in purities.items():
+        report.add(f"purity/{name}", float, purity)
+    report.add("silhouette", analysis.silhouette, z_test, test.labels)
+    report.add("trustworthiness", analysis.trustworthiness, test.images, z_test)
+    report.add("largest_entropy", lambda: float(np.nanmax(_entropies(embedding))))
+    report.add("disorder", _disorder, embedding)
+
+
+def _entropies(embedding: Embedding) -> npt.NDArray[np.float64]:
+    return analysis.entropy_map(embedding.points, embedding.labels, embedding.own_box)
+
+
+def _disorder(embedding: Embedding) -> Estimate:
+    entropy, box = _entropies(embedding), embedding.own_box
+    cell_size = np.array([box.x_max - box.x_min, box.y_max - box.y_min]) / len(entropy)
+    cell = np.floor((embedding.points - [box.x_min, box.y_min]) / cell_size).astype(int)
+    column, row = cell[np.all((cell >= 0) & (cell < len(entropy)), axis=1)].T
+    disordered = int(np.sum(entropy[row, column] > _DISORDER_BITS))
+    return analysis.share(disordered, len(cell))
+
+
+def _gaps(report: Report, embedding: Embedding) -> None:
+    z, plane, own = embedding.z, embedding.plane, embedding.own_box
+    axes = len(plane.axes)
+    low = np.array([LECTURE_BOX.x_min, LECTURE_BOX.y_min])[:axes]
+    high = np.array([LECTURE_BOX.x_max, LECTURE_BOX.y_max])[:axes]
+    inside = np.all((embedding.points >= low) & (embedding.points <= high), axis=1)
+    report.add("box_coverage", analysis.share, int(inside.sum()), len(inside))
+    for name, box in (("gap_share", LECTURE_BOX), ("central_gap_share", own)):
+        report.add(name, analysis.gap_share, z, plane, box, analysis.gap_radius(box))
+    report.add("hull_gap_share", analysis.hull_gap_share, z, plane, analysis.gap_radius(own))
+
+
+def _nonsense(
+    report: Report, embedding: Embedding, classifier: Classifier, box: Box, prefix: str
+) -> None:
+    try:
+        tiles = embedding.tiles(box)
+    except ValueError as error:
+        report.undefined[f"{prefix}gap_confidence"] = str(error)
+        return
+    gap = tiles.in_gap
+    _, confidence, entropy = classifier.judge(tiles.images)
+    distance = analysis.nearest_image_distance(tiles.images, embedding.dataset.train.images)
+    for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):
+        report.add(f"{prefix}gap_{what}", analysis.mean, values[gap])
+        report.add(f"{prefix}occupied_{what}", analysis.mean, values[~gap])
+    difference = analysis.difference
+    report.add(f"{prefix}confidence_drop", difference, confidence[~gap], confidence[gap])
+    report.add(f"{prefix}entropy_rise", difference, entropy[gap], entropy[~gap])
+    report.add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
+
+
+def _evidence(
+    report: Report, model: VariationalAutoencoder, dataset: Dataset, kl_weight: float
+) -> None:
+    images = dataset.test.images
+    report.add("divergence", lambda: analysis.mean(analysis.divergences(model, images)))
+
+    def bound() -> Estimate:
+        some, samples = images[:_EVIDENCE_IMAGES], _EVIDENCE_SAMPLES
+        return analysis.mean(
+            analysis.log_evidence_bound(model, some, samples=samples, kl_weight=kl_weight)
+        )
+
+    report.add("log_evidence", bound)
+
+
+def _classes(dataset: Dataset) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    # Each class that test images have, and which of them.
+    for label in np.unique(dataset.test.labels):
+        yield dataset.class_names[label], dataset.test.labels == label

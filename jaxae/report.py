@@ -1,0 +1,93 @@
+"""A model's numbers: what each is called, its unit, its value, and why it may be missing."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxae.analysis.estimates import Estimate
+
+# Name: (unit, what it is). A name followed by /CLASS is the same of one class.
+_OF_ALL = {
+    "train_squared_error": ("pixels²", "squared error a training image, summed over its pixels"),
+    "test_squared_error": ("pixels²", "the same of the test images"),
+    "test_mse_per_pixel": ("0 to 1", "squared error a pixel, test images"),
+    "non_normality": ("0 to 4", "Henze and Zirkler's T / n of the test embeddings; 0 is normal"),
+    "normality_p": ("0 to 1", "probability of so large a T if they were normal"),
+    "elongation": ("ratio", "largest over second principal deviation; median of the classes"),
+    "knn1_accuracy": ("0 to 1", "nearest training embedding names the test image's class"),
+    "knn5_accuracy": ("0 to 1", "five nearest training embeddings vote for its class"),
+    "purity": ("0 to 1", "own class among the ten nearest training embeddings; mean"),
+    "silhouette": ("−1 to 1", "how much nearer the own class is than the next"),
+    "trustworthiness": ("0 to 1", "how far latent neighbours are neighbours as images"),
+    "disorder": ("0 to 1", "embeddings in cells whose labels have over 2 bits of entropy"),
+    "largest_entropy": ("bits", "of the labels in a cell of the plane"),
+    "box_coverage": ("0 to 1", "embeddings inside the lecture's box"),
+    "gap_share": ("0 to 1", "of the box, with no embedding within half a tile's spacing"),
+    "central_gap_share": ("0 to 1", "the same of the cloud's own 1st to 99th percentile"),
+    "hull_gap_share": ("0 to 1", "the same of the cloud's convex hull, spacing of its own box"),
+    "classifier_accuracy": ("0 to 1", "of the classifier below, on test images"),
+    "gap_confidence": ("0 to 1", "its confidence in tiles of the box that lie in gaps"),
+    "occupied_confidence": ("0 to 1", "the same in tiles among embeddings"),
+    "confidence_drop": ("−1 to 1", "occupied minus gap"),
+    "gap_entropy": ("bits", "entropy of its answer in gap tiles"),
+    "occupied_entropy": ("bits", "the same in tiles among embeddings"),
+    "entropy_rise": ("bits", "gap minus occupied"),
+    "gap_distance": ("pixels", "from a gap tile to the nearest training image"),
+    "occupied_distance": ("pixels", "the same of tiles among embeddings"),
+    "distance_rise": ("pixels", "gap minus occupied"),
+    "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) a test image"),
+    "log_evidence": (
+        "nats",
+        "bound on log p(x), 100 samples each, the first 2,000 test images",
+    ),
+}
+# The tiles' numbers once more, of a grid on the cloud's own 1st to 99th percentile.
+_OF_TILES = [name for name in _OF_ALL if name.endswith(("_confidence", "_entropy", "_distance"))]
+_OF_TILES += ["confidence_drop", "entropy_rise", "distance_rise"]
+NUMBERS = _OF_ALL | {
+    f"central_{name}": (_OF_ALL[name][0], f"{_OF_ALL[name][1]}; cloud's own box")
+    for name in _OF_ALL
+    if name in _OF_TILES and name != "largest_entropy"
+}
+
+
+@dataclasses.dataclass
+class Report:
+    """The numbers of one model.
+
+    Attributes:
+      numbers: by name, see `NUMBERS`.
+      mixing: `analysis.class_neighbours`, a row for each class.
+      class_names: of the rows.
+      undefined: names of numbers that do not exist here, with the reason.
+    """
+
+    numbers: dict[str, Estimate] = dataclasses.field(default_factory=dict)
+    mixing: list[list[float]] = dataclasses.field(default_factory=list)
+    class_names: tuple[str, ...] = ()
+    undefined: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def add(self, name: str, compute: Callable[..., Estimate | float], *args: Any) -> None:
+        """Compute a number from its arguments; a ValueError says why there is none."""
+        try:
+            found = compute(*args)
+        except ValueError as error:
+            self.undefined[name] = str(error)
+            return
+        estimate = found if isinstance(found, Estimate) else Estimate(found)
+        if np.isfinite(estimate.value):
+            self.numbers[name] = estimate
+        else:
+            self.undefined[name] = f"the formula gives {estimate.value} here"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain dictionaries and lists, for report.json."""
+        numbers = {name: estimate._asdict() for name, estimate in self.numbers.items()}
+        return {
+            "numbers": numbers,
+            "mixing": self.mixing,
+            "class_names": list(self.class_names),
+            "undefined": self.undefined,
+        }
