@@ -1,4 +1,4 @@
-"""The command line: `jaxae train | figures | encode | decode`, also as `python -m jaxae`."""
+"""The command line: `jaxae train | study | report | …`, also as `python -m jaxae`."""
 
 import contextlib
 import io
@@ -12,10 +12,14 @@ import tyro
 
 from jaxae.commands.arrays import Decode, Encode
 from jaxae.commands.figures import Figures
+from jaxae.commands.report import MakeReport
+from jaxae.commands.study import Study
 from jaxae.commands.train import Train
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
+    | Annotated[MakeReport, tyro.conf.subcommand("report")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]
     | Annotated[Encode, tyro.conf.subcommand("encode")]
     | Annotated[Decode, tyro.conf.subcommand("decode")]

@@ -1,0 +1,77 @@
+"""`jaxae report`: a run's numbers, and which of the lecture's sentences hold."""
+
+import dataclasses
+import json
+
+from jaxae.claims import claims
+from jaxae.commands.common import Flag, RunArgument, console
+from jaxae.embedding import Embedding
+from jaxae.files import atomic
+from jaxae.measuring import classifier_of, measure
+from jaxae.report import NUMBERS, Report
+from jaxae.runs import Run
+from jaxae.tables import markdown
+
+
+@dataclasses.dataclass(frozen=True)
+class MakeReport:
+    """Put the lecture's argument about a run into numbers, with 95 % intervals.
+
+    Prints tables in Markdown and writes report.json into the run's folder: how well images come
+    back, how far the cloud is from normal, whether classes separate, the gaps and what they decode
+    to, and which of the lecture's sentences hold.
+    """
+
+    run: RunArgument
+    """The run's folder."""
+
+    json: Flag = False
+    """Print what report.json holds, and nothing else."""
+
+    def __call__(self) -> None:
+        """Measure, write, print."""
+        run = Run.open(self.run)
+        dataset = run.load_dataset()
+        embedding = Embedding(run.load_model(), dataset)
+        report = measure(embedding, classifier_of(dataset), kl_weight=run.train_config.kl_weight)
+        judged = claims(report)
+        text = json.dumps(
+            report.as_json() | {"claims": [claim._asdict() for claim in judged]}, indent=2
+        )
+        path = self.run / "report.json"
+        with atomic(path) as partial:
+            partial.write_text(text + "\n")
+        if self.json:
+            print(text)
+            return
+        show_numbers(report)
+        answers = {True: "holds", False: "fails", None: "can't be judged"}
+        rows = [[claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in judged]
+        show(markdown(["the lecture says", "here it", "found", "rule"], rows))
+        show(str(path))
+
+
+def show_numbers(report: Report) -> None:
+    """Print a report's numbers, those of classes in a table of their own."""
+    whole = [
+        [name, str(report.numbers[name]), unit, words]
+        for name, (unit, words) in NUMBERS.items()
+        if name in report.numbers
+    ]
+    show(markdown(["number", "value [95 % interval]", "unit", "what it is"], whole) + "\n")
+    names = list(dict.fromkeys(n.partition("/")[0] for n in report.numbers if "/" in n))
+    rows = [
+        [own, *(_cell(report, f"{name}/{own}") for name in names)] for own in report.class_names
+    ]
+    show(markdown(["class", *names], rows) + "\n")
+    for name, reason in report.undefined.items():
+        show(f"{name} is undefined: {reason}")
+
+
+def show(text: str) -> None:
+    """Print as it is: brackets in numbers and names are no markup."""
+    console.print(text, markup=False)
+
+
+def _cell(report: Report, name: str) -> str:
+    return f"{report.numbers[name].value:.3g}" if name in report.numbers else "—"

@@ -1,0 +1,148 @@
+"""`jaxae study`: one model from many seeds, and what of the lecture depends on the seed."""
+
+import dataclasses
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import jax
+import tyro
+
+from jaxae.claims import claims
+from jaxae.commands.common import Flag, console
+from jaxae.commands.report import show, show_numbers
+from jaxae.config import ModelConfig, TrainConfig
+from jaxae.data import Dataset, load_dataset
+from jaxae.devices import Device, find_device
+from jaxae.embedding import Embedding
+from jaxae.files import atomic
+from jaxae.fitting import Epoch
+from jaxae.measuring import classifier_of, measure
+from jaxae.progress import TrainingProgress
+from jaxae.report import Report
+from jaxae.runs import DataRecord, Run
+from jaxae.study import fit_seeds, summary, verdicts
+from jaxae.tables import markdown
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Train one model from several seeds at once, and report mean and interval of every number.
+
+    Writes a folder with a run for each seed, seed-0 and so on, each as `jaxae train` leaves it, and
+    report.json with the means, their 95 % intervals over seeds, and which of the lecture's
+    sentences hold whatever the seed.
+    """
+
+    seeds: int = 8
+    """How many: --seed and the numbers after it."""
+
+    dataset: str = "mnist"
+    """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
+
+    data_dir: Path | None = None
+    """A folder with four IDX files to train on."""
+
+    model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
+
+    train: tyro.conf.OmitArgPrefixes[TrainConfig] = dataclasses.field(default_factory=TrainConfig)
+
+    device: Device = "auto"
+    """Where to compute; auto takes what JAX prefers."""
+
+    run_dir: Path | None = None
+    """The study's folder; by default runs/study-DATASET-DATE-TIME."""
+
+    overwrite: Flag = False
+    """Replace the study that --run-dir holds."""
+
+    def __call__(self) -> None:
+        """Train all, measure each, sum up."""
+        if self.seeds < 1:
+            raise ValueError(f"seeds is {self.seeds}; expected 1 or more")
+        device = find_device(self.device)
+        dataset = load_dataset(self.data_dir or self.dataset)
+        name = f"study-{dataset.name.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
+        folder = self.run_dir or Path("runs") / name
+        _make_room(folder, self.overwrite)
+        source = str(self.data_dir.resolve()) if self.data_dir else self.dataset
+        record = DataRecord.of(dataset, source)
+        show(
+            f"{dataset.name}: {self.seeds} seeds at once on {len(dataset.train):,} images; "
+            f"{device.device_kind}; {folder}"
+        )
+        with jax.default_device(device):
+            runs = []
+            for seed in range(self.train.seed, self.train.seed + self.seeds):
+                config = dataclasses.replace(self.train, seed=seed)
+                path = folder / f"seed-{seed}"
+                runs.append(Run.create(path, self.model, config, record, device=device))
+            _train(runs, dataset)
+            reports = _measured(runs, dataset)
+        _report(folder, runs, reports)
+
+
+def _make_room(folder: Path, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir() or not any(folder.glob("seed-*/config.json")):
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise ValueError(f"{folder} holds what is no study; choose another --run-dir")
+        return
+    if not overwrite:
+        raise ValueError(f"{folder} holds a study; pass --overwrite or another --run-dir")
+    shutil.rmtree(folder)
+
+
+def _train(runs: list[Run], dataset: Dataset) -> None:
+    config = runs[0].train_config
+    last: list[Epoch] = []
+
+    def on_epoch(epochs: list[Epoch]) -> None:
+        last[:] = epochs
+        for run, epoch in zip(runs, epochs, strict=True):
+            run.log(epoch.metrics)
+        progress.show(epochs[0].metrics)
+
+    try:
+        with TrainingProgress(console, config.epochs) as progress:
+            seeds = [run.train_config.seed for run in runs]
+            fit_seeds(dataset, runs[0].model_config, config, seeds, on_epoch)
+    finally:
+        for run, epoch in zip(runs, last, strict=False):
+            run.save(epoch.state)
+        for run in runs:
+            run.close()
+
+
+def _measured(runs: list[Run], dataset: Dataset) -> list[Report]:
+    classifier = classifier_of(dataset)
+    reports = []
+    for run in runs:
+        embedding = Embedding(run.load_model(), dataset)
+        reports.append(measure(embedding, classifier, kl_weight=run.train_config.kl_weight))
+        show(f"measured seed {run.train_config.seed}")
+    return reports
+
+
+def _report(folder: Path, runs: list[Run], reports: list[Report]) -> None:
+    total = summary(reports)
+    judged = [claims(report) for report in reports]
+    for run, report, own in zip(runs, reports, judged, strict=True):
+        content = report.as_json() | {"claims": [claim._asdict() for claim in own]}
+        _write(run.path / "report.json", content)
+    found = verdicts(judged)
+    seeds = [run.train_config.seed for run in runs]
+    content = total.as_json() | {"claims": [v._asdict() for v in found], "seeds": seeds}
+    _write(folder / "report.json", content)
+    show_numbers(total)
+    show(
+        markdown(["the lecture says", "it", "rule"], [[v.sentence, v.words, v.rule] for v in found])
+    )
+    show(str(folder / "report.json"))
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,142 @@
+"""The same model from several seeds: trained as one vmapped program, summed up in one report."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxae import analysis
+from jaxae.claims import Claim
+from jaxae.config import ModelConfig, TrainConfig
+from jaxae.data import Dataset
+from jaxae.fitting import DivergedError, Epoch, EpochMetrics
+from jaxae.losses import Objective
+from jaxae.models import create_model
+from jaxae.report import Report
+from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
+
+
+def fit_seeds(
+    dataset: Dataset,
+    model_config: ModelConfig,
+    train_config: TrainConfig,
+    seeds: Sequence[int],
+    on_epoch: Callable[[list[Epoch]], None] | None = None,
+) -> list[TrainState]:
+    """Train one model for each seed, all at once: `vmap` over the states of `jaxae.fit`'s epoch.
+
+    Args:
+      dataset: the images, one copy for all.
+      model_config: the model.
+      train_config: how to train it; its own seed is not used.
+      seeds: whole numbers from 0 on; each gives what `jaxae.fit` gives with it, but for the order
+        in which products are summed.
+      on_epoch: called after each epoch with an entry for each seed; the time is that of all,
+        shared out evenly.
+
+    Returns:
+      The last state of each seed.
+
+    Raises:
+      DivergedError: a seed's loss is no longer finite.
+    """
+    optimizer = make_optimizer(train_config, len(dataset.train))
+    objective = Objective.of(train_config)
+    states = []
+    for seed in seeds:
+        graphdef, params = nnx.split(
+            create_model(model_config, dataset.image_shape, seed), nnx.Param
+        )
+        states.append(init_state(params, optimizer, seed))
+    state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    images, test_images = jax.device_put(dataset.train.images), jax.device_put(dataset.test.images)
+    one = make_train_epoch(graphdef, optimizer, train_config.batch_size, None, objective)
+    every = jax.jit(jax.vmap(one, in_axes=(0, None)), donate_argnums=0)
+    train_epoch = every.lower(state, images).compile()
+
+    @jax.jit
+    def test(state: TrainState) -> jax.Array:
+        def of_one(state: TrainState) -> jax.Array:
+            return evaluate(graphdef, state.params, test_images, objective.of_clean_images)
+
+        return jax.vmap(of_one)(state)
+
+    for number in range(1, train_config.epochs + 1):
+        start = time.perf_counter()
+        state, train_losses = train_epoch(state, images)
+        train_losses = np.asarray(train_losses)  # Waits for the device.
+        seconds = (time.perf_counter() - start) / len(seeds)
+        test_losses = np.asarray(test(state))
+        for seed, losses in zip(seeds, train_losses + test_losses, strict=True):
+            if not np.isfinite(losses):
+                raise DivergedError(
+                    f"the loss of seed {seed} is not finite in epoch {number}; "
+                    f"lower the learning rate ({train_config.learning_rate:g})"
+                )
+        if on_epoch is not None:
+            rate = len(images) / seconds
+            on_epoch(
+                [
+                    Epoch(EpochMetrics(number, float(train), float(test), seconds, rate), own)
+                    for train, test, own in zip(
+                        train_losses, test_losses, _unstacked(state, len(seeds)), strict=True
+                    )
+                ]
+            )
+    return _unstacked(state, len(seeds))
+
+
+def _unstacked(state: TrainState, n: int) -> list[TrainState]:
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], state) for i in range(n)]
+
+
+class Verdict(NamedTuple):
+    """A claim over all seeds: in how many it holds, of those in which it can be judged."""
+
+    sentence: str
+    rule: str
+    holds: int
+    judged: int
+
+    @property
+    def words(self) -> str:
+        """Whether it holds whatever the seed."""
+        if self.judged == 0:
+            return "can't be judged"
+        if self.holds in (0, self.judged):
+            return f"{'holds' if self.holds else 'fails'} in every seed"
+        return f"depends on the seed: holds in {self.holds} of {self.judged}"
+
+
+def verdicts(claims: Sequence[Sequence[Claim]]) -> list[Verdict]:
+    """Count in how many seeds each claim holds; a list of claims for each seed, in one order."""
+    found = []
+    for of_seeds in zip(*claims, strict=True):
+        judged = [claim.holds for claim in of_seeds if claim.holds is not None]
+        found.append(Verdict(of_seeds[0].sentence, of_seeds[0].rule, sum(judged), len(judged)))
+    return found
+
+
+def summary(reports: Sequence[Report]) -> Report:
+    """Mean of each number over the seeds, with Student's t interval.
+
+    A number that a seed lacks is undefined in the summary, with that seed's reason.
+    """
+    first = reports[0]
+    total = Report(class_names=first.class_names)
+    total.mixing = np.mean([report.mixing for report in reports], axis=0).tolist()
+    for name in dict.fromkeys(name for report in reports for name in report.numbers):
+        values = [report.numbers[name].value for report in reports if name in report.numbers]
+        if len(values) == len(reports):
+            total.add(name, analysis.mean, values)
+        else:
+            missing = f"{len(reports) - len(values)} of {len(reports)} seeds have none"
+            total.undefined[name] = missing
+    for report in reports:
+        for name, reason in report.undefined.items():
+            total.undefined.setdefault(name, reason)
+    return total
