@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/mnist
+RUNS := runs/mnist runs/vae
+STUDIES := runs/study-ae runs/study-vae
 
-.PHONY: help reproduce test lint bench bench-quick test-lowest test-wheel clean
+.PHONY: help reproduce test lint figures bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +21,15 @@ lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw every figure of figures/ again, from saved runs
+	for script in figures/*.py; do $(BIN)/python $$script || exit 1; done
+
+runs/%/config.json: | $(VENV)/installed
+	$(BIN)/jaxae train --model $(if $(filter vae,$*),vae,ae) --run-dir runs/$*
+
+runs/study-%/report.json: | $(VENV)/installed
+	$(BIN)/jaxae study --model $* --run-dir runs/study-$* --overwrite
 
 bench: $(VENV)/installed-dev  ## Run the whole framework comparison and report it
 	$(BIN)/python -m benchmarks run --out benchmarks/results/full.json

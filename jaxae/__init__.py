@@ -5,14 +5,16 @@ Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one 
 Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
-Figures:    the functions of jaxae.plots, save_figure; draw_figures for all of a run's
-Runs:       Run, a folder that opens again
+Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES by name
+Runs:       Run, a folder that opens again; Source, what figures are drawn from
+Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report; claims of it
 """
 
-from jaxae import plots
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, Split, load_dataset
-from jaxae.drawing import draw_figures
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit, make_mesh
 from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
 from jaxae.losses import Batch, Objective, batch_loss, kl_divergence, reconstruction_loss
@@ -26,7 +28,6 @@ from jaxae.models import (
 )
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
 from jaxae.runs import Run
-from jaxae.style import save_figure
 from jaxae.training import (
     TrainState,
     evaluate,
@@ -37,9 +38,27 @@ from jaxae.training import (
     scan_batches,
 )
 
+if TYPE_CHECKING:
+    from jaxae import analysis, plots
+    from jaxae.drawing import FIGURES, draw, verify
+    from jaxae.sources import Source
+    from jaxae.style import save_figure
+
 __version__ = "0.1.0"
 
+# Imported when first used: Matplotlib and SciPy take longer than a script that trains may want.
+_LATER = {
+    "FIGURES": "drawing",
+    "Source": "sources",
+    "analysis": "",
+    "draw": "drawing",
+    "plots": "",
+    "save_figure": "style",
+    "verify": "drawing",
+}
+
 __all__ = [
+    "FIGURES",
     "LECTURE_BOX",
     "Autoencoder",
     "Batch",
@@ -54,15 +73,17 @@ __all__ = [
     "Objective",
     "Plane",
     "Run",
+    "Source",
     "Split",
     "TrainConfig",
     "TrainState",
     "VariationalAutoencoder",
     "VariationalEncoder",
+    "analysis",
     "batch_loss",
     "create_model",
     "decode",
-    "draw_figures",
+    "draw",
     "encode",
     "evaluate",
     "fit",
@@ -83,4 +104,14 @@ __all__ = [
     "reconstruction_loss",
     "save_figure",
     "scan_batches",
+    "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is not imported yet (PEP 562)."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'jaxae' has no attribute {name!r}")
+    if not _LATER[name]:
+        return importlib.import_module(f"jaxae.{name}")
+    return getattr(importlib.import_module(f"jaxae.{_LATER[name]}"), name)

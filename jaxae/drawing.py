@@ -1,62 +1,250 @@
-"""Draw a run's four figures into a folder."""
+"""Every figure by its name: what it shows of which runs, saved with its provenance, verified."""
 
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from jaxae import plots
-from jaxae.data import Dataset, Split
-from jaxae.fitting import EpochMetrics
-from jaxae.latent import decode, encode, latent_grid
-from jaxae.models import Autoencoder
-from jaxae.plane import LECTURE_BOX, fitted_box, latent_plane
+from jaxae import analysis, plots
+from jaxae.data import Split
+from jaxae.latent import decode, encode, interpolate, latent_grid
+from jaxae.models import VariationalAutoencoder
+from jaxae.plane import LECTURE_BOX, Box
+from jaxae.provenance import metadata_for, read_provenance, versions
+from jaxae.sources import Source
 from jaxae.style import save_figure
 
 Format = Literal["png", "pdf", "svg"]
+Sources = Sequence[Source]
 
 
-def draw_figures(
-    model: Autoencoder,
-    dataset: Dataset,
-    history: list[EpochMetrics],
-    folder: Path,
-    *,
-    format: Format = "png",
-    fit_box: bool = False,
-) -> list[Path]:
-    """Draw latent, grid, reconstructions and curve.
+class Options(NamedTuple):
+    """How to draw.
+
+    Attributes:
+      fit_box: decode grids on the cloud's own 1st to 99th percentile, not on the lecture's box.
+    """
+
+    fit_box: bool = False
+
+    def box(self, source: Source) -> Box:
+        """The box to sample."""
+        return source.embedding.own_box if self.fit_box else LECTURE_BOX
+
+
+def latent(sources: Sources, options: Options) -> Figure:
+    """Every embedding, coloured by class, with the sampling box and its grid."""
+    own = sources[0].embedding
+    return plots.latent_scatter(
+        own.z,
+        own.labels,
+        own.dataset.class_names,
+        plane=own.plane,
+        box=options.box(sources[0]),
+    )
+
+
+def grid(sources: Sources, options: Options) -> Figure:
+    """The box, decoded on a 12×12 grid."""
+    own, box = sources[0].embedding, options.box(sources[0])
+    return plots.reconstruction_grid(
+        latent_grid(own.model, box, plane=own.plane), box, plane=own.plane
+    )
+
+
+def reconstructions(sources: Sources, options: Options) -> Figure:
+    """A test image of each class above its reconstruction."""
+    own = sources[0].embedding
+    shown = own.dataset.test.images[_first_of_each_class(own.dataset.test)]
+    return plots.reconstructions(shown, decode(own.model, encode(own.model, shown)))
+
+
+def curve(sources: Sources, options: Options) -> Figure:
+    """Training and test loss against the epoch."""
+    return plots.training_curve(sources[0].run.history())
+
+
+def coverage(sources: Sources, options: Options) -> Figure:
+    """The grid once more, each tile's frame tinted by its distance from any embedding."""
+    own, box = sources[0].embedding, options.box(sources[0])
+    tiles = own.tiles(_needs_plane(sources[0], box))
+    n = int(np.sqrt(len(tiles.images)))
+    covered = 1 - analysis.gap_share(own.z, own.plane, box, tiles.radius)
+    return plots.coverage_grid(
+        tiles.images.reshape(n, n, *tiles.images.shape[1:]),
+        tiles.distance.reshape(n, n),
+        tiles.radius,
+        covered,
+        box,
+    )
+
+
+def entropy(sources: Sources, options: Options) -> Figure:
+    """Where classes are in disorder: the labels' entropy over the cloud's own box."""
+    own = sources[0].embedding
+    box = _needs_plane(sources[0], own.own_box)
+    found = analysis.entropy_map(own.points, own.labels, box)
+    return plots.entropy_map(found, box, len(own.dataset.class_names), plane=own.plane)
+
+
+def gaps(sources: Sources, options: Options) -> Figure:
+    """Tiles in gaps beside tiles among embeddings, with the classifier's confidence."""
+    own, classifier = sources[0].embedding, sources[0].classifier
+    if classifier is None:
+        raise ValueError(f"{sources[0].path}: one class; a classifier needs two or more")
+    tiles = own.tiles(options.box(sources[0]))
+    confidence = classifier.judge(tiles.images).confidence
+    distance = analysis.nearest_image_distance(tiles.images, own.dataset.train.images)
+    return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
+
+
+def interpolation(sources: Sources, options: Options) -> Figure:
+    """The straight way from a test image of the first class to one of the second, by each model."""
+    strips = {}
+    for source in sources:
+        test = source.embedding.dataset.test
+        rows = _first_of_each_class(test)
+        start, end = test.images[rows[0]], test.images[rows[min(1, len(rows) - 1)]]
+        strips[source.name] = interpolate(source.embedding.model, start, end, steps=16)
+    return plots.interpolations(strips)
+
+
+def prior(sources: Sources, options: Options) -> Figure:
+    """Images decoded from 144 points of a variational model's prior, N(0, I)."""
+    model = sources[0].embedding.model
+    if not isinstance(model, VariationalAutoencoder):
+        raise ValueError(f"{sources[0].path} has no prior; expected a run of --model vae")
+    z = np.random.default_rng(0).normal(size=(144, model.latent_dim))
+    return plots.image_grid(decode(model, z))
+
+
+def ae_vae(sources: Sources, options: Options) -> Figure:
+    """Two models side by side: cloud, grid of the cloud's own box, and the gaps in it."""
+    sides = []
+    for source in sources:
+        own, classifier = source.embedding, source.classifier
+        box = _needs_plane(source, own.own_box)
+        tiles = own.tiles(box)
+        share = analysis.gap_share(own.z, own.plane, box, tiles.radius)
+        caption = f"{share:.1%} of the box in gaps"
+        if classifier is not None and tiles.in_gap.any():
+            confidence = classifier.judge(tiles.images[tiles.in_gap]).confidence
+            caption += f", confidence there {confidence.mean():.2f}"
+        images = latent_grid(own.model, box, plane=own.plane)
+        sides.append(plots.Side(source.name, own.z, own.plane, box, images, caption))
+    own = sources[0].embedding
+    return plots.side_by_side(sides, own.labels, own.dataset.class_names)
+
+
+def seeds(sources: Sources, options: Options) -> Figure:
+    """Test loss over the epochs of each study's seeds: mean and band."""
+    return plots.seed_curves({source.name: source.histories for source in sources})
+
+
+class Drawing(NamedTuple):
+    """A figure's function, and how many runs it is drawn from at least and at most."""
+
+    function: Callable[[Sources, Options], Figure]
+    least: int = 1
+    most: int = 1
+
+
+# In the order in which they are drawn; the first four are what training draws.
+FIGURES = {
+    "latent": Drawing(latent),
+    "grid": Drawing(grid),
+    "reconstructions": Drawing(reconstructions),
+    "curve": Drawing(curve),
+    "coverage": Drawing(coverage),
+    "entropy": Drawing(entropy),
+    "gaps": Drawing(gaps),
+    "interpolation": Drawing(interpolation, most=4),
+    "prior": Drawing(prior),
+    "ae_vae": Drawing(ae_vae, least=2, most=2),
+    "seeds": Drawing(seeds, most=4),
+}
+AFTER_TRAINING = ("latent", "grid", "reconstructions", "curve")
+OF_ONE_RUN = tuple(name for name, drawing in FIGURES.items() if drawing.least == 1)[:-1]
+
+
+def draw(name: str, sources: Sources, path: Path, options: Options | None = None) -> None:
+    """Draw a figure into a file, with what it was drawn from in its metadata.
 
     Args:
-      model: the trained autoencoder.
-      dataset: all of its images, training and test, are embedded and shown.
-      history: the metrics of each epoch, for the curve.
-      folder: where the files go, named `latent`, `grid`, `reconstructions` and `curve`.
-      format: the files' format.
-      fit_box: sample the box from the cloud's 1st to 99th percentile, not the lecture's.
-
-    Returns:
-      The files' paths.
+      name: a key of `FIGURES`.
+      sources: the runs, or studies, to draw from.
+      path: the file; its suffix, .png, .pdf or .svg, chooses the format.
+      options: how to draw; `Options()` if not given.
 
     Raises:
-      OSError: the folder cannot be written.
+      ValueError: an unknown name, too few or too many runs, or runs that have no such figure.
+      OSError: the file cannot be written.
     """
-    z = np.concatenate([encode(model, split.images) for split in (dataset.train, dataset.test)])
-    labels = np.concatenate([dataset.train.labels, dataset.test.labels])
-    plane = latent_plane(z)
-    box = fitted_box(plane.project(z)) if fit_box else LECTURE_BOX
-    shown = dataset.test.images[_first_of_each_class(dataset.test)]
-    figures = {
-        "latent": plots.latent_scatter(z, labels, dataset.class_names, plane=plane, box=box),
-        "grid": plots.reconstruction_grid(latent_grid(model, box, plane=plane), box, plane=plane),
-        "reconstructions": plots.reconstructions(shown, decode(model, encode(model, shown))),
-        "curve": plots.training_curve(history),
+    options = options or Options()
+    figure = _drawn(name, sources, options)
+    save_figure(figure, path, metadata_for(path.suffix, _origin(name, sources, options, path)))
+
+
+def verify(path: Path) -> list[str]:
+    """Draw a figure's file again, from what it says it was drawn from, and compare.
+
+    Returns:
+      What differs, in words; empty if it is the same, byte for byte.
+
+    Raises:
+      ValueError: the file does not say what it was drawn from, or that is not there any more.
+    """
+    said = read_provenance(path)
+    try:
+        name, options = said["figure"], Options(**said["options"])
+        sources = [Source(path.parent / source["path"]) for source in said["sources"]]
+        before = [source["runs"] for source in said["sources"]], said["versions"]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} says what it was drawn from in another way: {error}") from None
+    figure = _drawn(name, sources, options)
+    now = _origin(name, sources, options, path)
+    found = [
+        f"{source.path} has other settings or parameters than it had"
+        for source, old, new in zip(sources, before[0], now["sources"], strict=True)
+        if old != new["runs"]
+    ]
+    old, new = before[1], now["versions"]
+    found += [f"{key} is {new[key]}, was {old.get(key)}" for key in new if new[key] != old.get(key)]
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / path.name
+        # With the file's own words in it, so that only the drawing can differ.
+        save_figure(figure, again, metadata_for(path.suffix, said))
+        if again.read_bytes() != path.read_bytes():
+            found.append("the drawing differs")
+    return found
+
+
+def _drawn(name: str, sources: Sources, options: Options) -> Figure:
+    if name not in FIGURES:
+        raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}")
+    drawing = FIGURES[name]
+    if not drawing.least <= len(sources) <= drawing.most:
+        expected = f"{drawing.least} to {drawing.most}"
+        raise ValueError(f"{name} from {len(sources)} runs; expected {expected}")
+    return drawing.function(sources, options)
+
+
+def _origin(name: str, sources: Sources, options: Options, path: Path) -> dict[str, Any]:
+    return {
+        "figure": name,
+        "options": options._asdict(),
+        "sources": [source.provenance(path) for source in sources],
+        "versions": versions(),
     }
-    paths = []
-    for name, figure in figures.items():
-        paths.append(folder / f"{name}.{format}")
-        save_figure(figure, paths[-1])
-    return paths
+
+
+def _needs_plane(source: Source, box: Box) -> Box:
+    if len(source.embedding.plane.axes) < 2:
+        raise ValueError(f"{source.path}: one latent dimension has no plane; expected 2 or more")
+    return box
 
 
 def _first_of_each_class(split: Split, at_most: int = 20) -> list[int]:

@@ -144,6 +144,14 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file} is damaged or of another version: {error}") from error
 
+    def settings(self) -> dict[str, Any]:
+        """What decides the run's result: model, training, and the data's checksum."""
+        return {
+            "model": dataclasses.asdict(self.model_config),
+            "train": dataclasses.asdict(self.train_config),
+            "data": {"name": self.data.name, "checksum": self.data.checksum},
+        }
+
     def load_dataset(self) -> Dataset:
         """Load the data that the run was trained on.
 

@@ -1,6 +1,6 @@
 """How all figures look: one style, one palette, one way to save."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -36,6 +36,7 @@ _STYLE: dict[Any, Any] = {
 }
 # Of the Okabe-Ito palette, which colour-blind readers can tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
+SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
 
 
 def styled(make: Callable[P, T]) -> Callable[P, T]:
@@ -60,8 +61,11 @@ def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
     return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all; the suffix chooses the format (png, pdf, svg)."""
-    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+def save_figure(figure: Figure, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a figure whole or not at all; the suffix chooses the format (png, pdf, svg).
+
+    The same figure gives the same bytes: no date is written, unless it is in the metadata.
+    """
+    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix, {})
     with mpl.rc_context(_STYLE), atomic(path) as partial:
-        figure.savefig(partial, metadata=undated.get(path.suffix))
+        figure.savefig(partial, metadata={**undated, **(metadata or {})})

@@ -1,9 +1,10 @@
-"""Do classes separate in latent space, which of them mix, and where."""
+"""Do classes separate in latent space, which of them mix, and where.
+
+scikit-learn is imported where it is used: it takes a second, which no other command needs to wait.
+"""
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import manifold, metrics
-from sklearn.neighbors import NearestNeighbors
 
 from jaxae.analysis.estimates import Estimate, share
 from jaxae.plane import Box
@@ -80,6 +81,8 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
     Raises:
       ValueError: only one class, or a class for each point.
     """
+    from sklearn.metrics import silhouette_score
+
     rows = _some(len(z), at_most, seed)
     found = len(np.unique(labels[rows]))
     if not 2 <= found < len(rows):
@@ -87,7 +90,7 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
             f"{found} classes among {len(rows)} points; "
             "expected two or more, and fewer than there are points"
         )
-    return float(metrics.silhouette_score(z[rows], labels[rows]))
+    return float(silhouette_score(z[rows], labels[rows]))
 
 
 def trustworthiness(
@@ -108,6 +111,8 @@ def trustworthiness(
     Raises:
       ValueError: too few examples for so many neighbours.
     """
+    from sklearn import manifold
+
     rows = _some(len(z), at_most, seed)
     if len(rows) <= 2 * k:
         raise ValueError(f"{len(rows)} examples; expected more than {2 * k} for {k} neighbours")
@@ -154,6 +159,8 @@ def entropy_map(
 def _neighbours(z_train: Points, z_test: Points, k: int) -> npt.NDArray[np.intp]:
     if not 1 <= k <= len(z_train):
         raise ValueError(f"k is {k} with {len(z_train)} training points; expected 1 to that many")
+    from sklearn.neighbors import NearestNeighbors
+
     found: npt.NDArray[np.intp] = (
         NearestNeighbors(n_neighbors=k).fit(z_train).kneighbors(z_test, return_distance=False)
     )

@@ -1,19 +1,26 @@
-"""`jaxae figures`: draw a run's figures."""
+"""`jaxae figures`: draw a run's figures, or verify a file that was drawn."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
-from jaxae.commands.common import Flag, RunArgument, console
-from jaxae.data import Dataset
-from jaxae.drawing import Format, draw_figures
-from jaxae.runs import Run
+import tyro
+
+from jaxae.commands.common import Flag, show
+from jaxae.drawing import OF_ONE_RUN, Format, Options, draw, verify
+from jaxae.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw a run's figures again."""
+    """Draw a run's figures, or verify one that was drawn.
 
-    run: RunArgument
+    A figure's file says in its metadata which run it was drawn from, with its settings, seed, data
+    and parameters. --verify FILE draws it again from there and tells whether it is the same; the
+    exit status is 1 where it is not.
+    """
+
+    run: tyro.conf.Positional[Path | None] = None
     """The run's folder."""
 
     format: Format = "png"
@@ -23,20 +30,35 @@ class Figures:
     """The folder to write to; by default the run's figures/."""
 
     fit_box: Flag = False
-    """Decode the grid on the cloud's own 1st to 99th percentile, not on the lecture's box."""
+    """Decode grids on the cloud's own 1st to 99th percentile, not on the lecture's box."""
+
+    verify: Path | None = None
+    """A figure's file to verify; nothing is drawn then."""
 
     def __call__(self) -> None:
-        """Open the run, load its data, draw."""
-        run = Run.open(self.run)
-        draw_run(
-            run, run.load_dataset(), self.out or self.run / "figures", self.format, self.fit_box
-        )
+        """Draw every figure that one run has, or verify."""
+        if (self.run is None) == (self.verify is None):
+            raise ValueError("expected a run's folder, or --verify and a figure's file")
+        if self.verify is not None:
+            found = verify(self.verify)
+            show(f"{self.verify}: {'; '.join(found) or 'the same'}")
+            if found:
+                sys.exit(1)
+        elif self.run is not None:
+            folder = self.out or self.run / "figures"
+            draw_all(Source(self.run), folder, self.format, self.fit_box, OF_ONE_RUN)
 
 
-def draw_run(run: Run, dataset: Dataset, folder: Path, format: Format, fit_box: bool) -> None:
-    """Draw a run's figures and print their paths."""
-    paths = draw_figures(
-        run.load_model(), dataset, run.history(), folder, format=format, fit_box=fit_box
-    )
-    for path in paths:
-        console.print(str(path))
+def draw_all(
+    source: Source, folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
+) -> None:
+    """Draw figures of a run and print their paths; say which of them it does not have."""
+    source.run.load_model()  # Without a model there is none of them.
+    for name in names:
+        path = folder / f"{name}.{format}"
+        try:
+            draw(name, [source], path, Options(fit_box))
+        except ValueError as error:
+            show(f"no {name}: {error}")
+        else:
+            show(str(path))

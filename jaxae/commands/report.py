@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, RunArgument, console
+from jaxae.commands.common import Flag, RunArgument, show
 from jaxae.embedding import Embedding
 from jaxae.files import atomic
 from jaxae.measuring import classifier_of, measure
@@ -66,11 +66,6 @@ def show_numbers(report: Report) -> None:
     show(markdown(["class", *names], rows) + "\n")
     for name, reason in report.undefined.items():
         show(f"{name} is undefined: {reason}")
-
-
-def show(text: str) -> None:
-    """Print as it is: brackets in numbers and names are no markup."""
-    console.print(text, markup=False)
 
 
 def _cell(report: Report, name: str) -> str:

@@ -7,17 +7,18 @@ from datetime import datetime
 from pathlib import Path
 
 import jax
+import numpy as np
 import tyro
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, console
-from jaxae.commands.report import show, show_numbers
+from jaxae.commands.common import Flag, console, show
+from jaxae.commands.report import show_numbers
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import Device, find_device
 from jaxae.embedding import Embedding
 from jaxae.files import atomic
-from jaxae.fitting import Epoch
+from jaxae.fitting import Epoch, EpochMetrics
 from jaxae.measuring import classifier_of, measure
 from jaxae.progress import TrainingProgress
 from jaxae.report import Report
@@ -103,7 +104,7 @@ def _train(runs: list[Run], dataset: Dataset) -> None:
         last[:] = epochs
         for run, epoch in zip(runs, epochs, strict=True):
             run.log(epoch.metrics)
-        progress.show(epochs[0].metrics)
+        progress.show(_of_all([epoch.metrics for epoch in epochs]))
 
     try:
         with TrainingProgress(console, config.epochs) as progress:
@@ -114,6 +115,13 @@ def _train(runs: list[Run], dataset: Dataset) -> None:
             run.save(epoch.state)
         for run in runs:
             run.close()
+
+
+def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
+    # Mean losses, and the time of all seeds together.
+    _, train, test, _, _ = np.mean(rows, axis=0)
+    seconds = sum(row.seconds for row in rows)
+    return EpochMetrics(rows[0].epoch, train, test, seconds, rows[0].images_per_second)
 
 
 def _measured(runs: list[Run], dataset: Dataset) -> list[Report]:

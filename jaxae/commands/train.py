@@ -10,13 +10,15 @@ import tyro
 from flax import nnx
 
 from jaxae.commands.common import Flag, console
-from jaxae.commands.figures import draw_run
+from jaxae.commands.figures import draw_all
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import Device, find_device
+from jaxae.drawing import AFTER_TRAINING
 from jaxae.fitting import DivergedError, Epoch, fit
 from jaxae.progress import TrainingProgress
 from jaxae.runs import DataRecord, Run
+from jaxae.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Train:
                 f"to test on; {device.device_kind}; {path}"
             )
             _train(run, dataset)
-            draw_run(run, dataset, path / "figures", "png", self.fit_box)
+            draw_all(Source(path), path / "figures", "png", self.fit_box, AFTER_TRAINING)
 
 
 def _train(run: Run, dataset: Dataset) -> None:

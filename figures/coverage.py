@@ -1,0 +1,14 @@
+"""Draw figures/coverage.png: the grid, each tile tinted by how far embeddings are.
+
+python figures/coverage.py [RUN]    (`make figures` trains the defaults)
+"""
+
+import sys
+from pathlib import Path
+
+import jaxae
+
+if __name__ == "__main__":
+    runs = sys.argv[1:] or ["runs/mnist"]
+    sources = [jaxae.Source(Path(run)) for run in runs]
+    jaxae.draw("coverage", sources, Path(__file__).with_suffix(".png"))

@@ -1,0 +1,14 @@
+"""Draw figures/seeds.png: test loss over epochs, mean and band of the seeds.
+
+python figures/seeds.py [STUDY STUDY]    (`make figures` trains the defaults)
+"""
+
+import sys
+from pathlib import Path
+
+import jaxae
+
+if __name__ == "__main__":
+    runs = sys.argv[1:] or ["runs/study-ae", "runs/study-vae"]
+    sources = [jaxae.Source(Path(run)) for run in runs]
+    jaxae.draw("seeds", sources, Path(__file__).with_suffix(".png"))

@@ -1,0 +1,54 @@
+"""Two models side by side: their clouds, their grids, their gaps."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from jaxae.plane import Box, Plane
+from jaxae.plots.grids import grid_on
+from jaxae.plots.latent import add_class_bar, scatter_on
+from jaxae.style import COLUMN_WIDTH, styled
+
+Array = npt.NDArray[Any]
+
+
+class Side(NamedTuple):
+    """What is shown of one model.
+
+    Attributes:
+      name: its heading.
+      z: embeddings, shape (n, latent_dim).
+      plane: that shows them.
+      box: the cloud's own, from its 1st to its 99th percentile.
+      images: its decoded grid, shape (rows, columns, height, width).
+      caption: its numbers, a line or two.
+    """
+
+    name: str
+    z: Array
+    plane: Plane
+    box: Box
+    images: Array
+    caption: str
+
+
+@styled
+def side_by_side(sides: Sequence[Side], labels: Array, class_names: Sequence[str]) -> Figure:
+    """Draw each model's cloud above the grid decoded from the cloud's own box.
+
+    Args:
+      sides: the models, left to right.
+      labels: of the embeddings of every model, shape (n,).
+      class_names: a name for each label.
+    """
+    figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.05 * COLUMN_WIDTH))
+    above, below = figure.subplots(2, len(sides), squeeze=False)
+    for cloud, grid, side in zip(above, below, sides, strict=True):
+        scatter_on(cloud, side.z, labels, class_names, plane=side.plane, box=side.box)
+        cloud.set_title(side.name)
+        grid_on(grid, side.images, side.box, plane=side.plane)
+        grid.set_title(side.caption)
+    add_class_bar(figure, list(above), class_names)
+    return figure

@@ -1,0 +1,114 @@
+"""Rows of images: originals and reconstructions, the way between two digits, tiles in gaps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxae.analysis.estimates import mean
+from jaxae.style import BLUE, COLUMN_WIDTH, ORANGE, styled
+
+Array = npt.NDArray[Any]
+
+
+@styled
+def reconstructions(originals: Array, reconstructed: Array) -> Figure:
+    """Show originals above their reconstructions.
+
+    Args:
+      originals: shape (n, height, width), uint8 or floats 0 to 1.
+      reconstructed: the same shape, floats 0 to 1.
+
+    Returns:
+      The figure, a column for each image.
+    """
+    if originals.dtype == np.uint8:
+        originals = originals / 255
+    figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.25 * 2 * COLUMN_WIDTH / max(1, len(originals))))
+    rows = figure.subplots(2, 1)
+    for axes, images, name in zip(
+        rows, (originals, reconstructed), ("original", "decoded"), strict=True
+    ):
+        axes.imshow(np.concatenate(list(images), axis=1), cmap="gray", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[], ylabel=name)
+        axes.spines[:].set_visible(False)
+    return figure
+
+
+@styled
+def interpolations(strips: Mapping[str, Array]) -> Figure:
+    """Show a straight way through latent space, a row for each model.
+
+    Args:
+      strips: by name, images of shape (steps, height, width), values 0 to 1.
+    """
+    steps = len(next(iter(strips.values())))
+    width = 2 * COLUMN_WIDTH
+    figure = Figure(figsize=(width, 1.15 * len(strips) * width / steps))
+    for axes, (name, images) in zip(
+        figure.subplots(len(strips), 1, squeeze=False)[:, 0], strips.items(), strict=True
+    ):
+        _strip(axes, images, name)
+    return figure
+
+
+@styled
+def gap_tiles(
+    images: Array, in_gap: Array, confidence: Array, distance: Array, shown: int = 10
+) -> Figure:
+    """Set tiles in gaps beside tiles among embeddings, as a classifier and its data see them.
+
+    Args:
+      images: decoded tiles of shape (n, height, width), values 0 to 1.
+      in_gap: which lie in gaps, shape (n,).
+      confidence: the classifier's, 0 to 1, shape (n,).
+      distance: to the nearest training image, in pixels, shape (n,).
+      shown: tiles of each kind to show, spread evenly from the nearest to the farthest.
+
+    Returns:
+      The figure: tiles with their confidence above, all tiles' numbers below, with the means' 95 %
+      intervals.
+    """
+    width = 2 * COLUMN_WIDTH
+    figure = Figure(figsize=(width, 0.62 * width))
+    layout = figure.add_gridspec(3, 2, height_ratios=[1, 1, 2.6])
+    groups = {"in gaps": in_gap, "occupied": ~in_gap}
+    for row, (name, own) in enumerate(groups.items()):
+        order = np.flatnonzero(own)[np.argsort(distance[own])]
+        picked = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
+        axes = figure.add_subplot(layout[row, :])
+        if len(picked) == 0:
+            axes.set_axis_off()
+            continue
+        _strip(axes, images[picked], name)
+        middles = (np.arange(len(picked)) + 0.5) * images.shape[2]
+        axes.set_xticks(middles, [f"{confidence[i]:.2f}" for i in picked])
+        axes.tick_params(length=0)
+    for column, (values, title) in enumerate(
+        ((confidence, "classifier's confidence"), (distance, "distance to nearest training image"))
+    ):
+        axes = figure.add_subplot(layout[2, column])
+        for y, own in enumerate(groups.values()):
+            _dots(axes, y, values[own], (ORANGE, BLUE)[y])
+        axes.set_yticks(range(2), list(groups) if column == 0 else ["", ""])
+        axes.set(xlabel=title, ylim=(1.5, -0.5))
+    return figure
+
+
+def _strip(axes: Axes, images: Array, name: str) -> None:
+    strip = np.concatenate(list(images), axis=1)
+    axes.imshow(strip, cmap="gray", vmin=0, vmax=1, extent=(0, strip.shape[1], len(strip), 0))
+    axes.set(xticks=[], yticks=[], ylabel=name)
+    axes.spines[:].set_visible(False)
+
+
+def _dots(axes: Axes, y: int, values: Array, colour: str) -> None:
+    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))
+    axes.plot(values, y + spread, ".", color=colour, ms=3, mew=0, alpha=0.6)
+    if len(values) > 0:
+        middle = mean(values)
+        reach = 0.0 if middle.high is None else middle.high - middle.value
+        axes.errorbar(middle.value, y, xerr=reach, fmt="D", color="black", ms=3, capsize=2, lw=1)

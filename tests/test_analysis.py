@@ -1,0 +1,306 @@
+"""The analysis against independent truth: closed forms, SciPy, scikit-learn, PCA of MNIST."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from scipy import stats
+from scipy.spatial.distance import cdist
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.metrics import mean_squared_error
+from sklearn.neighbors import KNeighborsClassifier
+
+import jaxae
+from jaxae import Box, Dataset, ModelConfig, Split, analysis, latent_plane
+from jaxae.analysis import Estimate
+
+UNIT = Box(0, 1, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def pca() -> tuple[Any, Any, Any, Any]:
+    """MNIST in two principal components, an embedding that anyone can compute: 3,000 and 600."""
+    data = jaxae.load_dataset("mnist")
+    train, test = data.train.images[:3000], data.test.images[:600]
+    fitted = PCA(2, svd_solver="full").fit(train.reshape(3000, -1) / 255)
+    z, z_test = (
+        fitted.transform(images.reshape(len(images), -1) / 255) for images in (train, test)
+    )
+    return z, data.train.labels[:3000], z_test, data.test.labels[:600]
+
+
+def test_intervals_cover_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    trials = 1000
+    of_means = [analysis.mean(rng.normal(3, 2, 8)) for _ in range(trials)]
+    of_shares = [analysis.share(int(rng.binomial(50, 0.2)), 50) for _ in range(trials)]
+    of_gaps = [
+        analysis.difference(rng.normal(1, 1, 9), rng.normal(0, 3, 14)) for _ in range(trials)
+    ]
+    for estimates, truth in ((of_means, 3), (of_shares, 0.2), (of_gaps, 1)):
+        covered = np.mean([e.low <= truth <= e.high for e in estimates])  # type: ignore[operator]
+        assert 0.93 <= covered <= 0.975
+
+
+def test_a_single_value_has_no_interval() -> None:
+    assert analysis.mean([2.5]) == Estimate(2.5, None, None)
+    with pytest.raises(ValueError, match="expected one or more finite"):
+        analysis.mean([])
+    with pytest.raises(ValueError, match="expected one or more finite"):
+        analysis.mean([1.0, np.nan])
+
+
+def test_squared_errors_are_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5000, 4, 3)).astype(np.uint8)
+    x_hat = rng.random((5000, 4, 3), dtype=np.float32)
+    found = analysis.squared_errors(images, x_hat)
+    expected = mean_squared_error(images.reshape(5000, -1) / 255, x_hat.reshape(5000, -1))
+    assert np.mean(found) / 12 == pytest.approx(expected, rel=1e-6)
+    assert found[7] == pytest.approx(np.sum((x_hat[7].astype(float) - images[7] / 255) ** 2))
+
+
+def test_henze_zirkler_gives_the_published_value_for_iris() -> None:
+    """R's MVN 5.9 documents HZ = 0.9488453 and p = 0.04995356 for setosa's four measures."""
+    setosa = load_iris().data[:50]
+    found = analysis.henze_zirkler(setosa)
+    assert found.statistic == pytest.approx(0.9488453, abs=1e-6)
+    assert found.p_value == pytest.approx(0.04995356, abs=1e-6)
+    assert found.effect == pytest.approx(found.statistic / 50) and found.n == 50
+
+
+def test_henze_zirkler_keeps_its_level_and_finds_what_is_not_normal() -> None:
+    rng = np.random.default_rng(0)
+    correlated = np.array([[2.0, 0.3], [0.3, 0.5]])
+    p_values = [
+        analysis.henze_zirkler(rng.normal(size=(80, 2)) @ correlated).p_value for _ in range(400)
+    ]
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.08
+    assert analysis.henze_zirkler(rng.uniform(size=(500, 2))).p_value < 1e-6
+    far, near = rng.uniform(size=(4000, 2)), rng.normal(size=(4000, 2))
+    assert analysis.henze_zirkler(far).effect > 20 * analysis.henze_zirkler(near).effect
+
+
+def test_henze_zirkler_of_a_line_is_its_definitions_four_n() -> None:
+    line = np.stack([np.arange(10.0), 2 * np.arange(10.0)], axis=1)
+    assert analysis.henze_zirkler(line) == (40.0, 0.0, 4.0, 10)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.5, 20.0])
+def test_elongation_of_an_ellipse_whatever_its_direction(ratio: float) -> None:
+    angle = np.linspace(0, 2 * np.pi, 1000, endpoint=False)
+    ellipse = np.stack([ratio * np.cos(angle), np.sin(angle)], axis=1)
+    turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
+    assert analysis.elongation(ellipse @ turn + 5) == pytest.approx(ratio, rel=1e-6)
+    fitted = PCA(2).fit(ellipse)
+    expected = np.sqrt(fitted.explained_variance_[0] / fitted.explained_variance_[1])
+    assert analysis.elongation(ellipse) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        (np.ones((9, 2)), "all the same"),
+        (np.arange(9.0)[:, None] * [1, 2], "on a line"),
+        (np.arange(9.0)[:, None], "one latent dimension"),
+        (np.zeros((2, 2)), "n above"),
+        (np.full((9, 2), np.nan), "NaN or infinite"),
+    ],
+)
+def test_points_without_an_elongation_are_refused(points: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        analysis.elongation(points)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_knn_accuracy_is_scikit_learns(k: int, pca: Any) -> None:
+    z, labels, z_test, labels_test = pca
+    expected = KNeighborsClassifier(k).fit(z, labels).score(z_test, labels_test)
+    found = analysis.knn_accuracy(z, labels, z_test, labels_test, k)
+    assert found.value == pytest.approx(expected, abs=1e-12)
+    assert found.low is not None and found.high is not None and found.low < expected < found.high
+
+
+def test_class_neighbours_by_hand() -> None:
+    z, labels = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 2])
+    found = analysis.class_neighbours(
+        z, labels, np.array([[0.4], [10.4]]), np.array([0, 1]), 3, k=2
+    )
+    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
+
+
+def test_class_neighbours_of_pca_equal_brute_force(pca: Any) -> None:
+    z, labels, z_test, labels_test = pca
+    nearest = np.argsort(cdist(z_test, z), axis=1)[:, :10]
+    found = analysis.class_neighbours(z, labels, z_test, labels_test, 10)
+    for a in range(10):
+        for b in range(10):
+            expected = np.mean(labels[nearest[labels_test == a]] == b)
+            assert found[a, b] == pytest.approx(expected, abs=1e-12)
+
+
+def test_silhouette_by_hand() -> None:
+    """Two pairs a distance of 1 apart, so each point's is 1 − 1 / b, b to the other pair."""
+    z, labels = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 1])
+    expected = np.mean([1 - 1 / 10.5, 1 - 1 / 9.5, 1 - 1 / 9.5, 1 - 1 / 10.5])
+    assert analysis.silhouette(z, labels) == pytest.approx(expected)
+
+
+def test_a_perfect_map_is_trusted_fully_and_a_shuffled_one_as_chance_has_it() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (300, 3, 2)).astype(np.uint8)
+    z = images.reshape(300, 6) * 3.0
+    assert analysis.trustworthiness(images, z) == 1
+    assert analysis.trustworthiness(images, rng.permutation(z)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_entropy_of_cells_by_hand() -> None:
+    points = np.array([[0.2, 0.2]] * 8 + [[0.8, 0.2]] * 8 + [[0.8, 0.8]] * 4)
+    labels = np.array([0, 1] * 4 + [2] * 8 + [0, 1, 2, 3])
+    found = analysis.entropy_map(points, labels, UNIT, cells=2, least=4)
+    # y grows with the row.
+    np.testing.assert_allclose(found, np.array([[1, 0], [np.nan, 2]]))
+    assert np.isnan(analysis.entropy_map(points, labels, UNIT, cells=2, least=5)[1, 1])
+
+
+def test_entropy_equals_scipys(pca: Any) -> None:
+    z, labels, _, _ = pca
+    box = jaxae.fitted_box(z)
+    found = analysis.entropy_map(z, labels, box, cells=1)
+    inside = np.all((z >= [box.x_min, box.y_min]) & (z <= [box.x_max, box.y_max]), axis=1)
+    expected = stats.entropy(np.bincount(labels[inside]), base=2)
+    np.testing.assert_allclose(found[0, 0], expected)
+
+
+def test_the_gap_share_of_one_embedding_is_what_its_disc_leaves() -> None:
+    z = np.array([[0.5, 0.5]])
+    plane = latent_plane(z)
+    assert analysis.gap_share(z, plane, UNIT, 0.3) == pytest.approx(1 - np.pi * 0.09, abs=0.005)
+    corner = np.array([[0.0, 0.0]])
+    assert analysis.gap_share(corner, plane, UNIT, 1.0) == pytest.approx(1 - np.pi / 4, abs=0.005)
+    line = np.array([[0.5]])
+    assert analysis.gap_share(line, latent_plane(line), UNIT, 0.1) == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_gap_share_of_a_hull_is_of_its_own_area() -> None:
+    """A triangle of embeddings: its corners' discs cover half a disc of its area in all."""
+    z = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    area, radius = np.sqrt(3) / 4, 0.2
+    found = analysis.hull_gap_share(z, latent_plane(z), radius)
+    assert found == pytest.approx(1 - np.pi * radius**2 / 2 / area, abs=0.01)
+    ends = np.array([[0.0], [1.0]])
+    assert analysis.hull_gap_share(ends, latent_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
+
+
+def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
+    """A cloud far from its own plane leaves all of it a gap, though its shadow covers it."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(500, 16))
+    plane = latent_plane(z)
+    assert analysis.gap_share(z, plane, Box(-1, 1, -1, 1), 0.3) == 1
+
+
+@pytest.mark.parametrize(
+    "same", [np.ones((5, 2)), np.arange(5.0)[:, None] * [1, 1], np.ones((5, 1))]
+)
+def test_a_hull_without_area_is_refused(same: Any) -> None:
+    with pytest.raises(ValueError, match=r"hull has no"):
+        analysis.hull_gap_share(same, latent_plane(same), 0.1)
+
+
+def test_gap_radius_is_half_the_grids_spacing() -> None:
+    assert analysis.gap_radius(jaxae.LECTURE_BOX) == pytest.approx(15 / 11 / 2)
+    assert analysis.gap_radius(Box(0, 11, 0, 0)) == pytest.approx(0.5)
+
+
+def test_nearest_image_distance_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    known = rng.integers(0, 256, (4500, 5, 4)).astype(np.uint8)
+    images = rng.random((7, 5, 4), dtype=np.float32)
+    expected = cdist(images.reshape(7, -1), known.reshape(4500, -1) / 255).min(axis=1)
+    np.testing.assert_allclose(analysis.nearest_image_distance(images, known), expected, rtol=1e-5)
+    own = known[:3] / np.float32(255)
+    np.testing.assert_allclose(analysis.nearest_image_distance(own, known), 0, atol=2e-3)
+
+
+def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
+    classifier = analysis.fit_classifier(tiny)
+    images = tiny.test.images / np.float32(255)
+    label, confidence, entropy = classifier.judge(images)
+    logits = np.asarray(jax.vmap(classifier.network)(jnp.asarray(images)), np.float64)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(label, p.argmax(axis=1))
+    np.testing.assert_allclose(confidence, p.max(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(entropy, stats.entropy(p, base=2, axis=1), rtol=1e-3, atol=1e-5)
+    assert classifier.test_accuracy == np.mean(label == tiny.test.labels) > 0.9
+    assert [len(part) for part in classifier.judge(images[:0])] == [0, 0, 0]
+
+
+class Linear(nnx.Module):
+    """A decoder whose evidence has a closed form: x = z W."""
+
+    def __init__(self, weight: Any, shape: tuple[int, int]):
+        self.weight, self.shape = nnx.Param(jnp.asarray(weight, jnp.float32)), shape
+
+    def __call__(self, z: jax.Array) -> jax.Array:
+        return (z @ self.weight[...]).reshape(self.shape)
+
+
+def test_the_evidence_bound_reaches_a_closed_form_from_below() -> None:
+    """A linear decoder makes x normal with covariance WᵀW + β/2·I."""
+    rng = np.random.default_rng(0)
+    model: Any = jaxae.create_model(ModelConfig(2, 8, "vae"), (2, 3), 0)
+    weight = 0.3 * rng.normal(size=(2, 6))
+    model.decoder = Linear(weight, (2, 3))
+    images = rng.integers(0, 256, (40, 2, 3)).astype(np.uint8)
+    covariance = weight.T @ weight + 0.4 * np.eye(6)
+    exact = stats.multivariate_normal(np.zeros(6), covariance).logpdf(images.reshape(40, -1) / 255)
+    one, many = (
+        np.mean(
+            [
+                analysis.log_evidence_bound(model, images, samples=k, kl_weight=0.8, seed=s)
+                for s in range(20)
+            ]
+        )
+        for k in (1, 2000)
+    )
+    assert one < many - 0.01
+    assert many == pytest.approx(np.mean(exact), abs=0.01)
+    with pytest.raises(ValueError, match="0 samples"):
+        analysis.log_evidence_bound(model, images, samples=0)
+    with pytest.raises(ValueError, match="kl_weight 0"):
+        analysis.log_evidence_bound(model, images, kl_weight=0)
+
+
+def test_divergences_are_the_losses_own() -> None:
+    model: Any = jaxae.create_model(ModelConfig(3, 8, "vae"), (2, 3), 0)
+    images = np.random.default_rng(0).integers(0, 256, (5, 2, 3)).astype(np.uint8)
+    expected = []
+    for image in images:
+        mean, log_variance = model.encoder.posterior(image / jnp.float32(255))
+        mean, variance = np.asarray(mean, float), np.exp(np.asarray(log_variance, float))
+        expected.append(0.5 * np.sum(mean**2 + variance - 1 - np.log(variance)))
+    np.testing.assert_allclose(analysis.divergences(model, images), expected, rtol=1e-4)
+
+
+def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
+    z, labels = np.zeros((3, 2)), np.array([0, 1, 0])
+    with pytest.raises(ValueError, match="k is 5 with 3"):
+        analysis.knn_accuracy(z, labels, z, labels, 5)
+    with pytest.raises(ValueError, match="1 classes"):
+        analysis.silhouette(z, np.zeros(3, int))
+    with pytest.raises(ValueError, match="3 examples"):
+        analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)
+
+
+def test_one_class_has_no_classifier(tiny: Dataset) -> None:
+    split = Split(tiny.train.images, np.zeros(len(tiny.train), int))
+    one = dataclasses.replace(tiny, train=split, test=split, class_names=("all",))
+    with pytest.raises(ValueError, match="one class"):
+        analysis.fit_classifier(one)
