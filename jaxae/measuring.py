@@ -102,12 +102,14 @@ def _entropies(embedding: Embedding) -> npt.NDArray[np.float64]:
 
 
 def _disorder(embedding: Embedding) -> Estimate:
-    entropy, box = _entropies(embedding), embedding.own_box
-    cell_size = np.array([box.x_max - box.x_min, box.y_max - box.y_min]) / len(entropy)
-    cell = np.floor((embedding.points - [box.x_min, box.y_min]) / cell_size).astype(int)
-    column, row = cell[np.all((cell >= 0) & (cell < len(entropy)), axis=1)].T
+    entropy, box, points = _entropies(embedding), embedding.own_box, embedding.points
+    low, high = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
+    inside = points[np.all((points >= low) & (points <= high), axis=1)]
+    cell = np.floor((inside - low) / (high - low) * len(entropy)).astype(int)
+    # The box's upper edges belong to the last cells.
+    column, row = np.minimum(cell, len(entropy) - 1).T
     disordered = int(np.sum(entropy[row, column] > _DISORDER_BITS))
-    return analysis.share(disordered, len(cell))
+    return analysis.share(disordered, len(points))
 
 
 def _gaps(report: Report, embedding: Embedding) -> None:

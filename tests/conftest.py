@@ -1,10 +1,13 @@
 """What the tests share: strict JAX, and a data set small enough to train on in a blink."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import jax
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from jaxae import Dataset, Split
@@ -30,6 +33,24 @@ def tiny() -> Dataset:
         return Split(images.astype(np.uint8), labels)
 
     return Dataset("blobs", split(300), split(60), ("low", "middle", "high"))
+
+
+@pytest.fixture(scope="session")
+def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny data set as a folder of IDX files."""
+    folder = tmp_path_factory.mktemp("data") / "blobs"
+    folder.mkdir()
+    for prefix, split in (("train", tiny.train), ("t10k", tiny.test)):
+        labels = split.labels.astype(np.uint8)
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(split.images))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    return folder
+
+
+def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
+    """An array as an IDX file."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.tobytes()
 
 
 @contextmanager

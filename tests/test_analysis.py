@@ -168,6 +168,16 @@ def test_entropy_of_cells_by_hand() -> None:
     assert np.isnan(analysis.entropy_map(points, labels, UNIT, cells=2, least=5)[1, 1])
 
 
+def test_a_map_of_nothing_is_refused() -> None:
+    points, labels = np.full((9, 2), 0.5), np.zeros(9, int)
+    with pytest.raises(ValueError, match="no area"):
+        analysis.entropy_map(points, labels, Box(0, 0, 0, 0))
+    with pytest.raises(ValueError, match="no cell has 10"):
+        analysis.entropy_map(points, labels, UNIT, least=10)
+    with pytest.raises(ValueError, match="two coordinates"):
+        analysis.entropy_map(points[:, :1], labels, UNIT)
+
+
 def test_entropy_equals_scipys(pca: Any) -> None:
     z, labels, _, _ = pca
     box = jaxae.fitted_box(z)

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,11 +43,6 @@ def program(*args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -66,18 +60,6 @@ def edit_config(run: Path, section: str, **changes: Any) -> None:
     config = json.loads((run / "config.json").read_text())
     config[section] |= changes
     (run / "config.json").write_text(json.dumps(config))
-
-
-@pytest.fixture(scope="module")
-def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny data set as a folder of IDX files."""
-    folder = tmp_path_factory.mktemp("data") / "blobs"
-    folder.mkdir()
-    for prefix, split in (("train", tiny.train), ("t10k", tiny.test)):
-        labels = split.labels.astype(np.uint8)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(split.images))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
-    return folder
 
 
 @pytest.fixture(scope="module")

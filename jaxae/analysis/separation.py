@@ -136,10 +136,12 @@ def entropy_map(
       Shape (cells, cells); y grows with the row.
 
     Raises:
-      ValueError: points that are not in a plane.
+      ValueError: points that are not in a plane, a box without area, or no cell with enough points.
     """
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points of shape {points.shape}; a map needs two coordinates each")
+    if not (box.x_min < box.x_max and box.y_min < box.y_max):
+        raise ValueError(f"{box} has no area to map; are all the points the same?")
     edges = [
         np.linspace(low, high, cells + 1)
         for low, high in ((box.x_min, box.x_max), (box.y_min, box.y_max))
@@ -151,6 +153,8 @@ def entropy_map(
         ]
     )
     total = counts.sum(axis=0)
+    if total.max() < least:
+        raise ValueError(f"no cell has {least} points; expected more points, or fewer cells")
     p = counts / np.maximum(total, 1)
     entropy = -np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=0)
     return np.where(total >= least, entropy, np.nan)
