@@ -14,7 +14,10 @@ _OF_ALL = {
     "test_squared_error": ("pixels²", "the same of the test images"),
     "test_mse_per_pixel": ("0 to 1", "squared error a pixel, test images"),
     "non_normality": ("0 to 4", "Henze and Zirkler's T / n of the test embeddings; 0 is normal"),
-    "normality_p": ("0 to 1", "probability of so large a T if they were normal"),
+    "normality_p": (
+        "0 to 1",
+        "probability of so large a T if they were normal; largest of seeds",
+    ),
     "elongation": ("ratio", "largest over second principal deviation; median of the classes"),
     "knn1_accuracy": ("0 to 1", "nearest training embedding names the test image's class"),
     "knn5_accuracy": ("0 to 1", "five nearest training embeddings vote for its class"),

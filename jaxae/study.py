@@ -122,7 +122,7 @@ def verdicts(claims: Sequence[Sequence[Claim]]) -> list[Verdict]:
 
 
 def summary(reports: Sequence[Report]) -> Report:
-    """Mean of each number over the seeds, with Student's t interval.
+    """Mean of each number over the seeds, with Student's t interval; of p-values, the largest.
 
     A number that a seed lacks is undefined in the summary, with that seed's reason.
     """
@@ -132,7 +132,7 @@ def summary(reports: Sequence[Report]) -> Report:
     for name in dict.fromkeys(name for report in reports for name in report.numbers):
         values = [report.numbers[name].value for report in reports if name in report.numbers]
         if len(values) == len(reports):
-            total.add(name, analysis.mean, values)
+            total.add(name, max if name == "normality_p" else analysis.mean, values)
         else:
             missing = f"{len(reports) - len(values)} of {len(reports)} seeds have none"
             total.undefined[name] = missing

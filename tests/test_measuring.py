@@ -201,6 +201,8 @@ def test_a_summary_is_the_mean_over_seeds() -> None:
     total = summary(reports)
     assert total.numbers["gap_share"] == analysis.mean([0.1, 0.2, 0.6])
     assert "1 of 3 seeds" in total.undefined["elongation"]
+    p_values = [digits_report(normality_p=Estimate(value)) for value in (1e-9, 1e-3)]
+    assert summary(p_values).numbers["normality_p"] == (1e-3, None, None)
 
 
 def test_verdicts_count_seeds() -> None:

@@ -25,16 +25,10 @@ def reconstructions(originals: Array, reconstructed: Array) -> Figure:
     Returns:
       The figure, a column for each image.
     """
-    if originals.dtype == np.uint8:
-        originals = originals / 255
     figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.25 * 2 * COLUMN_WIDTH / max(1, len(originals))))
-    rows = figure.subplots(2, 1)
-    for axes, images, name in zip(
-        rows, (originals, reconstructed), ("original", "decoded"), strict=True
-    ):
-        axes.imshow(np.concatenate(list(images), axis=1), cmap="gray", vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[], ylabel=name)
-        axes.spines[:].set_visible(False)
+    above, below = figure.subplots(2, 1)
+    _strip(above, originals / 255 if originals.dtype == np.uint8 else originals, "original")
+    _strip(below, reconstructed, "decoded")
     return figure
 
 
@@ -47,11 +41,12 @@ def interpolations(strips: Mapping[str, Array]) -> Figure:
     """
     steps = len(next(iter(strips.values())))
     width = 2 * COLUMN_WIDTH
-    figure = Figure(figsize=(width, 1.15 * len(strips) * width / steps))
+    figure = Figure(figsize=(width, len(strips) * (width / steps + 0.2)))
     for axes, (name, images) in zip(
         figure.subplots(len(strips), 1, squeeze=False)[:, 0], strips.items(), strict=True
     ):
-        _strip(axes, images, name)
+        _strip(axes, images, "")
+        axes.set_title(name, loc="left", pad=2)
     return figure
 
 

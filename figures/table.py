@@ -1,6 +1,6 @@
-"""Write figures/numbers.{json,md,tex}: every number of both models, means over eight seeds.
+"""Write figures/table.{json,md,tex}: every number of both models, means over eight seeds.
 
-python figures/numbers.py [STUDY STUDY]    (by default runs/study-ae and runs/study-vae)
+python figures/table.py [STUDY STUDY]    (by default runs/study-ae and runs/study-vae)
 """
 
 import json

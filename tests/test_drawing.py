@@ -1,0 +1,184 @@
+"""Figures of runs: what is drawn, and that a file tells truly what it was drawn from."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+import jaxae
+from jaxae import Box, EpochMetrics, plots
+from jaxae.cli import main
+from jaxae.drawing import FIGURES, OF_ONE_RUN, Options
+from jaxae.provenance import parameters_hash, read_provenance
+from jaxae.sources import Source
+
+SMALL = ("--epochs", "2", "--hidden-dim", "16")
+
+
+@pytest.fixture(scope="module")
+def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each of two models, not to be changed."""
+    folder = tmp_path_factory.mktemp("runs")
+    for kind in ("ae", "vae"):
+        options = ["--model", kind, "--data-dir", str(blobs), *SMALL]
+        assert main(["train", "--run-dir", str(folder / kind), *options]) == 0
+    return folder
+
+
+def drawn(figure: Figure) -> Figure:
+    FigureCanvasAgg(figure).draw()
+    return figure
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
+    runs: Path, tmp_path: Path, suffix: str
+) -> None:
+    run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
+    file = run / "figures" / f"grid.{suffix}"
+    jaxae.draw("grid", [Source(run)], file, Options(fit_box=True))
+    said = read_provenance(file)
+    assert said["figure"] == "grid" and said["options"] == {"fit_box": True}
+    (source,) = said["sources"]
+    opened = jaxae.Run.open(run)
+    assert source["path"] == ".." and str(tmp_path) not in json.dumps(said)
+    assert source["runs"][0]["config"]["train"]["seed"] == 0
+    assert source["runs"][0]["config"]["data"]["checksum"] == opened.data.checksum
+    assert source["runs"][0]["parameters"] == parameters_hash(opened.load_model())
+    assert jaxae.verify(file) == []
+
+
+def test_verify_finds_other_parameters_and_another_picture(
+    runs: Path, blobs: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs / "ae", run)
+    file = run / "figures" / "latent.png"
+    assert main(["figures", "--verify", str(file)]) == 0
+    assert "the same" in capsys.readouterr().out
+    with Image.open(file) as image:
+        pixels, info = np.array(image), image.info
+    pixels[200, 200] ^= 255
+    from PIL.PngImagePlugin import PngInfo
+
+    kept = PngInfo()
+    kept.add_text("Description", info["Description"])
+    Image.fromarray(pixels).save(file, pnginfo=kept)
+    assert jaxae.verify(file) == ["the drawing differs"]
+    options = ["--data-dir", str(blobs), "--run-dir", str(run), "--overwrite", *SMALL]
+    curve = runs / "ae" / "figures" / "curve.png"
+    assert main(["train", "--seed", "1", *options]) == 0
+    shutil.copy(curve, run / "figures" / "curve.png")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(["figures", "--verify", str(run / "figures" / "curve.png")])
+    assert stop.value.code == 1
+    assert "other settings or parameters" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg", "txt"])
+def test_a_file_without_an_origin_is_refused(tmp_path: Path, suffix: str, capsys: Any) -> None:
+    file = tmp_path / f"x.{suffix}"
+    file.write_bytes(b"neither picture nor text \xff\x00")
+    assert main(["figures", "--verify", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert str(file) in error and error.count("\n") == 1
+    if suffix != "txt":
+        Figure().savefig(file)
+        assert main(["figures", "--verify", str(file)]) == 2
+        assert "does not say" in capsys.readouterr().err
+
+
+def test_every_figure_of_one_run_is_drawn_in_every_format(runs: Path, tmp_path: Path) -> None:
+    for format in ("png", "svg"):
+        assert main(["figures", str(runs / "vae"), "--out", str(tmp_path), "--format", format]) == 0
+        assert {path.stem for path in tmp_path.glob(f"*.{format}")} == set(OF_ONE_RUN)
+
+
+def test_a_run_without_a_prior_says_so_and_draws_the_rest(
+    runs: Path, tmp_path: Path, capsys: Any
+) -> None:
+    assert main(["figures", str(runs / "ae"), "--out", str(tmp_path)]) == 0
+    assert "no prior" in capsys.readouterr().out
+    assert {path.stem for path in tmp_path.iterdir()} == set(OF_ONE_RUN) - {"prior"}
+
+
+def test_figures_of_two_runs(runs: Path, tmp_path: Path) -> None:
+    both = [Source(runs / "ae"), Source(runs / "vae")]
+    for name in ("ae_vae", "interpolation", "seeds"):
+        jaxae.draw(name, both, tmp_path / f"{name}.png")
+        assert jaxae.verify(tmp_path / f"{name}.png") == []
+    with pytest.raises(ValueError, match="ae_vae from 1 runs; expected 2"):
+        jaxae.draw("ae_vae", both[:1], tmp_path / "x.png")
+    with pytest.raises(ValueError, match=f"expected one of {', '.join(FIGURES)}"):
+        jaxae.draw("portrait", both[:1], tmp_path / "x.png")
+
+
+def test_a_run_or_a_file_but_not_both(runs: Path, capsys: Any) -> None:
+    for arguments in ([], [str(runs / "ae"), "--verify", "x.png"]):
+        assert main(["figures", *arguments]) == 2
+        assert "expected a run's folder, or --verify" in capsys.readouterr().err
+
+
+def test_the_parameters_hash_tells_any_change() -> None:
+    models = [jaxae.create_model(jaxae.ModelConfig(2, 4), (2, 2), seed) for seed in (0, 0, 1)]
+    same, again, other = map(parameters_hash, models)
+    assert same == again != other
+    bias = models[1].encoder.latent.bias
+    bias[...] = bias[...].at[0].set(np.float32(1e-30))
+    assert parameters_hash(models[1]) != same
+
+
+def test_frames_are_tinted_by_distance_and_sit_on_their_points() -> None:
+    box, n = Box(0, 11, -11, 0), 12
+    distance = np.arange(144.0).reshape(n, n)
+    figure = drawn(plots.coverage_grid(np.zeros((n, n, 4, 4)), distance, 10.0, 0.25, box))
+    axes = figure.axes[0]
+    (frames,) = (c for c in axes.collections if isinstance(c, PatchCollection))
+    np.testing.assert_allclose(np.asarray(frames.get_array()), np.clip(distance.ravel() / 10, 0, 4))
+    centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
+    np.testing.assert_allclose(centres, jaxae.grid_points(box).reshape(-1, 2), atol=1e-9)
+    assert axes.get_title(loc="left") == "embeddings are near 25% of the box"
+
+
+def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
+    entropy = np.array([[0.0, 1.0], [2.0, np.nan]])
+    axes = drawn(plots.entropy_map(entropy, Box(-1, 3, 5, 7), 8)).axes[0]
+    (image,) = axes.images
+    assert tuple(image.get_extent()) == (-1, 3, 5, 7) and image.origin == "lower"
+    assert image.get_clim() == (0, 3)
+    shown: Any = image.get_array()
+    np.testing.assert_array_equal(shown.filled(np.nan), entropy)
+
+
+def test_gap_tiles_show_both_groups_and_their_means() -> None:
+    rng = np.random.default_rng(0)
+    in_gap = np.arange(40) < 12
+    confidence = rng.random(40)
+    figure = drawn(plots.gap_tiles(rng.random((40, 4, 4)), in_gap, confidence, rng.random(40)))
+    dots = [line for line in figure.axes[2].lines if line.get_marker() == "."]
+    for line, own in zip(dots, (in_gap, ~in_gap), strict=True):
+        np.testing.assert_array_equal(np.sort(line.get_xdata()), np.sort(confidence[own]))
+    lines = (line for line in figure.axes[2].lines if line.get_marker() == "D")
+    means = np.concatenate([np.asarray(line.get_xdata(), float) for line in lines])
+    expected = np.array([confidence[in_gap].mean(), confidence[~in_gap].mean()])
+    np.testing.assert_allclose(means, expected)
+
+
+def test_seed_curves_have_a_mean_and_a_band() -> None:
+    def history(*losses: float) -> list[EpochMetrics]:
+        return [EpochMetrics(i + 1, 0, loss, 1, 1) for i, loss in enumerate(losses)]
+
+    figure = drawn(plots.seed_curves({"a": [history(3, 1), history(5, 2)]}))
+    axes = figure.axes[0]
+    middle = np.asarray(axes.lines[0].get_ydata(), float)
+    np.testing.assert_allclose(middle, np.array([4, 1.5]))
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {(1, 3), (1, 5), (2, 1), (2, 2)} <= {tuple(vertex) for vertex in np.asarray(band)}
