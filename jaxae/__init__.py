@@ -5,15 +5,15 @@ Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one 
 Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
-Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES by name
-Runs:       Run, a folder that opens again; Source, what figures are drawn from
+Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
+Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
 Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report; claims of it
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from jaxae.config import ModelConfig, TrainConfig
+from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, Split, load_dataset
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit, make_mesh
 from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
@@ -27,6 +27,7 @@ from jaxae.models import (
     create_model,
 )
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
+from jaxae.recording import Recorder, state_to_resume
 from jaxae.runs import Run
 from jaxae.training import (
     TrainState,
@@ -63,6 +64,7 @@ __all__ = [
     "Autoencoder",
     "Batch",
     "Box",
+    "CheckpointConfig",
     "Dataset",
     "Decoder",
     "DivergedError",
@@ -72,6 +74,7 @@ __all__ = [
     "ModelConfig",
     "Objective",
     "Plane",
+    "Recorder",
     "Run",
     "Source",
     "Split",
@@ -104,6 +107,7 @@ __all__ = [
     "reconstruction_loss",
     "save_figure",
     "scan_batches",
+    "state_to_resume",
     "verify",
 ]
 

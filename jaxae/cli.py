@@ -29,7 +29,7 @@ Command = (
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 2 for bad input, 130 for Ctrl-C."""
     if args is None:
-        _quieten_libraries()
+        _set_up_logging()
     try:
         _parse(sys.argv[1:] if args is None else args)()
     except (ValueError, OSError) as error:
@@ -41,7 +41,10 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _quieten_libraries() -> None:
+def _set_up_logging() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
+    logging.getLogger("jaxae").addHandler(handler)
     # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
     # were still under way each print that their event loop is closed.
     for name in ("absl", "asyncio"):
@@ -50,11 +53,19 @@ def _quieten_libraries() -> None:
 
 
 def _parse(args: Sequence[str]) -> Any:
+    command = _parse_over(args)
+    if isinstance(command, Train) and command.resume:
+        # Over the run's own settings, so that what differs from them was given.
+        return _parse_over(args, default=command.defaults_of_run())
+    return command
+
+
+def _parse_over(args: Sequence[str], **default: Any) -> Any:
     # Tyro explains a bad call in a box of several lines; here an error is one line.
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.cli(Command, prog="jaxae", description=__doc__, args=args)
+            return tyro.cli(Command, prog="jaxae", description=__doc__, args=args, **default)
     except SystemExit as stop:
         if not stop.code:
             raise

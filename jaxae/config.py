@@ -1,4 +1,4 @@
-"""What a run is made from: two frozen dataclasses that refuse bad values."""
+"""What a run is made from: frozen dataclasses that refuse bad values."""
 
 import math
 from dataclasses import dataclass
@@ -69,6 +69,22 @@ class TrainConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; expected a finite number of 0 or more")
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """When the state of training is saved; the result does not depend on it."""
+
+    checkpoint_every: int = 5
+    """Epochs from one checkpoint to the next; the last epoch is saved in any case."""
+
+    keep: int = 2
+    """How many of the last checkpoints to keep, besides the one with the lowest test loss."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless both are whole numbers ≥ 1."""
+        _require_count("checkpoint_every", self.checkpoint_every)
+        _require_count("keep", self.keep)
 
 
 def _is_whole(value: object) -> bool:

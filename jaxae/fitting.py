@@ -55,6 +55,7 @@ def fit(
     dataset: Dataset,
     config: TrainConfig | None = None,
     *,
+    state: TrainState | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> list[EpochMetrics]:
@@ -67,12 +68,15 @@ def fit(
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
       config: how to train; `TrainConfig()` if not given.
+      state: where to go on from, of a model and a configuration like these, such as an `Epoch`'s.
+        Its epochs count towards `config.epochs`, and the rest is bit for bit what one call over
+        all of them does. If not given, the start: the model's parameters and the seed's key.
       mesh: the devices, from `make_mesh`, whose number must divide the batch size; JAX's default
         device if not given.
       on_epoch: called after each epoch.
 
     Returns:
-      The metrics, one entry an epoch.
+      The metrics, one entry for each epoch that this call trained.
 
     Raises:
       ValueError: the model was made for images of another size.
@@ -95,14 +99,19 @@ def fit(
     graphdef, params = nnx.split(model, nnx.Param)
     optimizer = make_optimizer(config, len(dataset.train))
     objective = Objective.of(config)
-    state = jax.device_put(init_state(params, optimizer, config.seed), replicated)
+    if state is None:
+        state = init_state(params, optimizer, config.seed)
+    else:
+        nnx.update(model, state.params)
+        state = copy_state(state)
+    state = jax.device_put(state, replicated)
     images = jax.device_put(dataset.train.images, replicated)
     test_images = jax.device_put(dataset.test.images, replicated)
     epoch_fn = make_train_epoch(graphdef, optimizer, config.batch_size, sharding, objective)
     train_epoch = epoch_fn.lower(state, images).compile()
 
     history: list[EpochMetrics] = []
-    for number in range(1, config.epochs + 1):
+    for number in range(int(state.epoch) + 1, config.epochs + 1):
         start = time.perf_counter()
         state, train_loss = train_epoch(state, images)
         train_loss = float(train_loss)  # Waits for the device.

@@ -53,7 +53,7 @@ class TrainingProgress:
             f"{row.images_per_second:,.0f} images/s"
         )
         if self._console.is_terminal:
-            self._bar.update(self._task, advance=1, numbers=numbers)
+            self._bar.update(self._task, completed=row.epoch, numbers=numbers)
         else:
             self._console.print(
                 f"epoch {row.epoch}/{self._epochs}: {numbers}, "

@@ -1,23 +1,25 @@
-"""A run's folder: what it was made from, its metrics, its checkpoint, its figures."""
+"""A run's folder: what it was made from, its metrics, its checkpoints, its figures."""
 
 import dataclasses
 import importlib.metadata
 import json
+import math
 import platform
 import shutil
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
-import orbax.checkpoint as ocp
 from flax import nnx
 
-from jaxae.config import ModelConfig, TrainConfig
+from jaxae.checkpoints import read_newest_state, read_state, saved_epochs
+from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.files import atomic
 from jaxae.fitting import EpochMetrics
+from jaxae.history import read_rows
+from jaxae.locking import LOCK_NAME
 from jaxae.models import Autoencoder, Params, abstract_model, create_model
 from jaxae.training import TrainState, init_state, make_optimizer
 
@@ -63,24 +65,25 @@ class DataRecord:
         return cls(dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train))
 
 
+@dataclasses.dataclass(frozen=True)
 class Run:
     """A run's folder, made by `create` or opened by `open`.
 
     Attributes:
       path: the folder.
       model_config: the model's sizes.
-      train_config: how it was trained.
-      data: which data it was trained on.
+      train_config: how it is trained.
+      data: which data it is trained on.
+      checkpoint_config: when it is saved.
+      platform: of the device it began on, such as "cpu".
     """
 
-    def __init__(
-        self, path: Path, model_config: ModelConfig, train_config: TrainConfig, data: DataRecord
-    ):
-        """Name the parts; nothing is read or written."""
-        self.path = path
-        self.model_config = model_config
-        self.train_config = train_config
-        self.data = data
+    path: Path
+    model_config: ModelConfig
+    train_config: TrainConfig
+    data: DataRecord
+    checkpoint_config: CheckpointConfig
+    platform: str
 
     @classmethod
     def create(
@@ -91,28 +94,25 @@ class Run:
         data: DataRecord,
         *,
         device: jax.Device,
+        checkpoint_config: CheckpointConfig | None = None,
         overwrite: bool = False,
     ) -> "Run":
-        """Make the folder with its config.json.
+        """Make the folder with its config.json, whole or not at all.
 
         Raises:
-          ValueError: the folder holds something already, and is not a run to overwrite.
+          ValueError: as `check_free`.
           OSError: the folder cannot be written.
         """
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"{path} is a file; choose another --run-dir")
-        if path.is_dir() and any(path.iterdir()):
-            if not (path / "config.json").is_file():
-                raise ValueError(f"{path} holds files that are no run; choose another --run-dir")
-            if not overwrite:
-                raise ValueError(f"{path} holds a run; pass --overwrite or another --run-dir")
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
+        cls.check_free(path, overwrite=overwrite)
+        if path.is_dir():
+            _empty(path)
+        checkpoint_config = checkpoint_config or CheckpointConfig()
         config = {
             "format": _FORMAT,
             "model": dataclasses.asdict(model_config),
             "train": dataclasses.asdict(train_config),
             "data": dataclasses.asdict(data),
+            "checkpoints": dataclasses.asdict(checkpoint_config),
             "device": {"platform": device.platform, "kind": device.device_kind},
             "versions": {
                 "python": platform.python_version(),
@@ -120,9 +120,23 @@ class Run:
             },
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        with atomic(path / "config.json") as partial:
-            partial.write_text(json.dumps(config, indent=2) + "\n")
-        return cls(path, model_config, train_config, data)
+        _write_json(path / "config.json", config)
+        return cls(path, model_config, train_config, data, checkpoint_config, device.platform)
+
+    @staticmethod
+    def check_free(path: Path, *, overwrite: bool) -> None:
+        """Raise ValueError if the folder holds something, and is not a run to overwrite."""
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path} is a file; choose another --run-dir")
+        # A process that was killed early leaves a lock that nobody holds, and an unfinished config.
+        own = (LOCK_NAME, ".config-")
+        if path.is_dir() and any(not entry.name.startswith(own) for entry in path.iterdir()):
+            if not (path / "config.json").is_file():
+                raise ValueError(f"{path} holds files that are no run; choose another --run-dir")
+            if not overwrite:
+                raise ValueError(
+                    f"{path} holds a run; pass --resume, --overwrite or another --run-dir"
+                )
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -139,9 +153,16 @@ class Run:
             if config["format"] != _FORMAT:
                 raise ValueError(f"format {config['format']!r}, this version reads {_FORMAT}")
             shape = tuple(config["data"].pop("image_shape"))
-            data = DataRecord(image_shape=shape, **config["data"])
-            return cls(path, ModelConfig(**config["model"]), TrainConfig(**config["train"]), data)
-        except (ValueError, KeyError, TypeError) as error:
+            return cls(
+                path,
+                # A field that an older version did not know has its default.
+                ModelConfig(**config["model"]),
+                TrainConfig(**config["train"]),
+                DataRecord(image_shape=shape, **config["data"]),
+                CheckpointConfig(**config.get("checkpoints", {})),
+                str(config["device"]["platform"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{file} is damaged or of another version: {error}") from error
 
     def settings(self) -> dict[str, Any]:
@@ -152,57 +173,74 @@ class Run:
             "data": {"name": self.data.name, "checksum": self.data.checksum},
         }
 
-    def load_dataset(self) -> Dataset:
+    def update(self, epochs: int, source: str, checkpoint_config: CheckpointConfig) -> "Run":
+        """Change what may change in a run that goes on, in config.json too."""
+        updated = dataclasses.replace(
+            self,
+            train_config=dataclasses.replace(self.train_config, epochs=epochs),
+            data=dataclasses.replace(self.data, source=source),
+            checkpoint_config=checkpoint_config,
+        )
+        if updated != self:
+            file = self.path / "config.json"
+            _write_json(
+                file,
+                json.loads(file.read_text())
+                | {
+                    "train": dataclasses.asdict(updated.train_config),
+                    "data": dataclasses.asdict(updated.data),
+                    "checkpoints": dataclasses.asdict(checkpoint_config),
+                },
+            )
+        return updated
+
+    def load_dataset(self, source: str | Path | None = None) -> Dataset:
         """Load the data that the run was trained on.
+
+        Args:
+          source: where it is now, as `load_dataset` takes it; by default where it was.
 
         Raises:
           ValueError: it is not there any more, or has changed.
         """
-        dataset = load_dataset(self.data.source)
+        dataset = load_dataset(source or self.data.source)
         if dataset.checksum != self.data.checksum:
             raise ValueError(
-                f"{self.data.source} has changed since {self.path} was trained on it (its checksum "
-                "differs); put the old data back or train again"
+                f"{source or self.data.source} has changed since {self.path} was trained on it "
+                "(its checksum differs); put the old data back or train again"
             )
         return dataset
-
-    def log(self, metrics: EpochMetrics) -> None:
-        """Append one epoch to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(metrics._asdict()) + "\n")
 
     def history(self) -> list[EpochMetrics]:
         """Read metrics.jsonl, an entry an epoch.
 
         Raises:
-          ValueError: a line is not a row of metrics.
+          ValueError: a line is not the next epoch's row.
         """
-        file = self.path / "metrics.jsonl"
-        if not file.is_file():
-            return []
-        try:
-            return [EpochMetrics(**json.loads(line)) for line in file.read_text().splitlines()]
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{file} is damaged: {error}") from error
+        return read_rows(self.metrics)
 
-    def save(self, state: TrainState) -> None:
-        """Start saving a state in the background; a later `close` waits for it."""
-        epoch = int(state.epoch)
-        if epoch != self._checkpoints.latest_step():
-            self._checkpoints.save(epoch, args=ocp.args.StandardSave(state))
+    def load_model(self, *, best: bool = False) -> Autoencoder:
+        """Make the model and give it the parameters of a checkpoint.
 
-    def close(self) -> None:
-        """Wait until the last save is whole."""
-        self._checkpoints.close()
-
-    def load_model(self) -> Autoencoder:
-        """Make the model and give it the parameters of the newest checkpoint.
+        Args:
+          best: of those there are, take the one with the lowest test loss, not the newest.
 
         Raises:
           ValueError: there is no checkpoint, or it cannot be read.
         """
         graphdef, params = abstract_model(self.model_config, self.data.image_shape)
-        return nnx.merge(graphdef, self._load_state(params).params)
+        like = jax.eval_shape(self.initial_state, params)
+        saved = saved_epochs(self.checkpoints)
+        if not saved:
+            raise ValueError(
+                f"{self.path} holds no checkpoint; jaxae train --run-dir {self.path} --resume "
+                "trains it"
+            )
+        if best:
+            losses = {row.epoch: row.test_loss for row in self.history()}
+            epoch = min(saved, key=lambda epoch: losses.get(epoch, math.inf))
+            return nnx.merge(graphdef, read_state(self.checkpoints, epoch, like).params)
+        return nnx.merge(graphdef, read_newest_state(self.checkpoints, saved, like).params)
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters that the run's seed draws."""
@@ -213,18 +251,27 @@ class Run:
         optimizer = make_optimizer(self.train_config, self.data.train_examples)
         return init_state(params, optimizer, self.train_config.seed)
 
-    def _load_state(self, params: Params) -> TrainState:
-        step = self._checkpoints.latest_step() if (self.path / "checkpoints").is_dir() else None
-        if step is None:
-            raise ValueError(f"{self.path} holds no checkpoint; train it again with --overwrite")
-        like = jax.eval_shape(self.initial_state, params)
-        try:
-            return self._checkpoints.restore(step, args=ocp.args.StandardRestore(like))
-        except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ValueError(f"{self.path}/checkpoints/{step} cannot be read: {reason}") from error
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the saved states."""
+        return self.path / "checkpoints"
 
-    @cached_property
-    def _checkpoints(self) -> Any:
-        options = ocp.CheckpointManagerOptions(max_to_keep=1)
-        return ocp.CheckpointManager(self.path.resolve() / "checkpoints", options=options)
+    @property
+    def metrics(self) -> Path:
+        """The file with a row an epoch."""
+        return self.path / "metrics.jsonl"
+
+
+def _empty(path: Path) -> None:
+    # The config last: until then the folder is a run, and --overwrite can be tried again.
+    entries = [entry for entry in path.iterdir() if entry.name != LOCK_NAME]
+    for entry in sorted(entries, key=lambda entry: entry.name == "config.json"):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    with atomic(file) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -17,7 +17,16 @@ import numpy.typing as npt
 import pytest
 from flax import nnx
 
-from jaxae import Dataset, ModelConfig, Run, TrainConfig, decode, encode, load_dataset
+from jaxae import (
+    CheckpointConfig,
+    Dataset,
+    ModelConfig,
+    Run,
+    TrainConfig,
+    decode,
+    encode,
+    load_dataset,
+)
 from jaxae.cli import main
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")
@@ -88,7 +97,7 @@ def a_file(tmp_path: Path) -> Path:
 
 def test_train_writes_config_metrics_checkpoint_and_figures(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} == {
-        *("config.json", "metrics.jsonl", "checkpoints", "figures")
+        *(".lock", "config.json", "metrics.jsonl", "checkpoints", "figures")
     }
     for name in FIGURES:
         assert (trained / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -590,7 +599,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
     epochs = [row.epoch for row in Run.open(run).history()]
     assert epochs and epochs == list(range(1, len(epochs) + 1))
     assert err.splitlines() == [
-        f"jaxae: {run} keeps epoch {epochs[-1]}",
+        f"jaxae: {run} keeps epoch {epochs[-1]}; jaxae train --run-dir {run} --resume goes on",
         "jaxae: interrupted",
     ]
     assert jaxae("figures", run) == 0
@@ -624,6 +633,8 @@ DEFAULTS = {
         "fit-box": False,
         **dataclasses.asdict(ModelConfig()),
         **dataclasses.asdict(TrainConfig()),
+        **dataclasses.asdict(CheckpointConfig()),
+        "resume": False,
     },
     "figures": {"format": "png", "out": None, "fit-box": False},
     "encode": {},

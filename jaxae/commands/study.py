@@ -1,5 +1,6 @@
 """`jaxae study`: one model from many seeds, and what of the lecture depends on the seed."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import tyro
+from flax import nnx
 
 from jaxae.claims import claims
 from jaxae.commands.common import Flag, console, show
@@ -21,6 +23,7 @@ from jaxae.files import atomic
 from jaxae.fitting import Epoch, EpochMetrics
 from jaxae.measuring import classifier_of, measure
 from jaxae.progress import TrainingProgress
+from jaxae.recording import Recorder
 from jaxae.report import Report
 from jaxae.runs import DataRecord, Run
 from jaxae.study import fit_seeds, summary, verdicts
@@ -98,23 +101,22 @@ def _make_room(folder: Path, overwrite: bool) -> None:
 
 def _train(runs: list[Run], dataset: Dataset) -> None:
     config = runs[0].train_config
-    last: list[Epoch] = []
-
-    def on_epoch(epochs: list[Epoch]) -> None:
-        last[:] = epochs
-        for run, epoch in zip(runs, epochs, strict=True):
-            run.log(epoch.metrics)
-        progress.show(_of_all([epoch.metrics for epoch in epochs]))
-
-    try:
-        with TrainingProgress(console, config.epochs) as progress:
-            seeds = [run.train_config.seed for run in runs]
-            fit_seeds(dataset, runs[0].model_config, config, seeds, on_epoch)
-    finally:
-        for run, epoch in zip(runs, last, strict=False):
-            run.save(epoch.state)
+    with (
+        contextlib.ExitStack() as stack,
+        TrainingProgress(console, config.epochs) as progress,
+    ):
+        recorders = []
         for run in runs:
-            run.close()
+            state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
+            recorders.append(stack.enter_context(contextlib.closing(Recorder(run, state))))
+
+        def on_epoch(epochs: list[Epoch]) -> None:
+            for recorder, epoch in zip(recorders, epochs, strict=True):
+                recorder.record(epoch)
+            progress.show(_of_all([epoch.metrics for epoch in epochs]))
+
+        seeds = [run.train_config.seed for run in runs]
+        fit_seeds(dataset, runs[0].model_config, config, seeds, on_epoch)
 
 
 def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:

@@ -1,32 +1,41 @@
 """`jaxae train`: fit a model to a data set, keep it as a run, draw its figures."""
 
+import contextlib
 import dataclasses
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jax
 import tyro
 from flax import nnx
 
+from jaxae.checkpoints import saved_epochs
 from jaxae.commands.common import Flag, console
 from jaxae.commands.figures import draw_all
-from jaxae.config import ModelConfig, TrainConfig
+from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import Device, find_device
 from jaxae.drawing import AFTER_TRAINING
 from jaxae.fitting import DivergedError, Epoch, fit
+from jaxae.locking import locked
 from jaxae.progress import TrainingProgress
+from jaxae.recording import Recorder, state_to_resume
 from jaxae.runs import DataRecord, Run
+from jaxae.signals import signals_held_back
 from jaxae.sources import Source
+from jaxae.training import TrainState
+
+_GO_ON = "jaxae train --run-dir {} --resume goes on"
 
 
 @dataclasses.dataclass(frozen=True)
 class Train:
     """Train an autoencoder and draw its figures.
 
-    Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C keeps the
-    last finished epoch.
+    Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves the
+    last finished epoch, and --resume goes on from there.
     """
 
     dataset: str = "mnist"
@@ -39,6 +48,10 @@ class Train:
 
     train: tyro.conf.OmitArgPrefixes[TrainConfig] = dataclasses.field(default_factory=TrainConfig)
 
+    checkpoints: tyro.conf.OmitArgPrefixes[CheckpointConfig] = dataclasses.field(
+        default_factory=CheckpointConfig
+    )
+
     device: Device = "auto"
     """Where to compute; auto takes what JAX prefers."""
 
@@ -48,12 +61,44 @@ class Train:
     overwrite: Flag = False
     """Replace the run that --run-dir holds."""
 
+    resume: Flag = False
+    """Go on with the run that --run-dir holds, from its newest whole checkpoint."""
+
     fit_box: Flag = False
     """Decode the grid on the cloud's own 1st to 99th percentile, not on the lecture's box."""
+
+    def defaults_of_run(self) -> "Train":
+        """Return what the run to resume was made with, to parse the command line over it.
+
+        Raises:
+          ValueError: there is no run, or it is also to be overwritten.
+        """
+        if self.run_dir is None:
+            raise ValueError("--resume needs the run's folder; pass --run-dir")
+        if self.overwrite:
+            raise ValueError("--resume keeps what --overwrite deletes; pass one of them")
+        run = Run.open(self.run_dir)
+        folder = Path(run.data.source) if Path(run.data.source).is_absolute() else None
+        return dataclasses.replace(
+            self,
+            dataset=run.data.name if folder else run.data.source,
+            data_dir=folder,
+            model=run.model_config,
+            train=run.train_config,
+            checkpoints=run.checkpoint_config,
+            device="auto",
+        )
 
     def __call__(self) -> None:
         """Train, save, draw."""
         device = find_device(self.device)
+        with jax.default_device(device):
+            if self.resume:
+                self._resume(device)
+            else:
+                self._start(device)
+
+    def _start(self, device: jax.Device) -> None:
         dataset = load_dataset(self.data_dir or self.dataset)
         if self.data_dir and self.dataset != "mnist":
             dataset = dataclasses.replace(dataset, name=self.dataset)
@@ -61,36 +106,88 @@ class Train:
             self.run_dir
             or Path("runs") / f"{dataset.name.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
         )
-        source = str(self.data_dir.resolve()) if self.data_dir else self.dataset
-        record = DataRecord.of(dataset, source)
-        with jax.default_device(device):
+        record = DataRecord.of(dataset, self._source())
+        Run.check_free(path, overwrite=self.overwrite)  # Before a lock is left in the folder.
+        with locked(path):
             run = Run.create(
-                path, self.model, self.train, record, device=device, overwrite=self.overwrite
+                path,
+                self.model,
+                self.train,
+                record,
+                device=device,
+                checkpoint_config=self.checkpoints,
+                overwrite=self.overwrite,
             )
-            console.print(
-                f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} "
-                f"to test on; {device.device_kind}; {path}"
+            state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
+            self._train(run, dataset, state, device)
+
+    def _resume(self, device: jax.Device) -> None:
+        assert self.run_dir is not None
+        with locked(self.run_dir):
+            run = Run.open(self.run_dir)
+            self._refuse_other_settings(run, device)
+            state = state_to_resume(run)
+            if state.epoch >= self.train.epochs:
+                console.print(
+                    f"{run.path} is finished, with {int(state.epoch)} epochs; "
+                    "more --epochs go on with it, jaxae figures draws it"
+                )
+                return
+            dataset = dataclasses.replace(run.load_dataset(self._source()), name=run.data.name)
+            run = run.update(self.train.epochs, self._source(), self.checkpoints)
+            console.print(f"{run.path} goes on after epoch {int(state.epoch)}")
+            self._train(run, dataset, state, device)
+
+    def _source(self) -> str:
+        return str(self.data_dir.resolve()) if self.data_dir else self.dataset
+
+    def _refuse_other_settings(self, run: Run, device: jax.Device) -> None:
+        began = {**_settings(run.model_config, run.train_config), "device": run.platform}
+        given = {**_settings(self.model, self.train), "device": device.platform}
+        for name, value in given.items():
+            if value == began[name]:
+                continue
+            if name == "epochs" and self.train.schedule != "constant":
+                why = f"the {self.train.schedule} schedule is laid out for {began[name]}"
+            elif name == "epochs" and value > began[name]:
+                continue
+            else:
+                why = f"{run.path} began with {began[name]}"
+            raise ValueError(
+                f"--{name.replace('_', '-')} {value} would change the result of --resume: {why}; "
+                "leave it out, or train anew under another --run-dir"
             )
-            _train(run, dataset)
-            draw_all(Source(path), path / "figures", "png", self.fit_box, AFTER_TRAINING)
+
+    def _train(self, run: Run, dataset: Dataset, state: TrainState, device: jax.Device) -> None:
+        console.print(
+            f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} "
+            f"to test on; {device.device_kind}; {run.path}"
+        )
+        try:
+            _fit(run, dataset, state)
+        except BaseException as error:
+            kept = max(saved_epochs(run.checkpoints), default=0)
+            how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
+            print(f"jaxae: {run.path} keeps epoch {kept}{how}", file=sys.stderr)
+            raise
+        folder = run.path / "figures"
+        draw_all(Source(run.path), folder, "png", self.fit_box, AFTER_TRAINING)
 
 
-def _train(run: Run, dataset: Dataset) -> None:
-    model = run.new_model()
-    last = run.initial_state(nnx.state(model, nnx.Param))
+def _settings(*configs: ModelConfig | TrainConfig) -> dict[str, Any]:
+    return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
 
-    def on_epoch(epoch: Epoch) -> None:
-        nonlocal last
-        last = epoch.state
-        run.log(epoch.metrics)
-        progress.show(epoch.metrics)
 
-    try:
-        with TrainingProgress(console, run.train_config.epochs) as progress:
-            fit(model, dataset, run.train_config, on_epoch=on_epoch)
-    except (KeyboardInterrupt, DivergedError):
-        print(f"jaxae: {run.path} keeps epoch {int(last.epoch)}", file=sys.stderr)
-        raise
-    finally:
-        run.save(last)
-        run.close()
+def _fit(run: Run, dataset: Dataset, state: TrainState) -> None:
+    with (
+        signals_held_back() as stop_if_asked,
+        TrainingProgress(console, run.train_config.epochs) as progress,
+        contextlib.closing(Recorder(run, state)) as recorder,
+    ):
+
+        def on_epoch(epoch: Epoch) -> None:
+            recorder.record(epoch)
+            progress.show(epoch.metrics)
+            stop_if_asked()
+
+        fit(run.new_model(), dataset, run.train_config, state=state, on_epoch=on_epoch)

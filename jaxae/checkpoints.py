@@ -1,0 +1,172 @@
+"""Training states on disk: Orbax writes them in the background; only whole ones are read.
+
+A state is the folder `EPOCH/`, which Orbax fills under another name and renames when all is on the
+disk. Orbax notices a missing file but not a flipped bit of an array, so a SHA-256 over all values
+is saved beside them. Nothing is ever unpickled.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import PreservationContext, PreservationPolicy
+
+from jaxae.training import TrainState
+
+_log = logging.getLogger(__name__)
+
+
+def saved_epochs(folder: Path) -> list[int]:
+    """List the epochs whose save ended, the oldest first; reading tells whether they are whole."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(int(name) for name in names if re.fullmatch("[0-9]{1,9}", name))
+
+
+def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
+    """Read the state after an epoch to JAX's default device.
+
+    Args:
+      folder: of the states.
+      epoch: one of `saved_epochs`.
+      like: the state's shapes and types, for instance from `jax.eval_shape`.
+
+    Raises:
+      ValueError: it is not there, is not like that, or a bit of it has changed.
+    """
+    device = jax.config.jax_default_device or jax.devices()[0]  # type: ignore[attr-defined]
+    here = jax.sharding.SingleDeviceSharding(device)
+    like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), like)
+    try:
+        with _manager(folder, read_only=True) as manager:
+            read = manager.restore(
+                epoch,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(like), checksum=ocp.args.JsonRestore()
+                ),
+            )
+        if read.checksum != _checksum(read.state):
+            raise ValueError("its values have changed since they were saved")
+    except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
+        raise ValueError(f"{folder / str(epoch)} cannot be read: {_first_line(error)}") from error
+    return read.state
+
+
+def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> TrainState:
+    """Read the newest whole state of those after some epochs, one at least.
+
+    What is passed over on the way is logged.
+
+    Raises:
+      ValueError: none is whole; the text tells of the newest.
+    """
+    errors: list[ValueError] = []
+    for epoch in sorted(epochs, reverse=True):
+        try:
+            state = read_state(folder, epoch, like)
+        except ValueError as error:
+            errors.append(error)
+            continue
+        for passed_over in errors:
+            _log.warning("%s; epoch %d is taken in its place", passed_over, epoch)
+        return state
+    raise errors[0]
+
+
+class CheckpointWriter:
+    """Saves states in the background. In a run over several processes all of them call it.
+
+    Args:
+      folder: where; made if need be. What an interrupted save left is deleted, and so are states of
+        epochs later than `test_losses` knows.
+      keep: how many of the last states to keep, besides the one with the lowest test loss.
+      test_losses: by epoch, those so far.
+
+    Raises:
+      OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, keep: int, test_losses: Mapping[int, float]):
+        """Tidy the folder."""
+        self._folder = folder
+        self._policy = _LastAndBest(keep, dict(test_losses))
+        self._manager = _manager(
+            folder, cleanup_tmp_directories=True, preservation_policy=self._policy
+        )
+        for epoch in self._manager.all_steps():
+            if epoch > max(test_losses, default=0):
+                self._manager.delete(epoch)
+
+    def save(self, state: TrainState, test_loss: float) -> None:
+        """Start to save a state, when the save before has ended; the same epoch is saved once.
+
+        Raises:
+          OSError: this state, or the one before, cannot be written.
+        """
+        epoch = int(state.epoch)
+        if epoch == self._manager.latest_step():
+            return
+        self._policy.test_losses[epoch] = test_loss
+        args = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
+        )
+        with self._blaming_folder():
+            self._manager.save(epoch, args=args)
+
+    def close(self) -> None:
+        """Wait until the last save is whole.
+
+        Raises:
+          OSError: it cannot be written.
+        """
+        with self._blaming_folder():
+            self._manager.close()
+
+    @contextlib.contextmanager
+    def _blaming_folder(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
+            raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
+
+
+@dataclasses.dataclass
+class _LastAndBest(PreservationPolicy):
+    # Orbax's own policy for the best reads the losses from the checkpoints, damaged ones included.
+    keep: int
+    test_losses: dict[int, float]
+
+    def should_preserve(
+        self, checkpoints: Sequence[Any], *, context: PreservationContext
+    ) -> Sequence[bool]:
+        epochs = [checkpoint.step for checkpoint in checkpoints]
+        best = min(epochs, key=lambda epoch: self.test_losses.get(epoch, math.inf), default=None)
+        last = epochs[-self.keep :]
+        return [epoch == best or epoch in last for epoch in epochs]
+
+
+def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(folder.resolve(), options=ocp.CheckpointManagerOptions(**options))
+
+
+def _checksum(state: TrainState) -> dict[str, str]:
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree.leaves_with_path(state):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
+        digest.update(np.ascontiguousarray(leaf).data)
+    return {"sha256": digest.hexdigest()}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

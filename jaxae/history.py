@@ -1,0 +1,73 @@
+"""A run's metrics.jsonl: a row an epoch, from epoch 1 on without a gap."""
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+from jaxae.files import atomic
+from jaxae.fitting import EpochMetrics
+
+
+def append_row(file: Path, row: EpochMetrics) -> None:
+    """Add a row; it is on the disk when this returns, so that no checkpoint gets ahead of it.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    with file.open("a") as stream:
+        stream.write(json.dumps(row._asdict()) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_rows(file: Path) -> list[EpochMetrics]:
+    """Read every row; none if there is no file.
+
+    Raises:
+      ValueError: a line is torn, damaged or not the next epoch's.
+    """
+    rows, damage = _read(file)
+    if damage:
+        raise ValueError(f"{file} is damaged: {damage}")
+    return rows
+
+
+def whole_rows(file: Path) -> list[EpochMetrics]:
+    """Read the rows before the first that is torn, damaged or not the next epoch's."""
+    return _read(file)[0]
+
+
+def cut_rows(file: Path, epochs: int) -> None:
+    """Drop what follows the row of an epoch.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    if not file.is_file():
+        return
+    with file.open("rb") as stream:
+        kept = list(itertools.islice(stream, epochs))
+    with atomic(file) as partial:
+        partial.write_bytes(b"".join(kept))
+
+
+def _read(file: Path) -> tuple[list[EpochMetrics], str]:
+    rows: list[EpochMetrics] = []
+    if not file.is_file():
+        return rows, ""
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                # A line that a crash cut short may still parse: its last digits can be missing.
+                if not line.endswith(b"\n"):
+                    raise ValueError("its end is missing")
+                row = EpochMetrics(**json.loads(line))
+                if not all(isinstance(value, int | float) for value in row):
+                    raise ValueError("a value is no number")
+                if row.epoch != number:
+                    raise ValueError(f"it is of epoch {row.epoch}")
+            except (ValueError, TypeError, RecursionError) as error:
+                return rows, f"row {number}: {error}"
+            rows.append(row)
+    return rows, ""
