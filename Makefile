@@ -62,7 +62,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,tfds,bench]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,tfds,bench,interchange]'
 	@touch $@
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt

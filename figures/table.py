@@ -31,8 +31,8 @@ def main(studies: list[Path]) -> None:
         verdicts.append([claims[0]["sentence"], *holds, claims[0]["rule"]])
     seeds = len(reports[0]["seeds"])
     text = (
-        f"Means over {seeds} seeds, [95 % interval].\n\n{markdown(columns, rows)}\n\n"
-        f"In how many of them a sentence holds:\n\n{markdown(sentences, verdicts)}\n"
+        f"Means over {seeds} seeds, [95 % interval].\n\n{_lines(columns, rows)}\n\n"
+        f"In how many of them a sentence holds:\n\n{_lines(sentences, verdicts)}\n"
     )
     _write("md", text)
     _write("tex", f"{latex(columns, rows)}\n\n{latex(sentences, verdicts)}\n")
@@ -42,6 +42,10 @@ def main(studies: list[Path]) -> None:
 def _cell(report: dict[str, Any], number: str) -> str:
     found = report["numbers"].get(number)
     return "—" if found is None else str(Estimate(**found))
+
+
+def _lines(columns: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(markdown(columns, rows))
 
 
 def _write(suffix: str, text: str) -> None:

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import tyro
 
 from jaxae.commands.arrays import Decode, Encode
+from jaxae.commands.export import Export, Import
 from jaxae.commands.figures import Figures
 from jaxae.commands.report import MakeReport
 from jaxae.commands.study import Study
 from jaxae.commands.train import Train
+from jaxae.text import printable
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
@@ -23,6 +25,8 @@ Command = (
     | Annotated[Figures, tyro.conf.subcommand("figures")]
     | Annotated[Encode, tyro.conf.subcommand("encode")]
     | Annotated[Decode, tyro.conf.subcommand("decode")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Import, tyro.conf.subcommand("import")]
 )
 
 
@@ -33,7 +37,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         _parse(sys.argv[1:] if args is None else args)()
     except (ValueError, OSError) as error:
-        print(f"jaxae: {error}", file=sys.stderr)
+        print(f"jaxae: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("jaxae: interrupted", file=sys.stderr)
@@ -46,8 +50,9 @@ def _set_up_logging() -> None:
     handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
     logging.getLogger("jaxae").addHandler(handler)
     # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
-    # were still under way each print that their event loop is closed.
-    for name in ("absl", "asyncio"):
+    # were still under way each print that their event loop is closed. jax2onnx and onnx_ir list
+    # layers and shapes that an export has no need of.
+    for name in ("absl", "asyncio", "jax2onnx", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     sys.unraisablehook = lambda _: None
 

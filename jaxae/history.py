@@ -2,11 +2,16 @@
 
 import itertools
 import json
+import math
 import os
 from pathlib import Path
 
 from jaxae.files import atomic
 from jaxae.fitting import EpochMetrics
+from jaxae.records import DAMAGED
+from jaxae.text import reason
+
+_LONGEST_ROW = 1 << 12  # Far above any real one, of some 150 characters.
 
 
 def append_row(file: Path, row: EpochMetrics) -> None:
@@ -57,17 +62,21 @@ def _read(file: Path) -> tuple[list[EpochMetrics], str]:
     if not file.is_file():
         return rows, ""
     with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
+        while line := stream.readline(_LONGEST_ROW):
             try:
-                # A line that a crash cut short may still parse: its last digits can be missing.
-                if not line.endswith(b"\n"):
-                    raise ValueError("its end is missing")
-                row = EpochMetrics(**json.loads(line))
-                if not all(isinstance(value, int | float) for value in row):
-                    raise ValueError("a value is no number")
-                if row.epoch != number:
-                    raise ValueError(f"it is of epoch {row.epoch}")
-            except (ValueError, TypeError, RecursionError) as error:
-                return rows, f"row {number}: {error}"
-            rows.append(row)
+                rows.append(_parse(line, len(rows) + 1))
+            except DAMAGED as error:
+                return rows, f"row {len(rows) + 1}: {reason(error)}"
     return rows, ""
+
+
+def _parse(line: bytes, epoch: int) -> EpochMetrics:
+    # A line that a crash cut short may still parse: its last digits can be missing.
+    if not line.endswith(b"\n"):
+        raise ValueError(f"its end is missing, or it is longer than {_LONGEST_ROW:,} bytes")
+    row = EpochMetrics(**json.loads(line))
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in row):
+        raise ValueError("a value is no finite number")
+    if type(row.epoch) is not int or row.epoch != epoch:
+        raise ValueError(f"it is of epoch {row.epoch}")
+    return row

@@ -21,48 +21,10 @@ from jaxae.fitting import EpochMetrics
 from jaxae.history import read_rows
 from jaxae.locking import LOCK_NAME
 from jaxae.models import Autoencoder, Params, abstract_model, create_model
+from jaxae.records import FORMAT, DataRecord, RunRecord, read_record
 from jaxae.training import TrainState, init_state, make_optimizer
 
-_FORMAT = 1
 _PACKAGES = ("jaxae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-
-
-@dataclasses.dataclass(frozen=True)
-class DataRecord:
-    """Which data a run was trained on.
-
-    Attributes:
-      name: the data set's name.
-      source: what `load_dataset` was given.
-      checksum: `Dataset.checksum`.
-      image_shape: height and width.
-      train_examples: number of training images.
-
-    Raises:
-      ValueError: a value that no data set has.
-    """
-
-    name: str
-    source: str
-    checksum: str
-    image_shape: tuple[int, int]
-    train_examples: int
-
-    def __post_init__(self) -> None:
-        """Refuse what no data set has."""
-        texts = (self.name, self.source, self.checksum)
-        sizes = (*self.image_shape, self.train_examples)
-        if (
-            not all(isinstance(text, str) for text in texts)
-            or len(self.image_shape) != 2
-            or not all(isinstance(size, int) and size > 0 for size in sizes)
-        ):
-            raise ValueError(f"no data set is like {self}")
-
-    @classmethod
-    def of(cls, dataset: Dataset, source: str) -> "DataRecord":
-        """Describe a data set."""
-        return cls(dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +70,8 @@ class Run:
             _empty(path)
         checkpoint_config = checkpoint_config or CheckpointConfig()
         config = {
-            "format": _FORMAT,
-            "model": dataclasses.asdict(model_config),
-            "train": dataclasses.asdict(train_config),
-            "data": dataclasses.asdict(data),
+            "format": FORMAT,
+            **RunRecord(model_config, train_config, data).as_json(),
             "checkpoints": dataclasses.asdict(checkpoint_config),
             "device": {"platform": device.platform, "kind": device.device_kind},
             "versions": {
@@ -148,22 +108,8 @@ class Run:
         file = path / "config.json"
         if not file.is_file():
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        try:
-            config = json.loads(file.read_text())
-            if config["format"] != _FORMAT:
-                raise ValueError(f"format {config['format']!r}, this version reads {_FORMAT}")
-            shape = tuple(config["data"].pop("image_shape"))
-            return cls(
-                path,
-                # A field that an older version did not know has its default.
-                ModelConfig(**config["model"]),
-                TrainConfig(**config["train"]),
-                DataRecord(image_shape=shape, **config["data"]),
-                CheckpointConfig(**config.get("checkpoints", {})),
-                str(config["device"]["platform"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{file} is damaged or of another version: {error}") from error
+        record, checkpoint_config, platform = read_record(file)
+        return cls(path, *record, checkpoint_config, platform)
 
     def settings(self) -> dict[str, Any]:
         """What decides the run's result: model, training, and the data's checksum."""

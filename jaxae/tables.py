@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+_BAR = r"\|"
 _LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -17,12 +18,10 @@ _LATEX = {
 }
 
 
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay rows out as a Markdown table; | in a cell is escaped."""
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay rows out as the lines of a Markdown table; | in a cell is escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
+    return [f"| {' | '.join(cell.replace('|', _BAR) for cell in line)} |" for line in lines]
 
 
 def latex(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

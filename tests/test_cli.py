@@ -609,10 +609,10 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
 # As a program.
 
 
-def test_help_names_the_four_commands() -> None:
+def test_help_names_every_command() -> None:
     done = program("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("train", "figures", "encode", "decode"):
+    for command in DEFAULTS:
         assert command in done.stdout
 
 
@@ -623,6 +623,7 @@ def test_a_refusal_of_the_program_is_one_line_and_status_2(tmp_path: Path) -> No
     assert f"{tmp_path} is not a run" in line
 
 
+REQUIRED = object()
 DEFAULTS = {
     "train": {
         "dataset": "mnist",
@@ -639,6 +640,8 @@ DEFAULTS = {
     "figures": {"format": "png", "out": None, "fit-box": False},
     "encode": {},
     "decode": {},
+    "export": {"format": REQUIRED, "out": REQUIRED},
+    "import": {},
 }
 
 
@@ -661,4 +664,5 @@ def test_help_of_a_command_lists_every_option_with_its_default(
     expected = {name.replace("_", "-"): value for name, value in DEFAULTS[command].items()}
     assert explained.keys() - {"help"} == expected.keys()
     for name, value in expected.items():
-        assert f"(default: {value})" in explained[name]
+        told = "(required)" if value is REQUIRED else f"(default: {value})"
+        assert told in explained[name]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import tyro
 
 from jaxae.arrays import blaming, read_array, write_array
-from jaxae.commands.common import RunArgument, console
+from jaxae.commands.common import RunArgument, say
 from jaxae.latent import decode, encode
 from jaxae.runs import Run
 
@@ -57,4 +57,4 @@ class Decode:
 
 def _write(path: Path, array: npt.NDArray[np.float32]) -> None:
     write_array(path, array)
-    console.print(f"{path}: {array.dtype} of shape {array.shape}")
+    say(f"{path}: {array.dtype} of shape {array.shape}")

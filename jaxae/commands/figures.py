@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from jaxae.commands.common import Flag, show
+from jaxae.commands.common import Flag, say
 from jaxae.drawing import OF_ONE_RUN, Format, Options, draw, verify
 from jaxae.sources import Source
 
@@ -41,7 +41,7 @@ class Figures:
             raise ValueError("expected a run's folder, or --verify and a figure's file")
         if self.verify is not None:
             found = verify(self.verify)
-            show(f"{self.verify}: {'; '.join(found) or 'the same'}")
+            say(f"{self.verify}: {'; '.join(found) or 'the same'}")
             if found:
                 sys.exit(1)
         elif self.run is not None:
@@ -59,6 +59,6 @@ def draw_all(
         try:
             draw(name, [source], path, Options(fit_box))
         except ValueError as error:
-            show(f"no {name}: {error}")
+            say(f"no {name}: {error}")
         else:
-            show(str(path))
+            say(str(path))

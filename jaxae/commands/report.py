@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, RunArgument, show
+from jaxae.commands.common import Flag, RunArgument, say
 from jaxae.embedding import Embedding
 from jaxae.files import atomic
 from jaxae.measuring import classifier_of, measure
@@ -47,8 +47,7 @@ class MakeReport:
         show_numbers(report)
         answers = {True: "holds", False: "fails", None: "can't be judged"}
         rows = [[claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in judged]
-        show(markdown(["the lecture says", "here it", "found", "rule"], rows))
-        show(str(path))
+        say(*markdown(["the lecture says", "here it", "found", "rule"], rows), "", str(path))
 
 
 def show_numbers(report: Report) -> None:
@@ -58,14 +57,14 @@ def show_numbers(report: Report) -> None:
         for name, (unit, words) in NUMBERS.items()
         if name in report.numbers
     ]
-    show(markdown(["number", "value [95 % interval]", "unit", "what it is"], whole) + "\n")
+    say(*markdown(["number", "value [95 % interval]", "unit", "what it is"], whole), "")
     names = list(dict.fromkeys(n.partition("/")[0] for n in report.numbers if "/" in n))
     rows = [
         [own, *(_cell(report, f"{name}/{own}") for name in names)] for own in report.class_names
     ]
-    show(markdown(["class", *names], rows) + "\n")
+    say(*markdown(["class", *names], rows), "")
     for name, reason in report.undefined.items():
-        show(f"{name} is undefined: {reason}")
+        say(f"{name} is undefined: {reason}")
 
 
 def _cell(report: Report, name: str) -> str:

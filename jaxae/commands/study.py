@@ -13,7 +13,7 @@ import tyro
 from flax import nnx
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, console, show
+from jaxae.commands.common import Flag, console, say
 from jaxae.commands.report import show_numbers
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
@@ -24,8 +24,9 @@ from jaxae.fitting import Epoch, EpochMetrics
 from jaxae.measuring import classifier_of, measure
 from jaxae.progress import TrainingProgress
 from jaxae.recording import Recorder
+from jaxae.records import DataRecord
 from jaxae.report import Report
-from jaxae.runs import DataRecord, Run
+from jaxae.runs import Run
 from jaxae.study import fit_seeds, summary, verdicts
 from jaxae.tables import markdown
 
@@ -72,7 +73,7 @@ class Study:
         _make_room(folder, self.overwrite)
         source = str(self.data_dir.resolve()) if self.data_dir else self.dataset
         record = DataRecord.of(dataset, source)
-        show(
+        say(
             f"{dataset.name}: {self.seeds} seeds at once on {len(dataset.train):,} images; "
             f"{device.device_kind}; {folder}"
         )
@@ -132,7 +133,7 @@ def _measured(runs: list[Run], dataset: Dataset) -> list[Report]:
     for run in runs:
         embedding = Embedding(run.load_model(), dataset)
         reports.append(measure(embedding, classifier, kl_weight=run.train_config.kl_weight))
-        show(f"measured seed {run.train_config.seed}")
+        say(f"measured seed {run.train_config.seed}")
     return reports
 
 

@@ -12,7 +12,7 @@ import tyro
 from flax import nnx
 
 from jaxae.checkpoints import saved_epochs
-from jaxae.commands.common import Flag, console
+from jaxae.commands.common import Flag, console, say
 from jaxae.commands.figures import draw_all
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
@@ -22,7 +22,8 @@ from jaxae.fitting import DivergedError, Epoch, fit
 from jaxae.locking import locked
 from jaxae.progress import TrainingProgress
 from jaxae.recording import Recorder, state_to_resume
-from jaxae.runs import DataRecord, Run
+from jaxae.records import DataRecord
+from jaxae.runs import Run
 from jaxae.signals import signals_held_back
 from jaxae.sources import Source
 from jaxae.training import TrainState
@@ -128,14 +129,14 @@ class Train:
             self._refuse_other_settings(run, device)
             state = state_to_resume(run)
             if state.epoch >= self.train.epochs:
-                console.print(
+                say(
                     f"{run.path} is finished, with {int(state.epoch)} epochs; "
                     "more --epochs go on with it, jaxae figures draws it"
                 )
                 return
             dataset = dataclasses.replace(run.load_dataset(self._source()), name=run.data.name)
             run = run.update(self.train.epochs, self._source(), self.checkpoints)
-            console.print(f"{run.path} goes on after epoch {int(state.epoch)}")
+            say(f"{run.path} goes on after epoch {int(state.epoch)}")
             self._train(run, dataset, state, device)
 
     def _source(self) -> str:
@@ -159,7 +160,7 @@ class Train:
             )
 
     def _train(self, run: Run, dataset: Dataset, state: TrainState, device: jax.Device) -> None:
-        console.print(
+        say(
             f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} "
             f"to test on; {device.device_kind}; {run.path}"
         )

@@ -1,0 +1,95 @@
+"""`jaxae export` and `jaxae import`: a run's model for other software, and back."""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from flax import nnx
+
+from jaxae.commands.common import RunArgument, say
+from jaxae.devices import find_device
+from jaxae.files import atomic
+from jaxae.interchange import onnx, safetensors, stablehlo
+from jaxae.recording import Recorder
+from jaxae.records import RunRecord
+from jaxae.runs import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write a run's model for software that is not jaxae.
+
+    safetensors: FILE has the parameters, under PyTorch's names and in PyTorch's order.
+
+    onnx, stablehlo: two programs, beside FILE with -encoder and -decoder before its suffix. The
+    encoder maps float32 images of shape (n, height, width), 0 to 1, to z of shape (n, latent_dim),
+    of a vae the mean; the decoder maps such a z to such images. n is free:
+    any number in onnx, 1 or more in stablehlo.
+    """
+
+    run: RunArgument
+    """The run's folder."""
+
+    format: Literal["safetensors", "onnx", "stablehlo"]
+    """onnx runs in ONNX Runtime, stablehlo by jax.export on CPU, CUDA and TPU."""
+
+    out: Path
+    """The file to write."""
+
+    def __call__(self) -> None:
+        """Open the run, write its newest parameters."""
+        run = Run.open(self.run)
+        model = run.load_model()
+        if self.format == "safetensors":
+            record = RunRecord(run.model_config, run.train_config, run.data)
+            paths = safetensors.write(self.out, model, record)
+        elif self.format == "onnx":
+            paths = onnx.write(self.out, model)
+        else:
+            paths = stablehlo.write(self.out, model)
+        for path in paths:
+            say(str(path))
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """Make a run of a safetensors file that jaxae export wrote.
+
+    The run has the file's parameters, to the bit, and draws figures, encodes and decodes; it has
+    no metrics, and config.json says which file it came from.
+    """
+
+    file: tyro.conf.Positional[Path]
+    """The .safetensors file."""
+
+    run: RunArgument
+    """The run's folder, which must be new or empty."""
+
+    def __call__(self) -> None:
+        """Read, check, make the run."""
+        if self.run.exists() and not (self.run.is_dir() and not any(self.run.iterdir())):
+            raise ValueError(f"{self.run} is there already; choose a folder that is new or empty")
+        model, record = safetensors.read(self.file)
+        self.run.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{self.run.name}-", dir=self.run.parent))
+        try:
+            run = Run.create(partial, *record, device=find_device("auto"))
+            _note_origin(partial / "config.json", self.file)
+            state = run.initial_state(nnx.state(model, nnx.Param))
+            Recorder(run, state).close()  # Which saves the state that it begins with.
+            partial.chmod(0o755)  # mkdtemp makes it private.
+            partial.replace(self.run)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        say(f"{self.run}: {record.model.model} for images of {record.data.image_shape}")
+
+
+def _note_origin(config: Path, file: Path) -> None:
+    # Device, versions and date in there are the import's, not those of the training.
+    content = json.loads(config.read_text()) | {"imported_from": file.name}
+    with atomic(config) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,1 @@
+"""A model's parameters and programs in formats that other software reads, one format a file."""

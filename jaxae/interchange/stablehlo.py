@@ -1,0 +1,39 @@
+"""StableHLO: encoder and decoder as programs that JAX runs without jaxae.
+
+`jax.export.deserialize(FILE.read_bytes()).call(batch)` runs one, on a CPU, a CUDA GPU or a TPU.
+The bytes are jax.export's: StableHLO in its portable form, with the types of inputs and outputs.
+JAX promises to read them for six months at least.
+"""
+
+from pathlib import Path
+
+import jax
+from jax import export
+
+from jaxae.files import atomic
+from jaxae.interchange.parts import part_path, parts
+from jaxae.models import Autoencoder
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def write(path: Path, model: Autoencoder) -> list[Path]:
+    """Write encoder and decoder, for a batch of one or more, each whole or not at all.
+
+    Args:
+      path: what `part_path` makes the two files' names of.
+      model: the trained model.
+
+    Returns:
+      The two files.
+
+    Raises:
+      OSError: a file cannot be written.
+    """
+    paths = []
+    for part in parts(model):
+        program = export.export(jax.jit(part.function), platforms=PLATFORMS)(part.free_batch())
+        paths.append(part_path(path, part))
+        with atomic(paths[-1]) as partial:
+            partial.write_bytes(program.serialize())
+    return paths

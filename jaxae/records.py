@@ -1,0 +1,112 @@
+"""What a run was made from, as config.json has it, read with suspicion.
+
+The file may come from anywhere. One that is too large is refused before it is read, and nothing in
+it is believed before it is checked.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
+from jaxae.data import Dataset
+from jaxae.text import reason
+
+FORMAT = 1
+_LARGEST_CONFIG = 1 << 20  # Far above any real one, which has some forty lines.
+# What JSON of another form than expected raises when it is taken apart.
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRecord:
+    """Which data a run was trained on.
+
+    Attributes:
+      name: the data set's name.
+      source: what `load_dataset` was given.
+      checksum: `Dataset.checksum`.
+      image_shape: height and width.
+      train_examples: number of training images.
+
+    Raises:
+      ValueError: a value that no data set has.
+    """
+
+    name: str
+    source: str
+    checksum: str
+    image_shape: tuple[int, int]
+    train_examples: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no data set has."""
+        texts = (self.name, self.source, self.checksum)
+        sizes = (*self.image_shape, self.train_examples)
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or len(self.image_shape) != 2
+            or not all(type(size) is int and size > 0 for size in sizes)
+        ):
+            raise ValueError(f"no data set is like {self}")
+
+    @classmethod
+    def of(cls, dataset: Dataset, source: str) -> "DataRecord":
+        """Describe a data set."""
+        return cls(dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train))
+
+
+class RunRecord(NamedTuple):
+    """What a run was made from: all that its model's structure and its figures need."""
+
+    model: ModelConfig
+    train: TrainConfig
+    data: DataRecord
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the sections `model`, `train` and `data`."""
+        return {name: dataclasses.asdict(section) for name, section in self._asdict().items()}
+
+
+def parse_record(sections: Any) -> RunRecord:
+    """Make a record from what `RunRecord.as_json` gave, once through JSON.
+
+    Raises:
+      ValueError: it is of another form, or holds a value that no run has.
+    """
+    try:
+        data = dict(sections["data"])
+        data["image_shape"] = tuple(data["image_shape"])
+        return RunRecord(
+            ModelConfig(**sections["model"]), TrainConfig(**sections["train"]), DataRecord(**data)
+        )
+    except DAMAGED as error:
+        raise ValueError(reason(error)) from error
+
+
+def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str]:
+    """Read a config.json: what the run was made from, when it is saved, the platform it began on.
+
+    Raises:
+      ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
+      OSError: it cannot be opened.
+    """
+    try:
+        config = json.loads(_read_text(file))
+        if config["format"] != FORMAT:
+            raise ValueError(f"format {config['format']!r}, this version reads {FORMAT}")
+        # A section or a field that an older version did not know has its default.
+        checkpoints = CheckpointConfig(**config.get("checkpoints", {}))
+        return parse_record(config), checkpoints, str(config["device"]["platform"])
+    except DAMAGED as error:
+        raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error
+
+
+def _read_text(file: Path) -> str:
+    # One byte more than allowed is enough to tell; the size on disk may grow, or lie.
+    with file.open("rb") as stream:
+        content = stream.read(_LARGEST_CONFIG + 1)
+    if len(content) > _LARGEST_CONFIG:
+        raise ValueError(f"it is larger than {_LARGEST_CONFIG:,} bytes")
+    return content.decode()

@@ -1,0 +1,424 @@
+"""Exported files: run by PyTorch, ONNX Runtime and JAX without jaxae, and imported again."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+import safetensors.numpy
+from flax import nnx
+
+from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model, decode, encode
+from jaxae.cli import main
+from jaxae.interchange import onnx, stablehlo
+from jaxae.interchange import safetensors as format_safetensors
+from jaxae.recording import Recorder
+from jaxae.records import DataRecord, RunRecord
+from jaxae.text import printable
+
+# What the README shows, to be run as it stands in a folder that holds mnist.safetensors.
+PYTORCH = """
+from collections import OrderedDict
+from safetensors.torch import load_file
+from torch import nn
+
+encoder = OrderedDict(
+    flatten=nn.Flatten(), hidden=nn.Linear(784, 512), relu=nn.ReLU(), latent=nn.Linear(512, 2)
+)
+decoder = OrderedDict(
+    hidden=nn.Linear(2, 512), relu=nn.ReLU(), pixels=nn.Linear(512, 784), sigmoid=nn.Sigmoid(),
+    image=nn.Unflatten(1, (28, 28)),
+)
+model = nn.ModuleDict({"encoder": nn.Sequential(encoder), "decoder": nn.Sequential(decoder)})
+model.load_state_dict(load_file("mnist.safetensors"))
+"""
+
+KINDS = ("ae", "vae", "conv")
+BATCHES = (1, 7, 300)
+PARTS = ("encoder", "decoder")
+
+
+def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencoder:
+    """A model no two of whose parameters are equal: new ones have biases of zero."""
+    model = create_model(config, image_shape, seed=0)
+    rng = np.random.default_rng(0)
+    params = nnx.state(model, nnx.Param)
+    nnx.update(model, jax.tree.map(lambda p: p + 0.1 * rng.normal(size=p.shape), params))
+    return model
+
+
+def record(config: ModelConfig, image_shape: tuple[int, int]) -> RunRecord:
+    return RunRecord(config, TrainConfig(), DataRecord("blobs", "nowhere", "0", image_shape, 300))
+
+
+def parameters(model: Autoencoder) -> dict[str, bytes]:
+    state = nnx.to_flat_state(nnx.state(model, nnx.Param))
+    return {".".join(map(str, path)): np.asarray(param[...]).tobytes() for path, param in state}
+
+
+def batch(n: int, *shape: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(n).random((n, *shape), np.float32)
+
+
+def jaxae(*args: object) -> int:
+    return main([str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of each kind of model, for images of 8×6."""
+    config = ModelConfig(latent_dim=3, hidden_dim=16, model=request.param)
+    path = tmp_path_factory.mktemp("runs") / "run"
+    made = Run.create(path, *record(config, (8, 6)), device=jax.devices()[0])
+    state = made.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
+    Recorder(made, state).close()
+    return path
+
+
+# safetensors.
+
+
+def test_a_run_exported_and_imported_is_the_same_to_the_bit(run: Path, tmp_path: Path) -> None:
+    file, again = tmp_path / "model.safetensors", tmp_path / "deep" / "again"
+    assert jaxae("export", run, "--format", "safetensors", "--out", file) == 0
+    assert jaxae("import", file, again) == 0
+    old, new = Run.open(run), Run.open(again)
+    assert (new.model_config, new.train_config, new.data) == (
+        *(old.model_config, old.train_config, old.data),
+    )
+    assert new.history() == []
+    assert json.loads((again / "config.json").read_text())["imported_from"] == file.name
+    was, now = old.load_model(), new.load_model()
+    assert type(now) is type(was)
+    assert parameters(now) == parameters(was)
+    images = batch(5, 8, 6)
+    np.testing.assert_array_equal(encode(now, images), encode(was, images), strict=True)
+    np.testing.assert_array_equal(decode(now, batch(5, 3)), decode(was, batch(5, 3)), strict=True)
+
+
+def test_the_file_of_an_imported_run_is_the_same_file(run: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert jaxae("export", run, "--format", "safetensors", "--out", first) == 0
+    assert jaxae("import", first, tmp_path / "again") == 0
+    assert jaxae("export", tmp_path / "again", "--format", "safetensors", "--out", second) == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+DENSE = {
+    "encoder.hidden.weight": (16, 48),
+    "encoder.hidden.bias": (16,),
+    "encoder.latent.weight": (3, 16),
+    "encoder.latent.bias": (3,),
+    "decoder.hidden.weight": (16, 3),
+    "decoder.hidden.bias": (16,),
+    "decoder.pixels.weight": (48, 16),
+    "decoder.pixels.bias": (48,),
+}
+SHAPES = {
+    "ae": DENSE,
+    "vae": DENSE | {"encoder.log_variance.weight": (3, 16), "encoder.log_variance.bias": (3,)},
+    "conv": DENSE
+    | {
+        "encoder.first.weight": (16, 1, 3, 3),
+        "encoder.first.bias": (16,),
+        "encoder.second.weight": (32, 16, 3, 3),
+        "encoder.second.bias": (32,),
+        "encoder.hidden.weight": (16, 128),
+        "decoder.features.weight": (128, 16),
+        "decoder.features.bias": (128,),
+        "decoder.first.weight": (64, 32, 3, 3),
+        "decoder.first.bias": (64,),
+        "decoder.pixels.weight": (4, 16, 3, 3),
+        "decoder.pixels.bias": (4,),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: Any) -> None:
+    config = ModelConfig(latent_dim=3, hidden_dim=16, model=kind)
+    file = tmp_path / "model.safetensors"
+    format_safetensors.write(file, random_model(config, (8, 6)), record(config, (8, 6)))
+    arrays = safetensors.numpy.load_file(file)
+    assert {name: array.shape for name, array in arrays.items()} == SHAPES[kind]
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+
+
+def test_the_readmes_pytorch_module_computes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    model = random_model(ModelConfig(), (28, 28))
+    record_ = record(ModelConfig(), (28, 28))
+    format_safetensors.write(tmp_path / "mnist.safetensors", model, record_)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(PYTORCH, names)
+    images, z = batch(50, 28, 28), batch(50, 2)
+    with torch.inference_mode():
+        theirs = names["model"]["encoder"](torch.from_numpy(images)).numpy()
+        decoded = names["model"]["decoder"](torch.from_numpy(z)).numpy()
+    np.testing.assert_allclose(theirs, encode(model, images), atol=1e-5, strict=True)
+    np.testing.assert_allclose(decoded, decode(model, z), atol=1e-5, strict=True)
+
+
+def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    config = ModelConfig(latent_dim=3, hidden_dim=16, model="vae")
+    model = random_model(config, (8, 6))
+    format_safetensors.write(tmp_path / "vae", model, record(config, (8, 6)))
+    nn = torch.nn
+    heads = {"latent": nn.Linear(16, 3), "log_variance": nn.Linear(16, 3)}
+    encoder = nn.ModuleDict({"hidden": nn.Linear(48, 16), **heads})
+    arrays = safetensors.numpy.load_file(tmp_path / "vae")
+    prefix = "encoder."
+    encoder.load_state_dict(
+        {
+            name.removeprefix(prefix): torch.from_numpy(array)
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+    )
+    images = batch(9, 8, 6)
+    with torch.inference_mode():
+        h = encoder["hidden"](torch.from_numpy(images).flatten(1)).relu()
+        theirs = [encoder[name](h).numpy() for name in heads]
+    ours = jax.vmap(model.encoder.posterior)(images)
+    for mine, yours in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(yours, mine, atol=1e-5, strict=True)
+
+
+def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    config = ModelConfig(hidden_dim=16, model="conv")
+    model = random_model(config, (28, 28))
+    format_safetensors.write(tmp_path / "conv", model, record(config, (28, 28)))
+    nn = torch.nn
+    layers: dict[str, Any] = {
+        "encoder.first": nn.Conv2d(1, 16, 3, stride=2),
+        "encoder.second": nn.Conv2d(16, 32, 3, stride=2),
+        "encoder.hidden": nn.Linear(32 * 7 * 7, 16),
+        "encoder.latent": nn.Linear(16, 2),
+        "decoder.hidden": nn.Linear(2, 16),
+        "decoder.features": nn.Linear(16, 32 * 7 * 7),
+        "decoder.first": nn.Conv2d(32, 64, 3, padding=1),
+        "decoder.pixels": nn.Conv2d(16, 4, 3, padding=1),
+    }
+    arrays = safetensors.numpy.load_file(tmp_path / "conv")
+    for name, layer in layers.items():
+        kinds = ("weight", "bias")
+        layer.load_state_dict({kind: torch.from_numpy(arrays[f"{name}.{kind}"]) for kind in kinds})
+    ends = nn.ZeroPad2d((0, 1, 0, 1))  # Where jaxae pads an even size for stride 2.
+    images, z = batch(50, 28, 28), batch(50, 2)
+    with torch.inference_mode():
+        x = torch.from_numpy(images)[:, None]
+        for name in ("encoder.first", "encoder.second"):
+            x = layers[name](ends(x)).relu()
+        encoded = layers["encoder.latent"](layers["encoder.hidden"](x.flatten(1)).relu())
+        x = layers["decoder.features"](layers["decoder.hidden"](torch.from_numpy(z)).relu()).relu()
+        x = nn.functional.pixel_shuffle(layers["decoder.first"](x.view(-1, 32, 7, 7)), 2).relu()
+        decoded = nn.functional.pixel_shuffle(layers["decoder.pixels"](x), 2).sigmoid()[:, 0]
+    np.testing.assert_allclose(encoded.numpy(), encode(model, images), atol=1e-5, strict=True)
+    np.testing.assert_allclose(decoded.numpy(), decode(model, z), atol=1e-5, strict=True)
+
+
+def whole_file(tmp_path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """The arrays of a valid file, and what its metadata say."""
+    config = ModelConfig(hidden_dim=4)
+    file = tmp_path / "whole"
+    format_safetensors.write(file, random_model(config, (8, 6)), record(config, (8, 6)))
+    with safetensors.safe_open(file, framework="numpy") as opened:
+        (about,) = opened.metadata().values()
+    return safetensors.numpy.load_file(file), json.loads(about)
+
+
+def section(name: str, **changes: object) -> dict[str, Any]:
+    return {name: record(ModelConfig(hidden_dim=4), (8, 6)).as_json()[name] | changes}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "about", "said"),
+    [
+        ({}, None, "of jaxae export"),
+        ({}, "", "Expecting value"),
+        ({}, "[]", "list"),
+        ({}, "[" * 100_000, "recursion"),
+        ({}, {"layout": 2}, "layout 2.*reads 1"),
+        ({}, {"model": None}, "NoneType"),
+        ({}, section("model", model="gan"), "'gan'.*ae, vae, conv"),
+        ({}, section("model", model="vae"), "encoder.log_variance"),
+        ({}, section("model", hidden_dim=5), r"\(5"),
+        ({}, section("model", hidden_dim=10**30), "claims 5,?0.* parameters"),
+        ({}, section("model", latent_dim=2**40), "claims .* parameters"),
+        ({}, section("data", image_shape=[2**20, 2**20]), "claims .* parameters"),
+        ({}, section("data", image_shape=[8, -6]), "no data set"),
+        ({}, section("train", learning_rate=-1), "learning_rate is -1"),
+        ({"decoder.hidden.bias": None}, {}, "decoder.hidden.bias: .*missing"),
+        ({"decoder.more.bias": np.zeros(3, np.float32)}, {}, "decoder.more.bias: too many"),
+        ({"decoder.hidden.bias": np.zeros(4, np.float16)}, {}, "decoder.hidden.bias is F16"),
+        ({"decoder.hidden.bias": np.zeros((2, 2), np.float32)}, {}, r"\(2, 2\).*\(4,\)"),
+        ({"decoder.hidden.bias": np.zeros(400, np.float32)}, {}, r"\(400,\).*\(4,\)"),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_and_makes_no_run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arrays: dict[str, Any],
+    about: dict[str, Any] | str | None,
+    said: str,
+) -> None:
+    whole, sections = whole_file(tmp_path)
+    text = json.dumps(sections | about) if isinstance(about, dict) else about
+    file = tmp_path / "changed.safetensors"
+    safetensors.numpy.save_file(
+        {name: array for name, array in (whole | arrays).items() if array is not None},
+        file,
+        None if text is None else {"jaxae": text},
+    )
+    assert jaxae("import", file, tmp_path / "runs" / "run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"jaxae: {file}: ") and re.search(said, line)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_import_refuses_a_folder_that_holds_something(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole_file(tmp_path)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "text").write_text("precious")
+    for there in (tmp_path / "thesis", tmp_path / "whole"):
+        assert jaxae("import", tmp_path / "whole", there) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"{there} is there already" in line
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text"]
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_file(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Run, "save", full)
+    assert jaxae("import", tmp_path / "whole", tmp_path / "run") == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+# ONNX and StableHLO.
+
+
+@pytest.mark.parametrize(
+    ("kind", "image_shape"), [("ae", (8, 6)), ("vae", (8, 6)), ("conv", (8, 6)), ("conv", (7, 5))]
+)
+def test_onnx_runtime_computes_the_same_for_batches_of_any_size(
+    tmp_path: Path, kind: Any, image_shape: tuple[int, int]
+) -> None:
+    pytest.importorskip("jax2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), image_shape)
+    files = onnx.write(tmp_path / "model.onnx", model)
+    assert files == [tmp_path / "model-encoder.onnx", tmp_path / "model-decoder.onnx"]
+    encoder, decoder = map(onnxruntime.InferenceSession, files)
+    for n in (0, *BATCHES):
+        images, z = batch(n, *image_shape), batch(n, 3)
+        (encoded,) = encoder.run(["z"], {"images": images})
+        (decoded,) = decoder.run(["images"], {"z": z})
+        np.testing.assert_allclose(encoded, encode(model, images), atol=1e-5, strict=True)
+        np.testing.assert_allclose(decoded, decode(model, z), atol=1e-5, strict=True)
+
+
+# Run where jaxae cannot be imported, which is more than not importing it.
+WITHOUT_JAXAE = """
+import sys
+from pathlib import Path
+sys.modules["jaxae"] = None
+import numpy as np
+from jax import export
+for part in ("encoder", "decoder"):
+    program = export.deserialize(Path(f"model-{part}.hlo").read_bytes())
+    assert program.platforms == ("cpu", "cuda", "tpu"), program.platforms
+    for n in map(int, sys.argv[1:]):
+        np.save(f"{part}-{n}-out.npy", program.call(np.load(f"{part}-{n}.npy")))
+assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) -> None:
+    model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
+    files = stablehlo.write(tmp_path / "model.hlo", model)
+    assert files == [tmp_path / "model-encoder.hlo", tmp_path / "model-decoder.hlo"]
+    for n in BATCHES:
+        np.save(tmp_path / f"encoder-{n}.npy", batch(n, 8, 6))
+        np.save(tmp_path / f"decoder-{n}.npy", batch(n, 3))
+    command = [sys.executable, "-c", WITHOUT_JAXAE, *map(str, BATCHES)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for n in BATCHES:
+        encoded, decoded = (np.load(tmp_path / f"{part}-{n}-out.npy") for part in PARTS)
+        expected = encode(model, batch(n, 8, 6)), decode(model, batch(n, 3))
+        np.testing.assert_allclose(encoded, expected[0], atol=1e-5, strict=True)
+        np.testing.assert_allclose(decoded, expected[1], atol=1e-5, strict=True)
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+@pytest.mark.parametrize("format", ["onnx", "stablehlo"])
+def test_the_command_writes_both_programs_and_says_so_alone(
+    run: Path, tmp_path: Path, format: str
+) -> None:
+    if format == "onnx":
+        pytest.importorskip("jax2onnx")
+    out = tmp_path / "new" / f"model.{format}"
+    command = ["export", run, "--format", format, "--out", out]
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxae", *map(str, command)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    files = [out.with_name(f"model-{part}.{format}") for part in PARTS]
+    assert done.stdout.splitlines() == list(map(str, files))
+    assert sorted(out.parent.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+def test_onnx_without_its_packages_is_one_line_with_the_remedy(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jax2onnx", None)
+    assert jaxae("export", run, "--format", "onnx", "--out", tmp_path / "new" / "model") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'jaxae[interchange]'" in line
+    assert not (tmp_path / "new").exists()
+
+
+# Names are never markup.
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+@pytest.mark.parametrize("name", ["[red]a[/red]", ":smile:", "[/]", "a\x1b[2Jb", "a\nb", "\u202ea"])
+def test_a_files_name_is_shown_as_it_is_on_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    capsys.readouterr()
+    assert jaxae("export", run, "--format", "safetensors", "--out", tmp_path / name) == 0
+    shown = f"{tmp_path}/{printable(name)}"
+    assert capsys.readouterr().out == f"{shown}\n"
+    assert jaxae("import", tmp_path / f"{name} gone", tmp_path / "run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+
+
+def test_printable_escapes_what_steers_a_terminal_and_nothing_else() -> None:
+    assert printable("[red] é 数 $x$ :a:") == "[red] é 数 $x$ :a:"
+    assert printable("a\x1b[2J\r\nb\udc80\u202e") == r"a\x1b[2J\r\nb\udc80\u202e"
