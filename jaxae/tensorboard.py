@@ -1,0 +1,44 @@
+"""A run's metrics as TensorBoard reads them."""
+
+import os
+from pathlib import Path
+
+from jaxae.fitting import EpochMetrics
+
+_INSTALL = "pip install 'jaxae[interchange]'"
+
+
+class TensorBoard:
+    """An event file in a folder, a point an epoch in each of four plots named as in metrics.jsonl.
+
+    Args:
+      folder: what `tensorboard --logdir` is to be given; made if need be.
+      done: epochs that an interrupted run had finished; points of later ones that it left in the
+        folder are no longer shown.
+
+    Raises:
+      ValueError: tensorboardX is not installed.
+      OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, done: int = 0):
+        """Open a new event file beside those that are there."""
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise ValueError(f"TensorBoard's files need tensorboardX: {_INSTALL}") from error
+        # Files are named by the second, and the process tells two of one second apart.
+        suffix = f".{os.getpid()}"
+        self._writer = SummaryWriter(
+            str(folder), purge_step=done + 1, flush_secs=1, filename_suffix=suffix
+        )
+
+    def log(self, metrics: EpochMetrics) -> None:
+        """Add one epoch; it is in the file within about a second."""
+        epoch, *values = metrics
+        for name, value in zip(metrics._fields[1:], values, strict=True):
+            self._writer.add_scalar(name, value, epoch)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self._writer.close()
