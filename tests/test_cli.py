@@ -28,6 +28,7 @@ from jaxae import (
     load_dataset,
 )
 from jaxae.cli import main
+from jaxae.text import printable
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")
 SMALL = ("--epochs", 2, "--hidden-dim", 16)
@@ -160,6 +161,26 @@ def test_without_a_run_dir_the_run_is_named_after_data_and_time(
     (run,) = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"a-b-\d{8}-\d{6}", run.name)
     assert Run.open(run).data.name == "a/b"
+
+
+@pytest.mark.parametrize("name", ["../../up", "/root", "[red]", "a\nb\x1b[2J", "x" * 300, "$(id)"])
+def test_a_data_sets_name_is_no_path_and_no_markup(
+    blobs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    (tmp_path / "here" / "now").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "now")
+    options = ("--epochs", 1, "--hidden-dim", 2)
+    assert jaxae("train", "--data-dir", blobs, "--dataset", name, *options) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(f"{printable(name)}: 300 images")
+    (run,) = Path("runs").iterdir()
+    assert re.fullmatch(r"[\w.+-]+", run.name)
+    assert Run.open(run).data.name == name
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 def test_one_seed_gives_bit_identical_parameters_and_another_gives_others(

@@ -114,8 +114,37 @@ def test_a_header_that_claims_gigabytes_costs_no_memory(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert "holds 24" in text
+    assert ("gzip can hold" if zipped else "holds 24") in text
     assert peak < 64 << 20
+
+
+def test_gzip_that_holds_what_it_claims_is_still_refused_above_768_mib(tmp_path: Path) -> None:
+    # Members of a gzip file follow each other: 2 GiB of zeros from 2 MiB.
+    header = gzip.compress(idx_bytes(IMAGES[:0], (2**11, 2**10, 2**10)))
+    bomb = header + 128 * gzip.compress(bytes(1 << 24))
+    tracemalloc.start()
+    try:
+        text = refusal(tmp_path / "bomb.gz", bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "2,147,483,648" in text and "gunzip" in text
+    assert peak < 64 << 20
+
+
+def test_a_plain_file_is_mapped_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.write(idx_bytes(IMAGES[:0], (2**12, 2**10, 2**10)))
+        file.truncate(16 + 2**32)
+    tracemalloc.start()
+    try:
+        images = read_idx(path, 3)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert images.shape == (2**12, 2**10, 2**10) and not images[-1].any()
+    assert peak < 1 << 20
 
 
 @pytest.mark.parametrize("zipped", [True, False])

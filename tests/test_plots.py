@@ -1,6 +1,7 @@
 """Figures, by reading back what is drawn on them."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -91,6 +92,19 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
     for x, y in offsets:
         assert abs(y - where[x]) < 0.5
     assert [text.get_text() for text in axes.get_yticklabels()] == DIGITS
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_class_names_are_text_never_formulas_or_markup(tmp_path: Path, latent_dim: int) -> None:
+    z, _ = embedding(latent_dim=latent_dim)
+    names = [r"$\frac$", "$x$", "<b>&amp;", "a\x1bb"]
+    figure = plots.latent_scatter(z, np.arange(500) % 4, names)
+    jaxae.save_figure(figure, tmp_path / "figure.png")  # Where a formula would be parsed.
+    jaxae.save_figure(figure, tmp_path / "figure.svg")
+    root = ElementTree.parse(tmp_path / "figure.svg").getroot()  # Well-formed, or it raises.
+    texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    for name in (*names[:3], r"a\x1bb"):
+        assert texts.count(name) == (2 if latent_dim == 1 else 1)
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 11, 20, 26, 47])

@@ -148,10 +148,8 @@ def _report(folder: Path, runs: list[Run], reports: list[Report]) -> None:
     content = total.as_json() | {"claims": [v._asdict() for v in found], "seeds": seeds}
     _write(folder / "report.json", content)
     show_numbers(total)
-    show(
-        markdown(["the lecture says", "it", "rule"], [[v.sentence, v.words, v.rule] for v in found])
-    )
-    show(str(folder / "report.json"))
+    rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in found]
+    say(*markdown(["the lecture says", "it", "rule"], rows), "", str(folder / "report.json"))
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -103,10 +104,7 @@ class Train:
         dataset = load_dataset(self.data_dir or self.dataset)
         if self.data_dir and self.dataset != "mnist":
             dataset = dataclasses.replace(dataset, name=self.dataset)
-        path = (
-            self.run_dir
-            or Path("runs") / f"{dataset.name.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
-        )
+        path = self.run_dir or _default_folder(dataset.name)
         record = DataRecord.of(dataset, self._source())
         Run.check_free(path, overwrite=self.overwrite)  # Before a lock is left in the folder.
         with locked(path):
@@ -177,6 +175,12 @@ class Train:
 
 def _settings(*configs: ModelConfig | TrainConfig) -> dict[str, Any]:
     return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
+
+
+def _default_folder(dataset: str) -> Path:
+    # A name is no path: what could lead elsewhere, or trouble a shell, becomes a hyphen.
+    name = re.sub(r"[^\w.+-]+", "-", dataset)[:80]
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _fit(run: Run, dataset: Dataset, state: TrainState) -> None:

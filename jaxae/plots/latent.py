@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
 from jaxae.style import COLUMN_WIDTH, class_colours, styled
+from jaxae.text import printable
 
 Array = npt.NDArray[Any]
 
@@ -117,7 +118,10 @@ def scatter_on(
     name_axes(axes, plane)
     if len(plane.axes) == 1:
         axes.set_ylabel("class")
-        axes.set_yticks(range(len(class_names)), class_names)
+        # A name is text: a "$" in it begins no formula, and what SVG forbids is escaped.
+        axes.set_yticks(
+            range(len(class_names)), [printable(name) for name in class_names], parse_math=False
+        )
         return
     if box is not None:
         _draw_box(axes, box, n)
@@ -129,7 +133,7 @@ def add_class_bar(figure: Figure, axes: Any, class_names: Sequence[str]) -> None
     colours, norm = class_colours(len(class_names))
     key = ScalarMappable(norm, colours)
     bar = figure.colorbar(key, ax=axes, ticks=range(len(class_names)), fraction=0.05, pad=0.02)
-    bar.ax.set_yticklabels(class_names)
+    bar.ax.set_yticklabels([printable(name) for name in class_names], parse_math=False)
     bar.ax.tick_params(length=0)
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
