@@ -21,6 +21,10 @@ Format = Literal["png", "pdf", "svg"]
 Sources = Sequence[Source]
 
 
+class MissingFigureError(ValueError):
+    """These runs have no such figure, whole as they are."""
+
+
 class Options(NamedTuple):
     """How to draw.
 
@@ -86,7 +90,10 @@ def entropy(sources: Sources, options: Options) -> Figure:
     """Where classes are in disorder: the labels' entropy over the cloud's own box."""
     own = sources[0].embedding
     box = _needs_plane(sources[0], own.own_box)
-    found = analysis.entropy_map(own.points, own.labels, box)
+    try:
+        found = analysis.entropy_map(own.points, own.labels, box)
+    except ValueError as error:
+        raise MissingFigureError(f"{sources[0].path}: {error}") from error
     return plots.entropy_map(found, box, len(own.dataset.class_names), plane=own.plane)
 
 
@@ -94,7 +101,7 @@ def gaps(sources: Sources, options: Options) -> Figure:
     """Tiles in gaps beside tiles among embeddings, with the classifier's confidence."""
     own, classifier = sources[0].embedding, sources[0].classifier
     if classifier is None:
-        raise ValueError(f"{sources[0].path}: one class; a classifier needs two or more")
+        raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
     tiles = own.tiles(options.box(sources[0]))
     confidence = classifier.judge(tiles.images).confidence
     distance = analysis.nearest_image_distance(tiles.images, own.dataset.train.images)
@@ -116,7 +123,7 @@ def prior(sources: Sources, options: Options) -> Figure:
     """Images decoded from 144 points of a variational model's prior, N(0, I)."""
     model = sources[0].embedding.model
     if not isinstance(model, VariationalAutoencoder):
-        raise ValueError(f"{sources[0].path} has no prior; expected a run of --model vae")
+        raise MissingFigureError(f"{sources[0].path} has no prior; expected a run of --model vae")
     z = np.random.default_rng(0).normal(size=(144, model.latent_dim))
     return plots.image_grid(decode(model, z))
 
@@ -180,7 +187,8 @@ def draw(name: str, sources: Sources, path: Path, options: Options | None = None
       options: how to draw; `Options()` if not given.
 
     Raises:
-      ValueError: an unknown name, too few or too many runs, or runs that have no such figure.
+      MissingFigureError: the runs have no such figure.
+      ValueError: an unknown name, too few or too many runs, or a run that is damaged.
       OSError: the file cannot be written.
     """
     options = options or Options()
@@ -243,7 +251,7 @@ def _origin(name: str, sources: Sources, options: Options, path: Path) -> dict[s
 
 def _needs_plane(source: Source, box: Box) -> Box:
     if len(source.embedding.plane.axes) < 2:
-        raise ValueError(f"{source.path}: one latent dimension has no plane; expected 2 or more")
+        raise MissingFigureError(f"{source.path}: one latent dimension has no plane")
     return box
 
 

@@ -30,7 +30,9 @@ from jaxae import (
 from jaxae.cli import main
 from jaxae.text import printable
 
-FIGURES = ("latent", "grid", "reconstructions", "curve")
+FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
+# What figures draws of a run that has no prior.
+ALL_FIGURES = (*FIGURES, "coverage", "entropy", "gaps", "interpolation")
 SMALL = ("--epochs", 2, "--hidden-dim", 16)
 COMMAND = (sys.executable, "-m", "jaxae")
 
@@ -250,7 +252,7 @@ def test_figures_are_drawn_in_any_format_into_any_folder(
     before, out = contents(trained), tmp_path / "new" / "folder"
     assert jaxae("figures", trained, "--format", format, "--out", out) == 0
     drawn = contents(out)
-    assert drawn.keys() == {f"{name}.{format}" for name in FIGURES}
+    assert drawn.keys() == {f"{name}.{format}" for name in ALL_FIGURES}
     assert all(content.startswith(start) for content in drawn.values())
     assert contents(trained) == before
 
@@ -258,7 +260,7 @@ def test_figures_are_drawn_in_any_format_into_any_folder(
 def test_figures_go_to_the_run_by_default(run: Path) -> None:
     shutil.rmtree(run / "figures")
     assert jaxae("figures", run) == 0
-    assert contents(run / "figures").keys() == {f"{name}.png" for name in FIGURES}
+    assert contents(run / "figures").keys() == {f"{name}.png" for name in ALL_FIGURES}
 
 
 def test_fit_box_draws_another_grid(trained: Path, tmp_path: Path) -> None:
@@ -624,7 +626,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
         "jaxae: interrupted",
     ]
     assert jaxae("figures", run) == 0
-    assert contents(run / "figures").keys() == {f"{name}.png" for name in FIGURES}
+    assert contents(run / "figures").keys() == {f"{name}.png" for name in ALL_FIGURES}
 
 
 # As a program.
@@ -658,7 +660,7 @@ DEFAULTS = {
         **dataclasses.asdict(CheckpointConfig()),
         "resume": False,
     },
-    "figures": {"format": "png", "out": None, "fit-box": False},
+    "figures": {"format": "png", "out": None, "fit-box": False, "verify": None},
     "encode": {},
     "decode": {},
     "export": {"format": REQUIRED, "out": REQUIRED},

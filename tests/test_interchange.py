@@ -308,7 +308,7 @@ def test_an_import_that_fails_half_way_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Run, "save", full)
+    monkeypatch.setattr(Recorder, "close", full)
     assert jaxae("import", tmp_path / "whole", tmp_path / "run") == 2
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import tyro
 
 from jaxae.commands.common import Flag, say
-from jaxae.drawing import OF_ONE_RUN, Format, Options, draw, verify
+from jaxae.drawing import OF_ONE_RUN, Format, MissingFigureError, Options, draw, verify
 from jaxae.sources import Source
 
 
@@ -38,7 +38,9 @@ class Figures:
     def __call__(self) -> None:
         """Draw every figure that one run has, or verify."""
         if (self.run is None) == (self.verify is None):
-            raise ValueError("expected a run's folder, or --verify and a figure's file")
+            raise ValueError(
+                "expected a run's folder, or --verify and a figure's file (jaxae --help explains)"
+            )
         if self.verify is not None:
             found = verify(self.verify)
             say(f"{self.verify}: {'; '.join(found) or 'the same'}")
@@ -53,12 +55,11 @@ def draw_all(
     source: Source, folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
 ) -> None:
     """Draw figures of a run and print their paths; say which of them it does not have."""
-    source.run.load_model()  # Without a model there is none of them.
     for name in names:
         path = folder / f"{name}.{format}"
         try:
             draw(name, [source], path, Options(fit_box))
-        except ValueError as error:
+        except MissingFigureError as error:
             say(f"no {name}: {error}")
         else:
             say(str(path))
