@@ -84,12 +84,16 @@ class Adam:
     def update(self, gradients: Weights) -> None:
         """Take one step."""
         self.t += 1
+        first, second = self.corrections()
         for name, g in gradients.items():
             self.m[name] = self.beta1 * self.m[name] + (1 - self.beta1) * g
             self.v[name] = self.beta2 * self.v[name] + (1 - self.beta2) * g**2
-            m_hat = self.m[name] / (1 - self.beta1**self.t)
-            v_hat = self.v[name] / (1 - self.beta2**self.t)
+            m_hat, v_hat = self.m[name] / first, self.v[name] / second
             self.weights[name] -= self.alpha * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+    def corrections(self) -> tuple[float, float]:
+        """What the moments' start at zero leaves of them after t steps: 1 − β₁ᵗ and 1 − β₂ᵗ."""
+        return 1 - self.beta1**self.t, 1 - self.beta2**self.t
 
 
 def to_unit_interval(images: npt.NDArray[np.uint8]) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchmarks import parity
+from benchmarks import parity, reference
 from benchmarks.contestants import CONTESTANTS, load
 from jaxae import load_dataset
 
@@ -178,3 +178,23 @@ def test_parity_reports_no_fault_where_none_is(images: npt.NDArray[np.uint8]) ->
 def test_parity_refuses_a_dropped_last_batch(images: npt.NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match=r"took \(9,\) steps, expected 10"):
         parity.check(planted(dropped_last_batch), images, STEPS, HIDDEN)
+
+
+class RoundedAdam(reference.Adam):
+    """As optax forms 1 − β₂ᵗ: in float32."""
+
+    def corrections(self) -> tuple[float, float]:
+        return super().corrections()[0], float(1 - np.float32(self.beta2) ** np.float32(self.t))
+
+
+def test_the_second_corrections_rounding_is_what_jax_differs_by() -> None:
+    """What `benchmarks/parity.py` says of 1 − β₂ᵗ in float32, put into the reference."""
+    order = np.random.default_rng(1).permutation((parity.STEPS - 1) * parity.BATCH + parity.SHORT)
+    x = reference.to_unit_interval(load_dataset().train.images[: len(order)])
+    weights = parity.initial_weights()
+    exact: reference.Weights = {k: v.astype(np.float64) for k, v in weights.items()}
+    rounded: reference.Weights = {k: v.astype(np.float64) for k, v in weights.items()}
+    for adam in (reference.Adam(exact), RoundedAdam(rounded)):
+        for rows in reference.batches(order, parity.BATCH):
+            adam.update(reference.loss_and_gradients(adam.weights, x[rows])[1])
+    assert parity.moved(weights, rounded, exact) == pytest.approx(3.9e-3, rel=0.05)

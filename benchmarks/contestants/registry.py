@@ -25,7 +25,7 @@ class Entry:
     module: str
     cls: str
     packages: tuple[str, ...]
-    install: str = "pip install 'jaxae[bench]'"
+    install: str = "pip install -e '.[bench]'"
     keras_backend: str | None = None
     own_recipe: bool = False
 
@@ -47,6 +47,7 @@ CONTESTANTS = {
     "flax-device": Entry("flax_ladder", "FlaxDevice", ("flax",)),
     "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",)),
     "torch-eager": Entry("torch_eager", "TorchEager", ("torch",)),
+    "torch-tensors": Entry("torch_loader", "TorchTensors", ("torch",)),
     "torch-loader": Entry("torch_loader", "TorchLoader", ("torch",)),
     "torch-compile": Entry("torch_compile", "TorchCompile", ("torch",)),
     "keras-jax": Entry("keras_fit", "KerasFit", ("keras",), keras_backend="jax"),

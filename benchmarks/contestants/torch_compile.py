@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.contestants.base import Settings
-from benchmarks.contestants.torch_eager import TorchEager
+from benchmarks.contestants.torch_eager import FUSED, TorchEager
 
 
 # A static shape for the full batches and one for the short last one: two programs, where the
@@ -19,7 +19,7 @@ def compiled_loss(model: nn.Module, batch: Tensor) -> Tensor:
 class TorchCompile(TorchEager):
     """The eager loop, its loss and gradient compiled; the rest gains nothing from it."""
 
-    settings = Settings(mode="step", loader="device", transfers="once")
+    settings = Settings(mode="step", loader="device", transfers="once", remark=FUSED)
 
     def loss(self, batch: Tensor) -> Tensor:
         """As the eager one, compiled at the first call for a shape."""

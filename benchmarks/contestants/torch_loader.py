@@ -12,11 +12,20 @@ from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.torch_eager import TorchEager
 from benchmarks.reference import Weights
 
+DEFAULT = "Adam is PyTorch's by default, as in the lecture, which is not its fastest"
 
-class TorchLoader(TorchEager):
+
+class TorchTensors(TorchEager):
+    """The eager loop over tensors in memory, with the lecture's Adam: the rung between the two."""
+
+    settings = Settings(mode="eager", loader="device", transfers="once", remark=DEFAULT)
+    fused = None
+
+
+class TorchLoader(TorchTensors):
     """The eager loop over a `DataLoader`, which collates each batch from single examples."""
 
-    settings = Settings(mode="eager", loader="DataLoader", transfers="batch")
+    settings = Settings(mode="eager", loader="DataLoader", transfers="batch", remark=DEFAULT)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
