@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.results import Process
@@ -40,13 +41,18 @@ class Ratio:
         With so few pairs the bootstrap's interval is too narrow: on its own it tells identical code
         apart in 7 of 100 cases, where the sign test keeps to 3.
         """
-        apart = self.p_value < 1 - CONFIDENCE and not self.low <= 1 <= self.high
-        return apart and self.rounds >= LEAST_ROUNDS
+        return self.p_value < 1 - CONFIDENCE and not self.low <= 1 <= self.high
+
+    @property
+    def interval(self) -> str:
+        """The median, and its interval unless that says more than so few rounds can."""
+        if self.rounds < LEAST_ROUNDS:
+            return f"{self.median:.2f}"
+        return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
     def __str__(self) -> str:
         """As in a table: median, then the interval, then ≈ where it can't be told from 1."""
-        sign = "" if self.distinguishable else " ≈"
-        return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]{sign}"
+        return self.interval + ("" if self.distinguishable else " ≈")
 
 
 def paired_ratio(ours: Sequence[Process], other: Sequence[Process]) -> Ratio | None:
@@ -62,17 +68,23 @@ def paired_ratio(ours: Sequence[Process], other: Sequence[Process]) -> Ratio | N
     ratios = np.array([mine[number] / theirs[number] for number in shared])
     longer, shorter = int(np.sum(ratios > 1)), int(np.sum(ratios < 1))
     p_value = stats.binomtest(longer, longer + shorter).pvalue if longer + shorter else 1.0
-    median = float(np.median(ratios))
-    if len(ratios) < 2 or np.ptp(ratios) == 0:
-        return Ratio(median, median, median, len(ratios), p_value)
+    return Ratio(*median_interval(ratios), len(ratios), p_value)
+
+
+def median_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
+    """Median, and the ends of its 95 % bootstrap interval: (median, low, high)."""
+    sample = np.asarray(values, float)
+    median = float(np.median(sample))
+    if len(sample) < 2 or np.ptp(sample) == 0:
+        return median, median, median
     found = stats.bootstrap(
-        (ratios,),
+        (sample,),
         np.median,
         confidence_level=CONFIDENCE,
         method="percentile",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return Ratio(median, float(found.low), float(found.high), len(ratios), p_value)
+    return median, float(found.low), float(found.high)
 
 
 def unpaired_ratio(new: Sequence[Process], old: Sequence[Process]) -> Ratio:

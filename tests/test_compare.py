@@ -1,0 +1,94 @@
+"""Comparing two results: no false alarms, no silent ones, and no comparison of unlike things."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.compare import changes, differing_machine
+from benchmarks.results import Process, Results
+
+ROUNDS = 6
+
+
+class Simulated:
+    """Results of many rows that differ by chance alone, but for those that are slowed down."""
+
+    def __init__(self, rng: np.random.Generator, rows: int = 60, slower: float = 1.0):
+        # A round's own speed is shared by its rows, as on a machine that others use too.
+        shared = rng.lognormal(0, 0.05, ROUNDS)
+        times = shared * rng.lognormal(0, 0.05, (rows, ROUNDS))
+        times[: rows // 10] *= slower
+        self.rows = {("train", f"f{i}"): row for i, row in enumerate(times)}
+
+    def names(self) -> list[tuple[str, str]]:
+        return list(self.rows)
+
+    def processes(self, *row: str) -> list[Process]:
+        seconds = self.rows[row[0], row[1]]
+        return [Process(number, (float(value),), {}) for number, value in enumerate(seconds)]
+
+
+def test_the_same_code_sets_off_an_alarm_once_in_twenty_comparisons() -> None:
+    """The chance that a comparison of 60 rows names any, which is what decides the exit status."""
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(50):
+        old, new = Simulated(rng), Simulated(rng)
+        found = changes(old, new, factor=1.0)  # type: ignore[arg-type]
+        assert all(change.p_value is not None for change in found)
+        alarms += any(change.slower for change in found)
+    assert alarms <= 4
+
+
+def test_rows_that_are_slower_are_found_among_many() -> None:
+    rng = np.random.default_rng(1)
+    old, new = Simulated(rng), Simulated(rng, slower=1.4)
+    found = changes(old, new, factor=1.05)  # type: ignore[arg-type]
+    assert [change.slower for change in found] == [True] * 6 + [False] * 54
+
+
+def filed(path: Path, rounds: int, **metadata: Any) -> Results:
+    results = Results(path)
+    rng = np.random.default_rng(rounds)
+    for framework in ("flax", "limit-jax"):
+        for number in range(rounds):
+            values = [float(rng.normal(1, 0.01))]
+            known = {"loops": 1, "threads": 2, "round": number, **metadata}
+            results.add("train", framework, {"values": values, **known})
+    results.save()
+    return results
+
+
+def test_too_few_rounds_to_tell_are_no_all_clear(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filed(tmp_path / "old.json", 3)
+    filed(tmp_path / "new.json", 2)
+    assert main(["compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 2
+    printed = capsys.readouterr().out
+    assert "1 of 1 rows have too few rounds to tell" in printed
+    assert "limit-jax" not in printed, "limits are no one's rows"
+
+
+@pytest.mark.parametrize("factor", ["nan", "inf", "0.9"])
+def test_a_factor_that_is_none_is_refused(
+    factor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filed(tmp_path / "old.json", 4)
+    assert main(["compare", *[str(tmp_path / "old.json")] * 2, "--factor", factor]) == 2
+    assert f"factor is {factor}" in capsys.readouterr().err
+
+
+def test_every_row_that_is_compared_must_be_of_the_same_machine(tmp_path: Path) -> None:
+    old = filed(tmp_path / "old.json", 4)
+    new = filed(tmp_path / "new.json", 4)
+    assert differing_machine(old, new) == []
+    # Rows that the other lacks don't count; the last process of one that it has does.
+    outcome = {"values": [1.0], "loops": 1, "threads": 64, "round": 4}
+    new.add("grid", "flax", outcome)
+    assert differing_machine(old, new) == []
+    new.add("train", "flax", outcome)
+    assert differing_machine(old, new) == ["threads 2 and 2, 64"]
