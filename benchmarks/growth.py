@@ -13,25 +13,36 @@ from benchmarks.contestants import CONTESTANTS
 from benchmarks.markdown import seconds, table
 from benchmarks.results import Process, Results
 from benchmarks.stats import median_seconds
-from benchmarks.tasks import HIDDEN, IMAGES, PART, STEPS
+from benchmarks.tasks import EPOCH, HIDDEN, IMAGES, PART, STEPS, SWEPT
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Tasks that differ in one size: `task` formats a size to a task's name."""
+    """Tasks that differ in one size.
+
+    Attributes:
+      title: what the size is.
+      unit: one more of it.
+      work: what is timed, in words.
+      tasks: each size's task.
+    """
 
     title: str
     unit: str
     work: str
-    task: str
-    sizes: tuple[int, ...]
+    tasks: dict[int, str]
 
 
-STEP = Sweep("batch size", "image", "step", "step-{}", STEPS)
+STEP = Sweep("batch size", "image", "one step", {b: f"step-{b}" for b in STEPS})
 SWEEPS = (
     STEP,
-    Sweep("hidden units", "unit", f"{PART:,} images", "hidden-{}", HIDDEN),
-    Sweep("images", "image", "epoch", "images-{}", IMAGES),
+    Sweep(
+        "hidden units",
+        "unit",
+        f"training on {PART:,} images",
+        dict(sorted([(512, "train-batch-128"), *((h, f"hidden-{h}") for h in HIDDEN)])),
+    ),
+    Sweep("images", "image", "one epoch", {n: f"images-{n}" for n in IMAGES} | {EPOCH: "train"}),
 )
 
 
@@ -83,7 +94,7 @@ def fit(sizes: Sequence[float], costs: Sequence[float]) -> Growth:
 
 def points(results: Results, sweep: Sweep, name: str) -> list[tuple[int, list[Process]]]:
     """The sizes that a framework was measured at, with its processes."""
-    found = [(size, results.processes(sweep.task.format(size), name)) for size in sweep.sizes]
+    found = [(size, results.processes(task, name)) for size, task in sweep.tasks.items()]
     return [(size, processes) for size, processes in found if processes]
 
 
@@ -95,18 +106,23 @@ def growth_of(results: Results, sweep: Sweep, name: str) -> Growth | None:
     return fit([size for size, _ in measured], [median_seconds(p) for _, p in measured])
 
 
+def swept(sweep: Sweep) -> list[str]:
+    """The frameworks that a sweep is about; others may share one of its sizes."""
+    return [name for name in CONTESTANTS if sweep is STEP or name in SWEPT]
+
+
 def growth_section(results: Results) -> Iterator[str]:
     """Yield a table for each sweep that was measured, and what it says in words."""
     for sweep in SWEEPS:
         found = {
             name: growth
-            for name in CONTESTANTS
+            for name in swept(sweep)
             if (growth := growth_of(results, sweep, name)) is not None
         }
         if not found:
             continue
         yield f"## Growth with {sweep.title}\n"
-        yield f"Seconds a {sweep.work} fitted as fixed + each × {sweep.title}.\n"
+        yield f"Seconds for {sweep.work}, fitted as fixed + each × {sweep.title}.\n"
         columns = ("fixed", f"each {sweep.unit}", "equal at", "exponent", "largest misfit")
         yield from table(
             ("framework", *columns),

@@ -56,13 +56,16 @@ def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
     return run
 
 
-def gradients(images: npt.NDArray[np.uint8], batch_size: int) -> Callable[[], object]:
-    """Return a call that runs jaxae's epoch without Adam: no parameter moves.
+def gradients(
+    images: npt.NDArray[np.uint8], order: npt.NDArray[np.int32], batch_size: int
+) -> Callable[[], object]:
+    """Return a call that runs jaxae's epoch in this order without Adam: no parameter moves.
 
     Every gradient is computed and written, as an update would read it.
     """
     import jax
     from flax import nnx
+    from jax import lax
 
     import jaxae
     from jaxae.models import Params
@@ -72,18 +75,19 @@ def gradients(images: npt.NDArray[np.uint8], batch_size: int) -> Callable[[], ob
     on_device = jax.device_put(images)
 
     @jax.jit
-    def epoch(params: Params, images: jax.Array) -> object:
-        def step(_: Params, batch: jaxae.Batch) -> tuple[Params, jax.Array]:
+    def epoch(params: Params, images: jax.Array, order: jax.Array) -> object:
+        def step(carry: tuple[Params, Params], batch: jaxae.Batch) -> Any:
             def loss_of(params: Params) -> jax.Array:
                 return jaxae.batch_loss(nnx.merge(graphdef, params), batch)
 
-            loss, grads = jax.value_and_grad(loss_of)(params)
-            return grads, loss
+            # The barrier keeps XLA from taking work on the parameters out of the loop.
+            held = lax.optimization_barrier(carry[0])
+            loss, grads = jax.value_and_grad(loss_of)(held)
+            return (held, grads), loss
 
-        order = jax.random.permutation(jax.random.key(0), len(images))
-        return jaxae.scan_batches(step, params, images, order, batch_size)
+        return jaxae.scan_batches(step, (params, params), images, order, batch_size)
 
-    return lambda: jax.block_until_ready(epoch(params, on_device))
+    return lambda: jax.block_until_ready(epoch(params, on_device, order))
 
 
 def copy_rate(mebibytes: int = COPIED) -> Callable[[], object]:

@@ -5,7 +5,6 @@ An outcome is a dictionary: `values`, seconds a repetition; `loops`, calls a rep
 """
 
 import importlib
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -18,15 +17,20 @@ from benchmarks import limit
 from benchmarks.contestants import load
 from benchmarks.contestants.base import Contestant, Pixels
 from benchmarks.parity import initial_weights
-from benchmarks.tasks import ALL, EPOCH, TARGET_LOSS, Task
+from benchmarks.processors import processors
+from benchmarks.tasks import ALL, EPOCH, PARTS, TARGET_LOSS, Task
 
 Outcome = dict[str, Any]
 
 # Enough repetitions for a median, few enough that a round stays short. The first call, which
-# compiles, is the first warm-up; the one that calibrates the loops comes beside these.
+# compiles, is the first warm-up; the one that calibrates the loops comes beside these. Training is
+# long enough to be its own average: rounds tell more there than repetitions.
 _WARMUPS, _REPETITIONS = 2, 3
+_TRAIN_WARMUPS, _TRAIN_REPETITIONS = 1, 2
 _LEAST_SECONDS = 0.1
 _MOST_EPOCHS = 40
+# How often each part of an epoch is timed; a multiple of their number.
+_TURNS = 9
 
 
 def build(framework: str, task: Task, images: Pixels) -> Contestant:
@@ -34,42 +38,70 @@ def build(framework: str, task: Task, images: Pixels) -> Contestant:
     cls = load(framework)
     if "torch" in framework:
         torch: Any = importlib.import_module("torch")
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(processors())
     return cls(initial_weights(*task.sizes), images[: task.n], task.batch)
 
 
 def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | None) -> Outcome:
     """Time calls of one kind of work; `loops` of them a repetition, calibrated if None."""
     call = _call(task, contestant, images[: task.n])
-    return timed(call, loops, warmups=1 if task.n >= EPOCH else _WARMUPS)
+    return timed(call, loops, *_counts(task))
 
 
 def limits(framework: str, task: Task, images: Pixels, loops: int | None) -> Outcome:
-    """Time what bounds the work: its products, its gradients, or copying memory."""
+    """Time what bounds the work: its products, or copying memory."""
     if framework == "limit-copy":
         return timed(limit.copy_rate(), loops)
-    if framework == "limit-no-adam":
-        return timed(limit.gradients(images[: task.n], task.batch), loops)
     products = limit.jax_products if framework == "limit-jax" else limit.torch_products
     work: limit.Work = "train"
     if task.kind in ("encode", "decode"):
         work = task.kind
     rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
     times = max(1, round(task.n / rows))
-    outcome = timed(products(work, task.sizes, rows, times), loops)
+    outcome = timed(products(work, task.sizes, rows, times), loops, *_counts(task))
     # Exactly the images that the task has, where they are no multiple of the rows.
     scale = task.n / (rows * times)
     return outcome | {"values": [value * scale for value in outcome["values"]]}
 
 
-def timed(call: Callable[[], object], loops: int | None, warmups: int = _WARMUPS) -> Outcome:
+def parts(contestant: Contestant, task: Task, images: Pixels) -> dict[str, Outcome]:
+    """Time the products, the gradients and the whole of an epoch in turn, by JAX.
+
+    Whatever slows this process slows all three, so their differences can be trusted where those of
+    separate processes can't. Each goes first as often as the others.
+
+    Returns:
+      An outcome for each of `PARTS`, their values in pairs.
+    """
+    images = images[: task.n]
+    works = {
+        "products": limit.jax_products("train", task.sizes, task.batch, task.n // task.batch),
+        "gradients": limit.gradients(images, order_of(task.n), task.batch),
+        "epoch": _call(task, contestant, images),
+    }
+    for work in works.values():
+        work()
+    values: dict[str, list[float]] = {part: [] for part in PARTS}
+    for turn in range(_TURNS):
+        first = turn % len(PARTS)
+        for part in PARTS[first:] + PARTS[:first]:
+            values[part].append(_seconds(works[part]))
+    return {part: {"values": values[part], "loops": 1, "warmups": 1} for part in PARTS}
+
+
+def timed(
+    call: Callable[[], object],
+    loops: int | None,
+    warmups: int = _WARMUPS,
+    repetitions: int = _REPETITIONS,
+) -> Outcome:
     """Time a call that returns when its work is done."""
     warm = [_seconds(call) for _ in range(warmups)]
     if loops is None:
         # The usual time of a call is not known before a second one.
         usual = warm[-1] if warmups > 1 or warm[0] < _LEAST_SECONDS else _seconds(call)
         loops = max(1, round(_LEAST_SECONDS / usual))
-    values = [_seconds(call, loops) for _ in range(_REPETITIONS)]
+    values = [_seconds(call, loops) for _ in range(repetitions)]
     compiling = max(0.0, warm[0] - statistics.median(values))
     return {"values": values, "loops": loops, "warmups": warmups, "compile_seconds": compiling}
 
@@ -115,6 +147,12 @@ def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
 def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
     """Return an epoch's order of the images; the same for every contestant."""
     return np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
+
+
+def _counts(task: Task) -> tuple[int, int]:
+    if task.kind == "train":
+        return _TRAIN_WARMUPS, _TRAIN_REPETITIONS
+    return _WARMUPS, _REPETITIONS
 
 
 def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:

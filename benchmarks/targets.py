@@ -113,7 +113,8 @@ def main() -> None:
     compare("epoch / PyTorch eager epoch", epoch, torch_epoch(dataset), 0.60, rounds)
     products = limit.jax_products("train", SIZES, BATCH, -(-n // BATCH))
     compare("epoch / its large products", epoch, products, 1.20, rounds)
-    without_adam = limit.gradients(dataset.train.images.reshape(n, -1), BATCH)
+    order = np.random.default_rng(0).permutation(n).astype(np.int32)
+    without_adam = limit.gradients(dataset.train.images.reshape(n, -1), order, BATCH)
     compare("epoch without Adam / its large products", without_adam, products, None, rounds)
     total = n + len(dataset.test)
     compare(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from benchmarks.flops import Sizes
 
-Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold"]
+Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold", "parts"]
 
 EPOCH = 60_000
 ALL = 70_000
@@ -23,7 +23,8 @@ class Task:
       name: what results are filed under.
       kind: what is timed. `train`: an epoch over n images; `step`: one call on n = batch images;
         `encode`, `decode`: n of them from and to the host; `time-to-loss`: epochs until the test
-        loss is at most 32.5; `cold`: a process from its start to the end of its first epoch.
+        loss is at most 32.5; `cold`: a process from its start to the end of its first epoch;
+        `parts`: an epoch, and what it consists of, in turn in one process.
       group: tasks of one group are measured by one process, one after the other.
       n: images.
       batch: images a step.
@@ -52,18 +53,26 @@ class Task:
 # Where jaxae's speed comes from, and PyTorch's, a rung at a time.
 LADDERS = (
     ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "flax"),
-    ("torch-loader", "torch-eager", "torch-compile"),
+    ("torch-loader", "torch-tensors", "torch-eager", "torch-compile"),
 )
-_SWEPT = ("flax", "torch-eager")
+SWEPT = ("flax", "torch-eager")
 # Only these keep what they compiled for the next process.
-_CACHING = ("flax", "flax-loop", "equinox", "torch-compile", "keras-jax")
+_CACHING = ("flax", "equinox", "torch-compile", "keras-jax")
 # These encode and decode by the code of another contestant.
-_LATENT_OF_ANOTHER = ("flax-loop", "torch-loader", "torch-compile")
+LATENT_OF_ANOTHER = {
+    "flax-loop": "flax",
+    "torch-loader": "torch-eager",
+    "torch-compile": "torch-eager",
+}
+# Rungs that are on no other table.
+_RUNGS = ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "torch-tensors")
 
 BATCHES = (32, 128, 512, 2048)
 STEPS = (1, 8, 32, 128, 512, 2048, 8192)
-HIDDEN = (64, 256, 512, 2048)
-IMAGES = (1_000, 4_000, 16_000, EPOCH)
+# Beside the default width, which `train-batch-128` has, and all images, which `train` has.
+HIDDEN = (64, 256, 2048)
+IMAGES = (1_000, 4_000, 16_000)
+PARTS = ("products", "gradients", "epoch")
 
 TASKS = {
     task.name: task
@@ -81,12 +90,21 @@ TASKS = {
         Task("cold-cached", "cold", "cold-cached", only=_CACHING, sparse=True, warm_cache=True),
         Task("ladder", "train", "ladder", 24 * 128, only=LADDERS[0] + LADDERS[1], sparse=True),
         *(
-            Task(f"hidden-{h}", "train", "hidden", PART, hidden=h, only=_SWEPT, sparse=True)
+            Task(f"hidden-{h}", "train", "hidden", PART, hidden=h, only=SWEPT, sparse=True)
             for h in HIDDEN
         ),
-        *(Task(f"images-{n}", "train", "images", n, only=_SWEPT, sparse=True) for n in IMAGES),
+        *(Task(f"images-{n}", "train", "images", n, only=SWEPT, sparse=True) for n in IMAGES),
+        *(
+            Task(f"{part}-{b}", "parts", f"parts-{b}", PART, b, only=("flax",), sparse=True)
+            for b in BATCHES
+            for part in PARTS
+        ),
     )
 }
+# Curves and long tasks are measured in every third round; the time to a loss of the frameworks that
+# no claim is about, which take up to two minutes each, in every sixth.
+EVERY_SPARSE, EVERY_SLOW = 3, 6
+RACING = ("flax", "flax-onecycle", "equinox", "torch-eager", "torch-loader")
 # What `--quick` measures: each framework in its fastest form on two cores.
 QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
 QUICK_FRAMEWORKS = ("flax", "equinox", "torch-eager", "keras-jax")
@@ -98,14 +116,21 @@ def applies(task: Task, framework: str) -> bool:
         return task.kind in ("train", "step", "encode", "decode")
     if framework == "limit-copy":
         return task.name == "encode"
-    if framework == "limit-no-adam":
-        return task.name == "train" or task.name.startswith("train-batch")
     if task.only:
         return framework in task.only
     if framework == "flax-onecycle":
         return task.kind == "time-to-loss"
     if framework == "flax-again":
         return task.group in ("train", "batches", "latent") and not task.sparse
-    if framework in _LATENT_OF_ANOTHER:
-        return task.group != "latent"
-    return framework not in LADDERS[0] or framework == "flax"
+    if framework in LATENT_OF_ANOTHER and task.group == "latent":
+        return False
+    # A warm-up on the way from a loop to a scan tells nothing new of starts.
+    return framework not in _RUNGS and (framework != "flax-loop" or task.kind != "cold")
+
+
+def due(task: Task, framework: str, number: int) -> bool:
+    """Whether a framework is to be measured in the round of this number, counted from 0."""
+    every = EVERY_SPARSE if task.sparse else 1
+    if task.kind == "time-to-loss" and framework not in RACING:
+        every = EVERY_SLOW
+    return number % every == 0 and applies(task, framework)

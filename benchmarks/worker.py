@@ -23,7 +23,7 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
     framework, tasks = spec["framework"], [TASKS[name] for name in spec["tasks"]]
     outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
-    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware()
+    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware(framework)
     if framework in CONTESTANTS:
         # An empty remark is none; pyperf keeps no empty text.
         settings = asdict(load(framework).settings)
@@ -65,6 +65,10 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         # Its epochs are the very work that `train` is asked to time.
         epochs = outcome | {"values": outcome.pop("epoch_seconds")}
         outcomes = {"time-to-loss": outcome, "train": epochs | {"epochs": 1}}
+    elif TASKS[names[0]].kind == "parts":
+        task = TASKS[names[0]]
+        found = measure.parts(measure.build(framework, task, images), task, images)
+        outcomes = {f"{part}-{task.batch}": outcome for part, outcome in found.items()}
     built: dict[object, Any] = {}
     for task in (TASKS[name] for name in names if name not in outcomes):
         loops = spec["loops"].get(task.name)
@@ -118,21 +122,28 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def hardware() -> dict[str, Any]:
-    """What the frameworks in this process compute on, and the most of its memory they took."""
+def hardware(framework: str) -> dict[str, Any]:
+    """What a framework computes on in this process, and the most of its memory it took."""
+    from benchmarks.contestants import CONTESTANTS
+
+    # By name, not by what is imported: Keras imports JAX whatever its backend.
+    backend = CONTESTANTS[framework].keras_backend if framework in CONTESTANTS else None
+    library = backend or ("torch" if "torch" in framework else "jax")
     found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
-    if jax := sys.modules.get("jax"):
-        device = jax.devices()[0]
+    module = sys.modules.get(library)  # None where nothing but NumPy is at work.
+    if module is None:
+        return found
+    if library == "jax":
+        device = module.devices()[0]
         found |= {"device": device.device_kind}
         if statistics := device.memory_stats():
             found |= {"device_peak_bytes": statistics.get("peak_bytes_in_use", 0)}
-    elif (torch := sys.modules.get("torch")) and torch.cuda.is_available():
-        found |= {"device": torch.cuda.get_device_name()}
-        found |= {"device_peak_bytes": torch.cuda.max_memory_allocated()}
-    elif tensorflow := sys.modules.get("tensorflow"):
-        if tensorflow.config.list_physical_devices("GPU"):
-            memory = tensorflow.config.experimental.get_memory_info("GPU:0")
-            found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
+    elif library == "torch" and module.cuda.is_available():
+        found |= {"device": module.cuda.get_device_name()}
+        found |= {"device_peak_bytes": module.cuda.max_memory_allocated()}
+    elif library == "tensorflow" and module.config.list_physical_devices("GPU"):
+        memory = module.config.experimental.get_memory_info("GPU:0")
+        found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
     return found
 
 
