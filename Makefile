@@ -32,8 +32,8 @@ runs/study-%/report.json: | $(VENV)/installed
 	$(BIN)/jaxae study --model $* --run-dir runs/study-$* --overwrite
 
 bench: $(VENV)/installed-dev  ## Run the whole framework comparison and report it
-	$(BIN)/python -m benchmarks run --out benchmarks/results/full.json
-	$(BIN)/python -m benchmarks report benchmarks/results/full.json
+	$(BIN)/python -m benchmarks run --out runs/bench.json
+	$(BIN)/python -m benchmarks report runs/bench.json
 
 bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and report it
 	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json

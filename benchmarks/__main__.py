@@ -1,21 +1,21 @@
 """`python -m benchmarks run | report | compare | list`: the framework comparison."""
 
 import argparse
+import math
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from benchmarks.compare import changes, differing_machine
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.processors import processors
-from benchmarks.report import write_report
-from benchmarks.results import Results
-from benchmarks.runner import run
 from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS
 
-_DEFAULT = Path("benchmarks/results/full.json")
+# The commands import what they need when they run: `list` must work where nothing is installed.
+if TYPE_CHECKING:
+    from benchmarks.results import Results
+
+_DEFAULT = Path("runs/bench.json")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -26,6 +26,9 @@ def main(args: Sequence[str] | None = None) -> int:
         return status
     except (ValueError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"benchmarks: {error}; pip install -e '.[bench]'", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("benchmarks: interrupted; the same command goes on", file=sys.stderr)
@@ -56,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument(
         "--out", type=Path, default=_DEFAULT, metavar="FILE", help="results (default: %(default)s)"
+    )
+    add.add_argument(
+        "--mixed",
+        action="store_true",
+        help="add to results of another machine, number of threads, version or commit too",
     )
     add.set_defaults(command=_run)
 
@@ -89,32 +97,46 @@ def _run(options: argparse.Namespace) -> int:
             f"rounds {rounds}, threads {options.threads}; "
             f"expected 1 round or more and 1 to {processors()} threads"
         )
+    from rich.console import Console
+
+    from benchmarks.results import Results
+    from benchmarks.runner import run
+
     console = Console(highlight=False, soft_wrap=True)
-    run(Results(options.out), frameworks, tasks, rounds, options.threads, console)
+    results, threads = Results(options.out), options.threads
+    run(results, frameworks, tasks, rounds, threads, console, options.mixed)
     console.print(f"{options.out}; python -m benchmarks report {options.out}")
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
+    from benchmarks.report import write_report
+
     for path in write_report(_existing(options.file), options.out or options.file.with_suffix("")):
         print(path)
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from benchmarks.compare import changes, differing_machine
+
     old, new = _existing(options.old), _existing(options.new)
-    if options.factor < 1:
-        raise ValueError(f"factor is {options.factor}; expected 1 or more")
+    if not 1 <= options.factor < math.inf:
+        raise ValueError(f"factor is {options.factor}; expected a number from 1 up")
     differing = differing_machine(old, new)
     if differing and not options.other_machine:
         raise ValueError(
             f"other machines ({'; '.join(differing)}); pass --other-machine to compare"
         )
-    found = list(changes(old, new, options.factor))
+    found = changes(old, new, options.factor)
     if not found:
         raise ValueError(f"{options.old} and {options.new} have no row in common")
     for change in found:
         print(change)
+    if untold := [change for change in found if change.p_value is None]:
+        print(f"{len(untold)} of {len(found)} rows have too few rounds to tell")
+    if len(untold) == len(found):
+        return 2
     return int(any(change.slower for change in found))
 
 
@@ -129,7 +151,9 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _existing(path: Path) -> Results:
+def _existing(path: Path) -> "Results":
+    from benchmarks.results import Results
+
     if not path.is_file():
         raise ValueError(f"{path}: no such file of results; make one by python -m benchmarks run")
     return Results(path)

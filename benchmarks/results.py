@@ -7,6 +7,7 @@ in a list of notes, `NAME.notes.json`.
 
 import json
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ _DROPPED = (
     "uptime",
     "hostname",
 )
+# What every process is filed with.
+_OWN = {"round", "loops"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Results:
       path: the suite's file; it is read if it is there.
 
     Raises:
-      ValueError: the file is no pyperf suite.
+      ValueError: the file is no pyperf suite of this package's making, or its notes are none.
     """
 
     def __init__(self, path: Path):
@@ -72,8 +75,23 @@ class Results:
                 suite = pyperf.BenchmarkSuite.load(str(self.path))
                 for benchmark in suite.get_benchmarks():
                     self._runs[benchmark.get_name()] = list(benchmark.get_runs())
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise ValueError(f"{self.path} is no file of results: {error}") from error
+        self._validate()
+
+    def _validate(self) -> None:
+        for name, runs in self._runs.items():
+            own = all(run.values and _OWN <= run.get_metadata().keys() for run in runs)
+            if "/" not in name or not own:
+                raise ValueError(
+                    f"{self.path} is no file of results: {name!r} is no task/framework with "
+                    f"{' and '.join(sorted(_OWN))}, as python -m benchmarks run files it"
+                )
+        notes = self.notes
+        if not isinstance(notes, list) or not all(
+            isinstance(note, dict) and {"kind", "framework"} <= note.keys() for note in notes
+        ):
+            raise ValueError(f"{self._notes_path} is no list of notes, each a kind and a framework")
 
     @property
     def _notes_path(self) -> Path:
@@ -92,8 +110,9 @@ class Results:
 
     def note(self, **note: Any) -> None:
         """File something that is no measurement: a parity receipt, a failure, an absence."""
-        self.notes.append(note)
-        self.save()
+        if note not in self.notes:
+            self.notes.append(note)
+            self.save()
 
     def save(self) -> None:
         """Write everything that was filed."""
@@ -127,9 +146,17 @@ class Results:
         found = [n for n in self.notes if n["kind"] == "parity" and n["framework"] == framework]
         return found[-1] if found else None
 
-    def machine(self) -> dict[str, Any]:
-        """What the first process says of its machine and versions."""
-        for name in self._runs:
-            task, _, framework = name.partition("/")
-            return self.processes(task, framework)[0].metadata
-        return {}
+    def keys(self) -> set[str]:
+        """Every name in the metadata of any process."""
+        return {key for runs in self._runs.values() for run in runs for key in run.get_metadata()}
+
+    def distinct(self, key: str, rows: Collection[tuple[str, str]] | None = None) -> list[Any]:
+        """All different values that processes have under a name, None for those without.
+
+        Args:
+          key: a name in the processes' metadata.
+          rows: the (task, framework) pairs to look at; all if not given.
+        """
+        names = self._runs if rows is None else [f"{task}/{framework}" for task, framework in rows]
+        found = [run.get_metadata().get(key) for name in names for run in self._runs.get(name, [])]
+        return list(dict.fromkeys(found))

@@ -1,12 +1,8 @@
 """Run the suite: parity first, then rounds of fresh processes, one at a time, interleaved."""
 
-import functools
-import importlib.metadata
-import json
 import os
 import random
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,72 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.provenance import differences, is_of_this_code, provenance
 from benchmarks.results import Results
-from benchmarks.tasks import TASKS, applies
+from benchmarks.spawn import WorkerError, spawn
+from benchmarks.tasks import TASKS, applies, due
 from jaxae import load_dataset
 
-LIMITS = ("limit-jax", "limit-torch", "limit-no-adam", "limit-copy")
-_TIMEOUT_SECONDS = 600
-_PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "equinox",
-    "torch",
-    "keras",
-    "tensorflow-cpu",
-    "numpy",
-)
-
-
-def run(
-    results: Results,
-    frameworks: Sequence[str],
-    tasks: Sequence[str],
-    rounds: int,
-    threads: int,
-    console: Console,
-) -> None:
-    """Measure what the results do not have yet.
-
-    Args:
-      results: where everything is filed, after each process; a suite that was interrupted goes on.
-      frameworks: names from `CONTESTANTS`.
-      tasks: names from `TASKS`.
-      rounds: processes for each (task, framework).
-      threads: that every framework may use.
-      console: where progress is shown.
-    """
-    wanted = [name for name in frameworks if any(applies(TASKS[task], name) for task in tasks)]
-    compared = _present(results, wanted, console)
-    compared = [name for name in compared if _passes_parity(results, name, threads, console)]
-    with tempfile.TemporaryDirectory() as scratch, _progress(console) as progress:
-        images = _shared_images(Path(scratch))
-        jobs = [job for number in range(rounds) for job in _round(number, compared, tasks)]
-        jobs = [rest for job in jobs if (rest := _remaining(results, job)).tasks]
-        bar = progress.add_task("", total=len(jobs))
-        failed: set[tuple[str, str]] = set()
-        started = time.monotonic()
-        for number, job in enumerate(jobs):
-            group = TASKS[job.tasks[0]].group
-            if not console.is_terminal and number and job.round != jobs[number - 1].round:
-                left = (time.monotonic() - started) / number * (len(jobs) - number)
-                console.print(f"round {job.round + 1} of {rounds}, {left / 60:.0f} min left")
-            progress.update(bar, description=f"round {job.round + 1} {group} {job.framework}")
-            if (job.framework, group) not in failed:
-                try:
-                    outcomes = _measure(job, results, threads, images, Path(scratch))
-                except WorkerError as error:
-                    failed.add((job.framework, group))
-                    results.note(kind="failed", task=group, framework=job.framework, why=str(error))
-                    console.print(f"{group}/{job.framework}: {error}")
-                else:
-                    common = {"framework": job.framework, "threads": threads, "round": job.round}
-                    for task, outcome in outcomes.items():
-                        results.add(task, job.framework, outcome | common | _versions())
-                    results.save()
-            progress.advance(bar)
+LIMITS = ("limit-jax", "limit-torch", "limit-copy")
 
 
 class Job(NamedTuple):
@@ -93,9 +30,92 @@ class Job(NamedTuple):
     tasks: tuple[str, ...]
     framework: str
 
+    @property
+    def group(self) -> str:
+        """The tasks' group."""
+        return TASKS[self.tasks[0]].group
 
-class WorkerError(Exception):
-    """A worker process crashed, hung, or printed no result."""
+
+def run(
+    results: Results,
+    frameworks: Sequence[str],
+    tasks: Sequence[str],
+    rounds: int,
+    threads: int,
+    console: Console,
+    mixed: bool = False,
+) -> None:
+    """Measure what the results do not have yet.
+
+    Args:
+      results: where everything is filed, after each process; a suite that was interrupted goes on.
+      frameworks: names from `CONTESTANTS`.
+      tasks: names from `TASKS`.
+      rounds: how many; in each a process for every framework and group of tasks that are due.
+      threads: that every framework may use.
+      console: where progress is shown, and what is left out and why.
+      mixed: whether results of another machine, version or commit may be added to.
+
+    Raises:
+      ValueError: no framework takes part in any of the tasks, or the results are of another
+        machine, number of threads, version or commit.
+      OSError: the results cannot be written.
+    """
+    wanted = _taking_part(frameworks, tasks, console)
+    if (differing := differences(results, threads)) and not mixed:
+        raise ValueError(
+            f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "
+            "another --out, or pass --mixed to add to them"
+        )
+    results.save()  # Before hours of work, for a file that cannot be written.
+    compared = _present(results, wanted, console)
+    jobs = _remaining(results, _all_jobs(compared, tasks, rounds), console)
+    faulty = [
+        name
+        for name in compared
+        if any(job.framework == name for job in jobs)
+        and not _passes_parity(results, name, threads, console)
+    ]
+    jobs = [job for job in jobs if job.framework not in faulty]
+    with tempfile.TemporaryDirectory() as scratch, _progress(console) as progress:
+        images = _shared_images(Path(scratch))
+        bar = progress.add_task("", total=len(jobs))
+        given_up: set[tuple[str, str]] = set()
+        started = time.monotonic()
+        for number, job in enumerate(jobs):
+            if not console.is_terminal and number and job.round != jobs[number - 1].round:
+                left = (time.monotonic() - started) / number * (len(jobs) - number)
+                console.print(f"round {job.round + 1} of {rounds}, {left / 60:.0f} min left")
+            progress.update(bar, description=f"round {job.round + 1} {job.group} {job.framework}")
+            if (job.framework, job.group) not in given_up:
+                try:
+                    outcomes = _measure(job, results, threads, images, Path(scratch))
+                except WorkerError as error:
+                    _note_failure(results, job, error, console)
+                    # What hung once would take as long in each of its other tasks.
+                    ended = {other.group for other in jobs} if error.hung else {job.group}
+                    given_up |= {(job.framework, group) for group in ended}
+                else:
+                    common = {"framework": job.framework, "threads": threads, "round": job.round}
+                    for task, outcome in outcomes.items():
+                        results.add(task, job.framework, outcome | common | provenance())
+                    results.save()
+            progress.advance(bar)
+
+
+def _taking_part(frameworks: Sequence[str], tasks: Sequence[str], console: Console) -> list[str]:
+    wanted = []
+    for name in dict.fromkeys(frameworks):
+        if any(applies(TASKS[task], name) for task in tasks):
+            wanted.append(name)
+        else:
+            console.print(f"{name}: takes no part in {', '.join(tasks)}")
+    if not wanted:
+        raise ValueError(
+            f"no framework of {', '.join(frameworks)} takes part in {', '.join(tasks)}; "
+            "see python -m benchmarks list"
+        )
+    return wanted
 
 
 def _present(results: Results, frameworks: Sequence[str], console: Console) -> list[str]:
@@ -112,19 +132,33 @@ def _present(results: Results, frameworks: Sequence[str], console: Console) -> l
 
 
 def _passes_parity(results: Results, name: str, threads: int, console: Console) -> bool:
-    known = results.receipt(name)
-    if known is None:
+    receipt = results.receipt(name)
+    if receipt is None or not is_of_this_code(receipt):
         console.print(f"parity: {name}")
         try:
-            receipt = _spawn("check", {"framework": name, "threads": threads}, dict(os.environ))
+            spec = {"framework": name, "threads": threads}
+            receipt = spawn("check", spec, dict(os.environ))
         except WorkerError as error:
-            receipt = {"failures": [str(error)]}
-        results.note(kind="parity", framework=name, **receipt)
-        known = results.receipt(name)
-    failures = known["failures"] if known else []
-    for failure in failures:
+            why = {"why": str(error), "stderr": error.stderr}
+            results.note(kind="failed", task="parity", framework=name, **why)
+            console.print(f"{name} is not timed: its parity check failed, {error}")
+            return False
+        results.note(kind="parity", framework=name, **receipt, **provenance())
+    for failure in receipt["failures"]:
         console.print(f"{name} is not timed: {failure}")
-    return not failures
+    return not receipt["failures"]
+
+
+def _note_failure(results: Results, job: Job, error: WorkerError, console: Console) -> None:
+    where = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
+    why = {"why": str(error), "stderr": error.stderr}
+    results.note(kind="failed", framework=job.framework, **where, **why)
+    left_out = "all that is left of it" if error.hung else f"{job.group} in later rounds"
+    console.print(f"{job.group}/{job.framework}: {error}; skipping {left_out}")
+
+
+def _all_jobs(frameworks: Sequence[str], tasks: Sequence[str], rounds: int) -> list[Job]:
+    return [job for number in range(rounds) for job in _round(number, frameworks, tasks)]
 
 
 def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list[Job]:
@@ -132,26 +166,29 @@ def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list
     shuffled = random.Random(number)
     jobs = []
     for group in dict.fromkeys(TASKS[task].group for task in tasks):
-        members = [
-            task
-            for task in tasks
-            if TASKS[task].group == group and (number % 3 == 0 or not TASKS[task].sparse)
-        ]
+        members = [TASKS[task] for task in tasks if TASKS[task].group == group]
         entrants = [
             Job(number, applying, name)
             for name in (*frameworks, *LIMITS)
-            if (applying := tuple(task for task in members if applies(TASKS[task], name)))
+            if (applying := tuple(task.name for task in members if due(task, name, number)))
         ]
         shuffled.shuffle(entrants)
         jobs += entrants
     return jobs
 
 
-def _remaining(results: Results, job: Job) -> Job:
-    def is_done(task: str) -> bool:
+def _remaining(results: Results, jobs: Sequence[Job], console: Console) -> list[Job]:
+    def is_done(job: Job, task: str) -> bool:
         return job.round in {process.round for process in results.processes(task, job.framework)}
 
-    return job._replace(tasks=tuple(task for task in job.tasks if not is_done(task)))
+    remaining = []
+    for job in jobs:
+        if rest := tuple(task for task in job.tasks if not is_done(job, task)):
+            remaining.append(job._replace(tasks=rest))
+    done = len(jobs) - len(remaining)
+    if done:
+        console.print(f"{done} of {len(jobs)} processes are in {results.path} already")
+    return remaining
 
 
 def _shared_images(folder: Path) -> Path:
@@ -177,55 +214,18 @@ def _measure(
     task = TASKS[job.tasks[0]]
     environment = dict(os.environ)
     if task.kind == "cold":
-        # A cold process compiles all; a warm one finds what an earlier one has left.
+        # A cold process compiles all; what it leaves, or one before it, a warm one finds.
         cache = scratch / f"cache-{job.framework}"
         if not task.warm_cache:
-            cache = Path(tempfile.mkdtemp(dir=scratch))
-        fill = task.warm_cache and not cache.exists()
+            shutil.rmtree(cache, ignore_errors=True)
         environment |= {
             "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
             "JAX_COMPILATION_CACHE_DIR": str(cache / "xla"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
-        if fill:
-            _spawn("worker", spec, environment)
-    return _spawn("worker", spec, environment)
-
-
-def _spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        f"benchmarks.{module}",
-        json.dumps(spec | {"started": time.time()}),
-    ]
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
-        raise WorkerError(f"no result within {_TIMEOUT_SECONDS} s") from error
-    last = done.stdout.strip().splitlines()[-1:] or [""]
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise WorkerError(lines[0])
-    try:
-        outcome: dict[str, Any] = json.loads(last[0])
-    except ValueError as error:
-        raise WorkerError(f"printed no result but {last[0]!r}") from error
-    return outcome
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[f"version_{name.replace('-', '_')}"] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-    return found | ({"commit": commit.stdout.strip()} if commit.returncode == 0 else {})
+        if task.warm_cache and not cache.exists():
+            spawn("worker", spec, environment)
+    return spawn("worker", spec, environment)
 
 
 def _progress(console: Console) -> Progress:
@@ -235,4 +235,8 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    # The time left follows from the speed of the last hour; by default from that of 30 seconds,
+    # in which few jobs end.
+    return Progress(
+        *columns, console=console, disable=not console.is_terminal, speed_estimate_period=3600
+    )
