@@ -9,8 +9,9 @@ import numpy as np
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.markdown import seconds, table
 from benchmarks.results import Process, Results
-from benchmarks.stats import median_seconds
-from benchmarks.tables import BASELINE
+from benchmarks.stats import median_seconds, paired_ratio
+from benchmarks.tables import BASELINE, fastest_limit
+from benchmarks.tasks import TASKS
 
 PARTS = ("start", "import", "load", "compile", "run")
 
@@ -47,29 +48,55 @@ def line_of(results: Results, task: str, name: str) -> Line | None:
 
 def break_even_section(results: Results) -> Iterator[str]:
     """Yield, for each kind of start, its parts and where the baseline overtakes the others."""
-    for task, title in (
-        ("cold", "From a cold start"),
-        ("cold-cached", "From a start with a warm compilation cache"),
-    ):
-        lines = {n: line for n in CONTESTANTS if (line := line_of(results, task, n)) is not None}
-        if not lines:
-            continue
-        yield f"## {title}\n"
-        yield (
-            "Seconds from a process's start to the end of its first epoch, in parts: medians, so "
-            "they need not add up.\n"
-        )
-        base = lines.get(BASELINE)
-        rows = []
-        for name, line in sorted(lines.items(), key=lambda item: item[1].first):
-            processes = results.processes(task, name)
-            parts = [seconds(float(np.median(_part(processes, part)))) for part in PARTS]
-            rows.append([name, seconds(line.first), *parts, f"{line.at(20):.0f} s"])
-            if base is not None:
-                rows[-1].append("—" if name == BASELINE else _crossing(base, line))
-        columns = ["framework", "first epoch done", *PARTS, "20 epochs"]
-        columns += [f"{BASELINE} is ahead"] if base is not None else []
-        yield from table(columns, rows)
+    cold = _lines(results, "cold")
+    warm = _lines(results, "cold-cached")
+    if cold:
+        yield "## From a cold start\n"
+        yield _PARTS_ARE_MEDIANS
+        yield from _starts(results, cold)
+    if warm:
+        yield "## From a start with a warm compilation cache\n"
+        without = {name: line for name, line in cold.items() if name not in warm}
+        yield _PARTS_ARE_MEDIANS
+        if without:
+            yield f"{', '.join(without)}: no cache, so theirs is a cold start here too.\n"
+        yield from _starts(results, warm | without)
+
+
+_PARTS_ARE_MEDIANS = (
+    "Seconds from a process's start to the end of its first epoch, in parts: medians, so they need "
+    "not add up. *Of the limit* is that of the whole, of which the products are one epoch's. Where "
+    "epochs can't be told apart, neither can the crossing: *not resolved*.\n"
+)
+
+# For each framework, the task that its start was measured by, and its line.
+Lines = dict[str, tuple[str, Line]]
+
+
+def _lines(results: Results, task: str) -> Lines:
+    found = {name: line_of(results, task, name) for name in CONTESTANTS}
+    return {name: (task, line) for name, line in found.items() if line is not None}
+
+
+def _starts(results: Results, lines: Lines) -> Iterator[str]:
+    base = lines[BASELINE][1] if BASELINE in lines else None
+    limit = fastest_limit(results, TASKS["train"])
+    rows = []
+    for name, (task, line) in sorted(lines.items(), key=lambda item: item[1][1].first):
+        processes = results.processes(task, name)
+        parts = [seconds(float(np.median(_part(processes, part)))) for part in PARTS]
+        share = f"{limit / line.first:.2f}" if limit else "—"
+        crossing = "—"
+        if base is not None and name != BASELINE:
+            ratio = paired_ratio(
+                results.processes("train", name), results.processes("train", BASELINE)
+            )
+            resolved = ratio is not None and ratio.distinguishable
+            crossing = _crossing(base, line) if resolved else "not resolved"
+        totals = [*parts, share, f"{line.at(20):.0f} s", crossing, f"{len(processes)}"]
+        rows.append([name, seconds(line.first), *totals])
+    columns = ("first epoch done", *PARTS, "of the limit", "20 epochs")
+    yield from table(("framework", *columns, f"{BASELINE} is ahead", "rounds"), rows)
 
 
 def _crossing(base: Line, other: Line) -> str:

@@ -9,14 +9,14 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmarks.breakeven import line_of
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.growth import SWEEPS, Sweep, growth_of, points
+from benchmarks.growth import SWEEPS, Sweep, growth_of, points, swept
 from benchmarks.results import Process, Results
 from benchmarks.stats import median_seconds
 from benchmarks.tables import fastest_limit
 from benchmarks.tasks import LADDERS, TASKS
 from jaxae.style import COLUMN_WIDTH, styled
 
-# A colour of Okabe and Ito's for each framework; its variants differ by marker.
+# A colour of Okabe and Ito's for each framework, grey for any other; variants differ by marker.
 _FAMILIES = {
     "flax": "#0072B2",
     "equinox": "#009E73",
@@ -24,11 +24,8 @@ _FAMILIES = {
     "keras": "#CC79A7",
     "limit": "#000000",
 }
-_MARKERS = {
-    name: "os^Dv<>P"[index]
-    for family in _FAMILIES
-    for index, name in enumerate(name for name in CONTESTANTS if name.startswith(family))
-}
+_OTHER = "#7F7F7F"
+_MARKERS = "os^Dv<>PX*hd"
 _WIDTH = 2 * COLUMN_WIDTH
 
 
@@ -69,7 +66,7 @@ def bars(results: Results, task: str) -> Figure | None:
 @styled
 def growth(results: Results, sweep: Sweep) -> Figure | None:
     """Seconds against a size, both logarithmic, with each fit of fixed and proportional cost."""
-    names = [name for name in (*CONTESTANTS, "limit-jax") if points(results, sweep, name)]
+    names = [name for name in (*swept(sweep), "limit-jax") if points(results, sweep, name)]
     if not any(name in CONTESTANTS for name in names):
         return None
     figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
@@ -82,13 +79,13 @@ def growth(results: Results, sweep: Sweep) -> Figure | None:
             axes.plot(sizes, middle, "k:", lw=1, label="products alone")
             continue
         whiskers = [middle - [min(row) for row in rows], [max(row) for row in rows] - middle]
-        style: Any = {"color": _colour(name), "marker": _MARKERS[name], "ms": 3, "capsize": 1.5}
+        style: Any = {"color": _colour(name), "marker": _marker(name), "ms": 3, "capsize": 1.5}
         axes.errorbar(sizes, middle, whiskers, ls="none", elinewidth=0.7, label=name, **style)
         if (fitted := growth_of(results, sweep, name)) is not None:
             x = np.geomspace(min(sizes), max(sizes))
             axes.plot(x, fitted.fixed + fitted.each * x, color=_colour(name), lw=0.7)
-    axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"seconds a {sweep.work}")
-    axes.set_xticks(sweep.sizes, [f"{size:,}" for size in sweep.sizes])
+    axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"seconds for {sweep.work}")
+    axes.set_xticks(list(sweep.tasks), [f"{size:,}" for size in sweep.tasks])
     axes.minorticks_off()
     axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -122,7 +119,7 @@ def break_even(results: Results) -> Figure | None:
         for name in CONTESTANTS:
             if (line := line_of(results, task, name)) is not None:
                 label = name if task == "cold" else f"{name}, cached"
-                style: Any = {"color": _colour(name), "marker": _MARKERS[name], "ls": ls}
+                style: Any = {"color": _colour(name), "marker": _marker(name), "ls": ls}
                 axes.plot(epochs, line.at(epochs), lw=0.8, ms=2, label=label, **style)
     if not axes.lines:
         return None
@@ -150,5 +147,14 @@ def _measured(results: Results, task: str) -> list[tuple[str, list[Process]]]:
     return [(name, p) for name in CONTESTANTS if (p := results.processes(task, name))]
 
 
+def _family(name: str) -> str:
+    return next((family for family in _FAMILIES if name.startswith(family)), "")
+
+
 def _colour(name: str) -> str:
-    return next(colour for family, colour in _FAMILIES.items() if name.startswith(family))
+    return _FAMILIES.get(_family(name), _OTHER)
+
+
+def _marker(name: str) -> str:
+    members = [other for other in CONTESTANTS if _family(other) == _family(name)]
+    return _MARKERS[members.index(name) % len(_MARKERS)]

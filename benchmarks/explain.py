@@ -1,91 +1,80 @@
-"""Where the time goes: the ladder, what lies between jaxae and the limit, and the noise itself."""
+"""What else a reader asks: where the speed comes from, where flax is not first, memory, noise."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks import flops
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.limit import COPIED
-from benchmarks.markdown import seconds, table
+from benchmarks.markdown import table
 from benchmarks.results import Process, Results
 from benchmarks.stats import median_seconds, paired_ratio
-from benchmarks.tables import BASELINE, fastest_limit
-from benchmarks.tasks import BATCHES, LADDERS, TASKS
+from benchmarks.tables import BASELINE, IDIOM, fastest_limit
+from benchmarks.tasks import LADDERS, TASKS
 
 AGAIN = "flax-again"
-# Adam reads parameter, gradient and both moments, and writes all but the gradient: float32 each.
-_ADAM_BYTES = 7 * 4
 
 
 def ladder_section(results: Results) -> Iterator[str]:
     """Yield how much each rung gains over the one before it."""
+    limit = fastest_limit(results, TASKS["ladder"])
     for rungs in LADDERS:
         measured = [(name, p) for name in rungs if (p := results.processes("ladder", name))]
         if len(measured) < 2:
             continue
         yield f"## From {measured[0][0]} to {measured[-1][0]}, a rung at a time\n"
-        rows = []
+        rows, slower = [], ""
         before: list[Process] = []
         for name, processes in measured:
-            rate = float(np.median([TASKS["ladder"].n / process.seconds for process in processes]))
+            time = median_seconds(processes)
             gain = paired_ratio(before, processes)
-            settings = [str(processes[0].metadata.get(key, "—")) for key in _SHOWN]
-            rows.append([name, f"{rate:,.0f}", "" if gain is None else str(gain), *settings])
+            settings = [str(processes[0].metadata.get(key, "—")) for key in IDIOM]
+            share = f"{limit / time:.2f}" if limit else "—"
+            rate = f"{TASKS['ladder'].n / time:,.0f}"
+            gained = "" if gain is None else str(gain)
+            rows.append([name, rate, gained, share, *settings, f"{len(processes)}"])
+            if name == "flax-device" and gain is not None and gain.median < 1:
+                slower = f"{1 - gain.median:.0%}"
             before = processes
-        yield from table(("rung", "images/s", "× the rung before", *_SHOWN), rows)
+        columns = ("images/s", "× the rung before", "of the limit", *IDIOM, "rounds")
+        yield from table(("rung", *columns), rows)
+        if slower:
+            yield _DEVICE.format(slower)
+        if "torch-tensors" in dict(measured):
+            yield "From `torch-tensors` to `torch-eager`, Adam is fused.\n"
 
 
-_SHOWN = ("mode", "donated", "loader", "transfers")
+_DEVICE = (
+    "Data on the device makes the single step {} slower here. A CPU's device memory is the host's, "
+    "so sending images there once saves nothing, while the gather of a batch moves into the step, "
+    "from NumPy, which can run while the step before is still computing. The next rung, the scan, "
+    "needs it there.\n"
+)
 
 
-def gap_section(results: Results) -> Iterator[str]:
-    """Yield what lies between the large products alone and an epoch, at each batch size."""
+def standing_section(results: Results) -> Iterator[str]:
+    """Yield every task in which another's median is lower than the baseline's, at the same work."""
     rows = []
-    for batch in BATCHES:
-        task = TASKS[f"train-batch-{batch}"]
+    for task in TASKS.values():
         ours = results.processes(task.name, BASELINE)
-        without = results.processes(task.name, "limit-no-adam")
-        limit = fastest_limit(results, task)
-        if not (ours and without and limit):
+        faster = [
+            (median_seconds(processes), name)
+            for name in CONTESTANTS
+            if name not in (BASELINE, AGAIN)
+            and not CONTESTANTS[name].own_recipe
+            and (processes := results.processes(task.name, name))
+        ]
+        if not (ours and faster) or min(faster)[0] >= median_seconds(ours):
             continue
-        epoch, gradients, steps = median_seconds(ours), median_seconds(without), task.n / batch
-        adam = max(0.0, epoch - gradients) / steps
-        rows.append(
-            [
-                f"{batch}",
-                seconds(limit / steps),
-                seconds(max(0.0, gradients - limit) / steps),
-                seconds(adam),
-                seconds(epoch / steps),
-                f"{limit / epoch:.2f}",
-                f"{limit / gradients:.2f}",
-                f"{_adam_bytes() / adam / 1e9:.0f} GB/s" if adam else "—",
-            ]
-        )
-    if not rows:
-        return
-    yield "## What stands between jaxae and the limit\n"
-    yield (
-        f"A step of `{BASELINE}`, in parts. Adam cannot move less than "
-        f"{_adam_bytes() / 1e6:.1f} MB a step (four arrays read, three written); the last column "
-        f"is the rate at which it does. {_copy_rate(results)}\n"
-    )
-    columns = ("products", "+ activations, loss", "+ Adam", "= step", "of the limit")
-    yield from table(("batch", *columns, "without Adam", "Adam moves"), rows)
-
-
-def _adam_bytes() -> int:
-    return _ADAM_BYTES * flops.parameters(TASKS["train"].sizes)
-
-
-def _copy_rate(results: Results) -> str:
-    copies = results.processes("encode", "limit-copy")
-    if not copies:
-        return ""
-    # A copy reads and writes each byte.
-    rate = 2 * COPIED * 2**20 / median_seconds(copies) / 1e9
-    return f"Copying {COPIED} MiB in memory, reading and writing, runs at {rate:.0f} GB/s."
+        name = min(faster)[1]
+        ratio = paired_ratio(results.processes(task.name, name), ours)
+        if ratio is not None:
+            apart = "yes" if ratio.distinguishable else "no"
+            rows.append([task.name, name, ratio.interval, apart, f"{ratio.rounds}"])
+    if rows:
+        yield f"## Where {BASELINE} is not first\n"
+        yield f"Tasks in which another's median is lower than that of `{BASELINE}`.\n"
+        columns = ("first", f"its time / {BASELINE}", "told apart", "rounds")
+        yield from table(("task", *columns), rows)
 
 
 def memory_section(results: Results) -> Iterator[str]:
@@ -96,14 +85,14 @@ def memory_section(results: Results) -> Iterator[str]:
             host = _median_of(processes, "mem_max_rss")
             device = _median_of(processes, "device_peak_bytes")
             cells = ["—" if b is None else f"{b / 2**20:,.0f} MiB" for b in (host, device)]
-            rows.append([name, *cells])
+            rows.append([name, *cells, f"{len(processes)}"])
     if rows:
         yield "## Memory\n"
         yield (
             "The largest resident set of a process that trains, and the most it took of a device's "
             "own memory, where there is one. The images are 52 MiB of it (in float32, 209 MiB).\n"
         )
-        yield from table(("framework", "peak resident", "device"), rows)
+        yield from table(("framework", "peak resident", "device", "rounds"), rows)
 
 
 def noise_section(results: Results) -> Iterator[str]:
@@ -112,15 +101,16 @@ def noise_section(results: Results) -> Iterator[str]:
     for task in TASKS:
         ratio = paired_ratio(results.processes(task, AGAIN), results.processes(task, BASELINE))
         if ratio is not None:
-            rows.append([task, str(ratio), "yes" if ratio.distinguishable else "no"])
+            apart = "yes" if ratio.distinguishable else "no"
+            rows.append([task, ratio.interval, apart, f"{ratio.rounds}"])
     if rows:
         yield "## The same code twice\n"
-        apart = sum(row[-1] == "yes" for row in rows)
+        count = sum(row[2] == "yes" for row in rows)
         yield (
             f"`{AGAIN}` is `{BASELINE}` under another name: any difference is the machine's noise. "
-            f"At 95 % confidence one row in twenty may be told apart; {apart} of {len(rows)} are.\n"
+            f"At 95 % confidence one row in twenty may be told apart; {count} of {len(rows)} are.\n"
         )
-        yield from table(("task", f"{AGAIN} / {BASELINE}", "told apart"), rows)
+        yield from table(("task", f"{AGAIN} / {BASELINE}", "told apart", "rounds"), rows)
 
 
 def _median_of(processes: list[Process], key: str) -> float | None:

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import charts
 from benchmarks.breakeven import break_even_section
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.explain import gap_section, ladder_section, memory_section, noise_section
+from benchmarks.explain import (
+    ladder_section,
+    memory_section,
+    noise_section,
+    standing_section,
+)
+from benchmarks.gap import gap_section
 from benchmarks.growth import growth_section
+from benchmarks.legend import LEGEND
 from benchmarks.markdown import table
 from benchmarks.parity import TOLERANCES
 from benchmarks.results import Results
-from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
-from benchmarks.tables import BASELINE, like_with_like, task_tables
+from benchmarks.tables import BASELINE, like_with_like, recipes, task_tables
 from benchmarks.tasks import TASKS
 from jaxae.files import atomic
 from jaxae.style import save_figure
@@ -35,12 +42,15 @@ def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
     yield from _machine(results)
     yield from _parity(results)
     for task in TASKS.values():
-        # The ladder and the sweeps have tables of their own, below.
-        if task.group not in ("ladder", "hidden", "images", "cold", "cold-cached"):
+        # The ladder, the starts and an epoch's parts have tables of their own, below.
+        if task.kind not in ("cold", "parts") and task.name != "ladder":
             yield from task_tables(results, task)
             yield from _plot(plots, task.name)
         if task.name == "train":
             yield from like_with_like(results, task)
+        if task.name == "time-to-loss":
+            yield from recipes(results)
+    yield from standing_section(results)
     yield from gap_section(results)
     yield from ladder_section(results)
     yield from _plot(plots, "ladder")
@@ -60,20 +70,22 @@ def _plot(plots: dict[str, Path], name: str) -> Iterator[str]:
 
 
 def _machine(results: Results) -> Iterator[str]:
-    machine = results.machine()
     keys = ["cpu_model_name", "cpu_count", "threads", "device", "tf32", "platform"]
-    keys += ["python_version", "date", "commit"]
-    for key in (*keys, *sorted(key for key in machine if key.startswith("version_"))):
-        if key in machine:
-            yield f"- {key.removeprefix('version_').replace('_', ' ')}: {machine[key]}"
-    yield (
-        "\nEach row is the median over fresh processes, one for each round; ratios pair the "
-        "processes of a round. [low, high] is a 95 % bootstrap interval; ≈ marks a row that can't "
-        "be told from the one it is held against, by that interval and a sign test, as none can in "
-        f"fewer than {LEAST_ROUNDS} rounds; ! marks a spread between processes above "
-        f"{UNSTABLE:.0%}. The limit is the work's large matrix products alone, by the faster of "
-        "JAX and PyTorch.\n"
-    )
+    keys += ["python_version", "commit"]
+    keys += sorted(key for key in results.keys() if key.startswith(("version_", "env_")))
+    for key in keys:
+        values = [str(value) for value in results.distinct(key) if value is not None]
+        if values:
+            name = key.removeprefix("version_").replace("_", " ")
+            # All that occur: a result may have been added to, by another version.
+            yield f"- {key.removeprefix('env_') if key.startswith('env_') else name}: " + (
+                ", ".join(values)
+            )
+    dates = sorted(str(date)[:16] for date in results.distinct("date") if date is not None)
+    if dates:
+        yield f"- date: {dates[0]} to {dates[-1]}"
+    yield ""
+    yield from LEGEND
 
 
 def _parity(results: Results) -> Iterator[str]:
@@ -103,11 +115,26 @@ def _parity(results: Results) -> Iterator[str]:
 def _not_measured(results: Results) -> Iterator[str]:
     lines = []
     for note in results.notes:
-        if note["kind"] in ("absent", "failed"):
+        if note["kind"] in ("absent", "failed") and not _made_good(results, note):
             where = f"{note['framework']} {note.get('task', '')}".strip()
             lines.append(f"- {where}: {note['kind']}, {note['why']}")
-        elif note["kind"] == "parity" and note["failures"]:
-            lines.append(f"- {note['framework']} is not timed: {'; '.join(note['failures'])}")
+        elif note["kind"] == "parity" and note == results.receipt(note["framework"]):
+            if note["failures"]:
+                lines.append(f"- {note['framework']} is not timed: {'; '.join(note['failures'])}")
     if lines:
         yield "## Not measured\n"
         yield from [*dict.fromkeys(lines), ""]
+
+
+def _made_good(results: Results, note: dict[str, Any]) -> bool:
+    """Whether what a note says is missing has been measured since."""
+    name = note["framework"]
+    if note["kind"] == "absent":
+        return any(framework == name for _, framework in results.names())
+    if note.get("task") == "parity":
+        return results.receipt(name) is not None
+    tasks = note.get("tasks", [])
+    return bool(tasks) and all(
+        note["round"] in {process.round for process in results.processes(task, name)}
+        for task in tasks
+    )

@@ -18,6 +18,7 @@ from benchmarks.tasks import Task
 
 BASELINE = "flax"
 LIMITS = ("limit-jax", "limit-torch")
+RECIPES = ("torch-loader", "flax-onecycle")
 # What a process did, and on what terms.
 _TERMS = ("batch", "hidden", "images", "warmups", "threads", "device", "tf32", "precision")
 # How a framework goes about it.
@@ -56,7 +57,7 @@ def task_tables(results: Results, task: Task) -> Iterator[str]:
     if not any(results.processes(task.name, name) for name in CONTESTANTS):
         return
     yield f"## {task.name}\n"
-    yield f"{_describe(task)}\n"
+    yield f"{_describe(task)} Rows may differ in {', '.join(IDIOM)}.\n"
     for terms, rows in side_by_side(results, task, axis=IDIOM).items():
         if terms:
             yield f"### {terms}\n"
@@ -69,9 +70,20 @@ def like_with_like(results: Results, task: Task) -> Iterator[str]:
     tables = {terms: rows for terms, rows in tables.items() if terms and len(rows) > 1}
     if tables:
         yield f"## {task.name}, like with like\n"
+        yield "Rows may differ in donated alone.\n"
     for terms, rows in tables.items():
         yield f"### {terms}\n"
         yield from _table(results, task, rows)
+
+
+def recipes(results: Results) -> Iterator[str]:
+    """Yield how much longer the lecture's way to the loss takes than jaxae's fast recipe."""
+    lecture, fast = (results.processes("time-to-loss", name) for name in RECIPES)
+    ratio = paired_ratio(lecture, fast)
+    if ratio is not None:
+        yield "## time-to-loss, the lecture's recipe and the fast one\n"
+        columns = ("task", " / ".join(RECIPES), "rounds")
+        yield from table(columns, [["time-to-loss", str(ratio), f"{ratio.rounds}"]])
 
 
 def _table(results: Results, task: Task, rows: Rows) -> Iterator[str]:
@@ -80,7 +92,7 @@ def _table(results: Results, task: Task, rows: Rows) -> Iterator[str]:
     best = fastest_limit(results, task)
     lines = []
     for name, processes in sorted(rows.items(), key=lambda item: median_seconds(item[1])):
-        time, last = median_seconds(processes), processes[-1].metadata
+        time, settings = median_seconds(processes), processes[0].metadata
         epochs = [process.metadata.get("epochs", 1) for process in processes]
         images = task.n * float(np.median(epochs))
         ratio = None if name == beside else paired_ratio(processes, base)
@@ -91,16 +103,18 @@ def _table(results: Results, task: Task, rows: Rows) -> Iterator[str]:
                 f"{images / time:,.0f}",
                 "1" if ratio is None else str(ratio),
                 f"{best * images / task.n / time:.2f}" if best else "—",
-                seconds(last["compile_seconds"]) if "compile_seconds" in last else "—",
+                _compiling(processes),
                 _receipt(results, name, task),
-                *(str(last.get(key, "—")) for key in IDIOM[:3]),
+                *(str(settings.get(key, "—")) for key in IDIOM),
+                f"{len(processes)}",
             ]
         )
     for name in LIMITS:
         if processes := results.processes(task.name, name):
-            lines.append([f"*{name}*", seconds(median_seconds(processes)), *[""] * 8])
+            cells = [seconds(median_seconds(processes)), *[""] * 9, f"{len(processes)}"]
+            lines.append([f"*{name}*", *cells])
     columns = ("time", "images/s", f"time / {beside}", "of the limit", "compile", "parity")
-    yield from table(("framework", *columns, *IDIOM[:3]), lines)
+    yield from table(("framework", *columns, *IDIOM, "rounds"), lines)
 
 
 def fastest_limit(results: Results, task: Task) -> float | None:
@@ -122,7 +136,17 @@ def _receipt(results: Results, name: str, task: Task) -> str:
     # The difference that bears on the task.
     receipt = results.receipt(name) or {}
     key = task.kind if task.kind in ("encode", "decode") else "largest"
-    return f"{receipt[key]:.0e}" if key in receipt else "—"
+    if key not in receipt:
+        return "—"
+    # One that trains by a schedule of its own was held to the model alone.
+    only_model = name in CONTESTANTS and CONTESTANTS[name].own_recipe
+    return f"{receipt[key]:.0e}" + (" (model only)" if only_model else "")
+
+
+def _compiling(processes: list[Process]) -> str:
+    key = "compile_seconds"
+    found = [process.metadata[key] for process in processes if key in process.metadata]
+    return seconds(float(np.median(found))) if found else "—"
 
 
 def _describe(task: Task) -> str:

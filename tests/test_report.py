@@ -11,9 +11,10 @@ from flax import nnx
 
 import jaxae
 from benchmarks import flops, growth
-from benchmarks.breakeven import Line
+from benchmarks.breakeven import Line, break_even_section
 from benchmarks.charts import draw
-from benchmarks.contestants import load
+from benchmarks.contestants import CONTESTANTS, Entry, load
+from benchmarks.gap import gap_section
 from benchmarks.report import write_report
 from benchmarks.results import Results
 from benchmarks.tables import IDIOM, side_by_side, task_tables
@@ -36,15 +37,17 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
     results = Results(tmp_path_factory.mktemp("results") / "r.json")
     rng = np.random.default_rng(0)
     slowness = {"flax": 1.0, "flax-again": 1.0, "torch-eager": 2.0, "limit-jax": 0.8}
-    slowness |= {"limit-no-adam": 0.9, "limit-copy": 1.0}
+    slowness |= {"limit-copy": 1.0}
     slowness |= {name: 3.0 / (1 + i) for i, name in enumerate(LADDERS[0][:-1])}
-    slowness |= {"torch-loader": 3.0, "torch-compile": 1.5}
+    slowness |= {"torch-loader": 3.0, "torch-tensors": 2.5, "torch-compile": 1.5}
+    share = {"products": 0.8, "gradients": 0.9, "epoch": 1.0}
     parts = {f"{part}_seconds": 0.5 for part in ("start", "import", "load", "compile", "run")}
     for number in range(6):
         for name, factor in slowness.items():
             for task in TASKS.values():
                 if applies(task, name):
                     cost = factor * (1e-3 + 1e-5 * task.n * task.hidden / 512)
+                    cost *= share.get(task.name.partition("-")[0], 1)
                     extra: dict[str, Any] = {"mem_max_rss": 500 << 20}
                     extra |= parts if task.kind == "cold" else {}
                     extra |= {"mode": "eager"} if name.startswith("torch") else {}
@@ -111,7 +114,8 @@ def test_a_rung_differs_from_the_one_before_in_one_thing(rungs: tuple[str, ...])
         settings = load(name).settings
         # Batches that are cut on the device are there because the images were sent once.
         feed = settings.loader, settings.transfers
-        return {("mode", settings.mode), ("donated", settings.donated), ("feed", feed)}
+        declared = {"mode": settings.mode, "donated": settings.donated, "feed": feed}
+        return {*declared.items(), ("remark", settings.remark)}
 
     for before, after in itertools.pairwise(rungs):
         assert len(things(after) - things(before)) == 1, (before, after)
@@ -132,6 +136,7 @@ def test_the_report_has_a_section_for_everything_that_was_measured(
         *("What stands between jaxae and the limit", "Memory", "The same code twice"),
         *("From flax-nojit to flax, a rung at a time", "Growth with batch size"),
         *("From a cold start", "From a start with a warm compilation cache"),
+        *("hidden-64", "images-1000", "How to read this"),
     ):
         assert heading in headings
     assert len(headings) == len(set(headings))
@@ -146,6 +151,94 @@ def test_the_reports_numbers_are_those_of_the_measurements(full: Results) -> Non
     assert found is not None
     assert found.crossing == pytest.approx(100, rel=0.05)
     assert found.misfit < 0.05
+
+
+def test_every_row_says_how_many_rounds_it_is_of(full: Results) -> None:
+    for task in ("train", "step-8", "hidden-64", "images-4000"):
+        table = [line.split("|") for line in task_tables(full, TASKS[task]) if "|" in line]
+        assert table[0][-2].strip() == "rounds"
+        rounds = {row[1].strip(" !*"): int(row[-2]) for row in table[2:]}
+        assert rounds == {name: len(full.processes(task, name)) for name in rounds}
+        assert {"flax", "torch-eager", "limit-jax"} <= rounds.keys()
+
+
+def test_the_gap_is_stated_where_pairs_resolve_it_and_only_there(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    drift = np.linspace(1, 2, 9)  # A machine that slows down twofold: pairs don't mind.
+    noise = np.array([1, -1, 1, -1, 0, 1, -1, 1, -1]) * 1e-4
+    steps = 8192 / 128
+    for part, seconds in (
+        ("products", drift),
+        ("gradients", drift + steps * 50e-6),
+        ("epoch", drift + steps * 50e-6 + noise),
+    ):
+        add(results, f"{part}-128", "flax", 0, values=seconds.tolist(), round=0)
+    (row,) = (line for line in gap_section(results) if line.startswith("| 128 "))
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells[2] == "50 µs [50, 50]" and cells[3] == "not resolved"
+    assert cells[-2:] == ["—", "9"]
+
+
+def test_lines_of_frameworks_that_are_as_fast_cross_nowhere(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    parts = {f"{part}_seconds": 0.5 for part in ("start", "import", "load", "compile", "run")}
+    for name, first, wobble in (("flax", 5, 0), ("equinox", 4, 0.1), ("torch-eager", 4, 1)):
+        add(results, "cold", name, first, round=0, **parts)
+        for number in range(6):
+            # Equinox is slower in three rounds of six; PyTorch in all.
+            sign = 1 if name == "torch-eager" else (-1) ** number
+            add(results, "train", name, 1 + wobble * sign, round=number)
+    add(results, "cold-cached", "flax", 3, round=0, **parts)
+    text = "\n".join(break_even_section(results))
+    cold, warm = text.split("## From a start with a warm")
+    row = {
+        name: next(t for t in cold.splitlines() if f"| {name} " in t)
+        for name in CONTESTANTS
+        if f"| {name} " in cold
+    }
+    assert "not resolved" in row["equinox"]
+    assert "after the lines cross at 2.0 epochs" in row["torch-eager"]  # 5 + 1 = 4 + 2.
+    assert "equinox, torch-eager: no cache" in warm and "| torch-eager | 4.00 s" in warm
+
+
+def test_a_contestant_of_any_name_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry("plain_jax", "PlainJax", ("jax",))
+    results = Results(tmp_path / "r.json")
+    names = ["plain-jax", *(f"flax-{i}" for i in range(20))]
+    for name in names:
+        monkeypatch.setitem(CONTESTANTS, name, entry)
+        for task in ("train", "step-1", "step-8", "step-32"):
+            add(results, task, name, 1.0, round=0)
+    text = write_report(results, tmp_path / "out")[0].read_text()
+    assert all(f"| {name} |" in text for name in names)
+
+
+def test_a_result_of_two_commits_says_so(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    for number, commit in enumerate(("aaa", "bbb-dirty", "aaa")):
+        add(results, "train", "flax", 1.0, round=number, commit=commit, env_XLA_FLAGS="--xla_x")
+    text = write_report(results, tmp_path / "out")[0].read_text()
+    assert "- commit: aaa, bbb-dirty\n" in text and "- XLA_FLAGS: --xla_x\n" in text
+
+
+def test_what_has_been_measured_since_is_not_missed(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    add(results, "train", "flax", 1.0, round=0)
+    results.note(kind="absent", framework="flax", why="flax not installed")
+    results.note(kind="absent", framework="equinox", why="equinox not installed")
+    results.note(kind="failed", framework="flax", task="parity", why="crashed once")
+    results.note(kind="parity", framework="flax", failures=[], largest=1e-6)
+    for number in range(2):
+        failed = {"task": "train", "tasks": ["train"], "round": number}
+        results.note(kind="failed", framework="flax", why=f"failed in {number}", **failed)
+    text = write_report(results, tmp_path / "out")[0].read_text()
+    missing = text.partition("## Not measured\n")[2].strip().splitlines()
+    assert missing == [
+        "- equinox: absent, equinox not installed",
+        "- flax train: failed, failed in 1",
+    ]
 
 
 def test_every_plot_has_its_axes_named(full: Results) -> None:
