@@ -2,7 +2,7 @@
 
 from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
 from benchmarks.tables import BASELINE
-from benchmarks.tasks import EVERY_SLOW, EVERY_SPARSE, LATENT_OF_ANOTHER, RACING
+from benchmarks.tasks import EVERY_SLOW, EVERY_SPARSE, LATENT_OF_ANOTHER, PART, RACING
 
 _OTHERS = ", ".join(f"`{name}` by that of `{of}`" for name, of in LATENT_OF_ANOTHER.items())
 
@@ -15,9 +15,9 @@ on; ≈ marks a row that can't be told from the one it is held against, by that 
 test, as none can in fewer rounds. ! marks a spread between processes, (max − min) / median, above
 {UNSTABLE:.0%}. Whiskers in plots reach from the fastest process to the slowest.
 
-Curves (`step-*`, `hidden-*`, `images-*`), starts, the ladder and the time to a loss are measured in
-every {EVERY_SPARSE}rd round, to keep a run short; the time to a loss by others than
-{", ".join(RACING)} in every {EVERY_SLOW}th.
+Curves (`step-*`, `hidden-*`, `images-*`), an epoch's parts, starts, the ladder and the time to a
+loss are measured in every {EVERY_SPARSE}rd round only, to keep a run short; starts and the time to a
+loss of others than {", ".join(RACING)} in every {EVERY_SLOW}th.
 
 - Frameworks: `flax` is jaxae's own path and `flax-again` the same under another name, to show the
   noise; `flax-loop` calls its step from Python; `flax-onecycle` trains by jaxae's fast recipe, so
@@ -25,6 +25,8 @@ every {EVERY_SPARSE}rd round, to keep a run short; the time to a loss by others 
   `torch-tensors` are rungs of the ladders. `torch-loader` is the lecture's way, `torch-eager` and
   `torch-compile` PyTorch at its best. `keras-torch` is eager: that is what Keras's own
   default, jit_compile="auto", means on PyTorch.
+- `train` is an epoch at batch 128; `train-batch-*` is {PART:,} images, at batch 128 by the
+  frameworks of `--quick` only.
 - *limit-jax*, *limit-torch*: the work's large matrix products alone, by each library. *Of the
   limit* is the faster one's time over the row's.
 - mode: what is compiled, nothing (eager), each step or the whole epoch. loader: who cuts the

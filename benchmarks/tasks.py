@@ -74,12 +74,21 @@ HIDDEN = (64, 256, 2048)
 IMAGES = (1_000, 4_000, 16_000)
 PARTS = ("products", "gradients", "epoch")
 
+# What `--quick` measures: each framework in its fastest form on two cores.
+QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
+QUICK_FRAMEWORKS = ("flax", "equinox", "torch-eager", "keras-jax")
+_AT_BATCH = {128: QUICK_FRAMEWORKS}
+
 TASKS = {
     task.name: task
     for task in (
         Task("train", "train", "train"),
         Task("time-to-loss", "time-to-loss", "train", sparse=True),
-        *(Task(f"train-batch-{b}", "train", "batches", PART, b) for b in BATCHES),
+        # At batch 128 the others have `train`; this one is for `--quick` and for the width's sweep.
+        *(
+            Task(f"train-batch-{b}", "train", "batches", PART, b, only=_AT_BATCH.get(b, ()))
+            for b in BATCHES
+        ),
         *(Task(f"step-{b}", "step", "batches", b, b, sparse=True) for b in STEPS),
         Task("encode", "encode", "latent", ALL),
         Task("decode", "decode", "latent", ALL),
@@ -101,13 +110,10 @@ TASKS = {
         ),
     )
 }
-# Curves and long tasks are measured in every third round; the time to a loss of the frameworks that
-# no claim is about, which take up to two minutes each, in every sixth.
+# Curves and long tasks are measured in every third round; the longest, the time to a loss and the
+# starts of frameworks that no claim is about, in every sixth.
 EVERY_SPARSE, EVERY_SLOW = 3, 6
 RACING = ("flax", "flax-onecycle", "equinox", "torch-eager", "torch-loader")
-# What `--quick` measures: each framework in its fastest form on two cores.
-QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
-QUICK_FRAMEWORKS = ("flax", "equinox", "torch-eager", "keras-jax")
 
 
 def applies(task: Task, framework: str) -> bool:
@@ -121,16 +127,16 @@ def applies(task: Task, framework: str) -> bool:
     if framework == "flax-onecycle":
         return task.kind == "time-to-loss"
     if framework == "flax-again":
-        return task.group in ("train", "batches", "latent") and not task.sparse
+        return task.group in ("train", "latent") and not task.sparse
     if framework in LATENT_OF_ANOTHER and task.group == "latent":
         return False
-    # A warm-up on the way from a loop to a scan tells nothing new of starts.
+    # The rung between no compilation and a scan tells nothing new of starts.
     return framework not in _RUNGS and (framework != "flax-loop" or task.kind != "cold")
 
 
 def due(task: Task, framework: str, number: int) -> bool:
     """Whether a framework is to be measured in the round of this number, counted from 0."""
     every = EVERY_SPARSE if task.sparse else 1
-    if task.kind == "time-to-loss" and framework not in RACING:
+    if task.kind in ("time-to-loss", "cold") and framework not in RACING:
         every = EVERY_SLOW
     return number % every == 0 and applies(task, framework)
