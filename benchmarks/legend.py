@@ -16,8 +16,8 @@ test, as none can in fewer rounds. ! marks a spread between processes, (max − 
 {UNSTABLE:.0%}. Whiskers in plots reach from the fastest process to the slowest.
 
 Curves (`step-*`, `hidden-*`, `images-*`), an epoch's parts, starts, the ladder and the time to a
-loss are measured in every {EVERY_SPARSE}rd round only, to keep a run short; starts and the time to a
-loss of others than {", ".join(RACING)} in every {EVERY_SLOW}th.
+loss are measured in every {EVERY_SPARSE}rd round only, to keep a run short; starts and the time
+to a loss of others than {", ".join(RACING)} in every {EVERY_SLOW}th.
 
 - Frameworks: `flax` is jaxae's own path and `flax-again` the same under another name, to show the
   noise; `flax-loop` calls its step from Python; `flax-onecycle` trains by jaxae's fast recipe, so
