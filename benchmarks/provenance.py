@@ -24,9 +24,15 @@ _PACKAGES = (
     "tensorflow",
     "numpy",
 )
-# Variables that change how fast frameworks are, but for those that name a folder.
-_VARIABLE = re.compile(r"(XLA|TF|JAX|KERAS|OMP|KMP|MKL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+")
-_FOLDER = re.compile(r"\w*_(DIR|HOME|PATH|ROOT)")
+# Variables that change how fast frameworks are, but for those that workers overrule or that name
+# a folder or file.
+_VARIABLE = re.compile(
+    r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
+)
+_LEFT_OUT = re.compile(
+    r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
+    r"|NVIDIA_TF32_OVERRIDE"
+)
 # What must agree for two processes to be of one result, beside versions, commit and environment.
 _SAME = ("cpu_model_name", "cpu_count", "python_version", "threads")
 _KEYED = ("version_", "env_", "commit")
@@ -76,4 +82,4 @@ def is_of_this_code(receipt: dict[str, Any]) -> bool:
 
 
 def _matters(name: str) -> bool:
-    return bool(_VARIABLE.fullmatch(name)) and not _FOLDER.fullmatch(name)
+    return bool(_VARIABLE.fullmatch(name)) and not _LEFT_OUT.fullmatch(name)
