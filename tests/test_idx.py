@@ -1,8 +1,11 @@
 """The IDX reader against files made by hand."""
 
 import gzip
+import os
 import struct
+import time
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +81,7 @@ def test_an_empty_file_is_refused_as_such(tmp_path: Path) -> None:
 def test_a_flipped_bit_inside_gzip_is_refused(tmp_path: Path) -> None:
     whole = bytearray(gzip.compress(idx_bytes(IMAGES), compresslevel=0))
     whole[-20] ^= 1  # A pixel; the eight bytes at the end are checksum and length.
-    assert "CRC" in refusal(tmp_path / "flipped.gz", bytes(whole))
+    assert "data check" in refusal(tmp_path / "flipped.gz", bytes(whole))
 
 
 @pytest.mark.parametrize(
@@ -119,9 +122,12 @@ def test_a_header_that_claims_gigabytes_costs_no_memory(
 
 
 def test_gzip_that_holds_what_it_claims_is_still_refused_above_768_mib(tmp_path: Path) -> None:
-    # Members of a gzip file follow each other: 2 GiB of zeros from 2 MiB.
-    header = gzip.compress(idx_bytes(IMAGES[:0], (2**11, 2**10, 2**10)))
-    bomb = header + 128 * gzip.compress(bytes(1 << 24))
+    # Without a reference to what came before, a block of zeros can follow itself: 2 GiB in 2 MiB.
+    packer = zlib.compressobj(wbits=31)
+    header = packer.compress(idx_bytes(IMAGES[:0], (2**11, 2**10, 2**10)))
+    header += packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    bomb = header + 128 * block
     tracemalloc.start()
     try:
         text = refusal(tmp_path / "bomb.gz", bomb)
@@ -152,6 +158,22 @@ def test_bytes_after_the_last_pixel_are_refused(tmp_path: Path, zipped: bool) ->
     content = idx_bytes(IMAGES) + b"\x00"
     text = refusal(tmp_path / "long", gzip.compress(content) if zipped else content)
     assert "holds more" in text
+
+
+@pytest.mark.parametrize("more", [b"\0", b"more", gzip.compress(b"more")])
+def test_bytes_after_a_gzip_stream_are_refused(tmp_path: Path, more: bytes) -> None:
+    text = refusal(tmp_path / "more.gz", gzip.compress(idx_bytes(IMAGES)) + more)
+    assert "after the end of its gzip stream" in text
+
+
+def test_four_gigabytes_of_zeros_after_a_gzip_stream_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "padded.gz"
+    path.write_bytes(gzip.compress(idx_bytes(IMAGES)))
+    os.truncate(path, 1 << 32)
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="after the end of its gzip stream"):
+        read_idx(path, 3)
+    assert time.perf_counter() - start < 5  # gzip.open takes more than a minute.
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:

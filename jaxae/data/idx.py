@@ -7,12 +7,11 @@ one must be able to hold them, and unpacks to 768 MiB at most, so that a small f
 memory. (The largest data set in this format, EMNIST, has 547 MB.)
 """
 
-import gzip
 import math
 import os
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ _UNSIGNED_BYTE = 0x08
 # Deflate packs no more than 258 bytes into two bits.
 _HIGHEST_RATIO = 1032
 _LARGEST_UNPACKED = 768 << 20
-_PIECE = 1 << 24
 
 
 def read_idx(path: Path, ndim: int) -> npt.NDArray[np.uint8]:
@@ -44,30 +42,29 @@ def read_idx(path: Path, ndim: int) -> npt.NDArray[np.uint8]:
         on_disk = raw.seek(0, os.SEEK_END)
         raw.seek(0)
         try:
-            if gzipped:
-                return _unpack(gzip.GzipFile(fileobj=raw), ndim, on_disk)
-            shape = _read_shape(raw, ndim)
-            start, size = raw.tell(), math.prod(shape)
-            _require(size, on_disk - start, shape)
-            if size == 0:
-                return np.empty(shape, np.uint8)
-            return np.memmap(raw, np.uint8, "r", start, shape)
-        except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            return _unpack(raw, ndim, on_disk) if gzipped else _map(raw, ndim, on_disk)
+        except (ValueError, EOFError, zlib.error) as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _read_shape(stream: IO[bytes] | gzip.GzipFile, ndim: int) -> tuple[int, ...]:
-    magic = stream.read(4)
+def _map(raw: BinaryIO, ndim: int, on_disk: int) -> npt.NDArray[np.uint8]:
+    start = 4 + 4 * ndim
+    shape = _parse_shape(raw.read(start), ndim)
+    size = math.prod(shape)
+    _require(size, on_disk - start, shape)
+    return np.memmap(raw, np.uint8, "r", start, shape) if size else np.empty(shape, np.uint8)
+
+
+def _parse_shape(header: bytes, ndim: int) -> tuple[int, ...]:
     expected = bytes([0, 0, _UNSIGNED_BYTE, ndim])
-    if magic != expected:
+    if header[:4] != expected:
         raise ValueError(
             f"not an IDX file of {ndim}-dimensional unsigned bytes: "
-            f"it begins with {magic.hex() or 'nothing'}, expected {expected.hex()}"
+            f"it begins with {header[:4].hex() or 'nothing'}, expected {expected.hex()}"
         )
-    header = stream.read(4 * ndim)
-    if len(header) < 4 * ndim:
+    if len(header) < 4 + 4 * ndim:
         raise ValueError("truncated inside its header; fetch the file again")
-    return tuple(int(n) for n in np.frombuffer(header, dtype=">u4"))
+    return tuple(int(n) for n in np.frombuffer(header[4:], dtype=">u4"))
 
 
 def _require(size: int, found: int, shape: tuple[int, ...]) -> None:
@@ -78,8 +75,9 @@ def _require(size: int, found: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def _unpack(stream: gzip.GzipFile, ndim: int, on_disk: int) -> npt.NDArray[np.uint8]:
-    shape = _read_shape(stream, ndim)
+def _unpack(raw: BinaryIO, ndim: int, on_disk: int) -> npt.NDArray[np.uint8]:
+    stream = _Gzip(raw)
+    shape = _parse_shape(bytes(stream.read(4 + 4 * ndim)), ndim)
     size = math.prod(shape)
     if size > _HIGHEST_RATIO * on_disk:
         raise ValueError(
@@ -91,10 +89,31 @@ def _unpack(stream: gzip.GzipFile, ndim: int, on_disk: int) -> npt.NDArray[np.ui
             f"its header claims {size:,} bytes for shape {shape}, more than the "
             f"{_LARGEST_UNPACKED:,} that are unpacked into memory; gunzip the file yourself"
         )
-    body = np.empty(size, np.uint8)
-    found = 0
-    while found < size and (count := stream.readinto(body.data[found : found + _PIECE])):
-        found += count
-    # Reading past the end is also what checks the checksum.
-    _require(size, found + len(stream.read(1)), shape)
-    return body.reshape(shape)
+    body = stream.read(size)
+    # Reading on to the end is also what checks the checksum.
+    _require(size, len(body) + len(stream.read(1)), shape)
+    if stream.has_more():
+        raise ValueError("there are bytes after the end of its gzip stream; gzip it again")
+    return np.frombuffer(body, dtype=np.uint8).reshape(shape)
+
+
+class _Gzip:
+    # gzip.open skips zeros at a file's end one at a time: a sparse file would keep it for hours.
+
+    def __init__(self, raw: BinaryIO):
+        self._raw = raw
+        self._unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def read(self, size: int) -> bytearray:
+        """Unpack so many bytes, or as many as there are."""
+        body = bytearray()
+        while len(body) < size and not self._unpacker.eof:
+            packed = self._unpacker.unconsumed_tail or self._raw.read(1 << 16)
+            if not packed:
+                raise EOFError("its gzip stream is cut short; fetch the file again")
+            body += self._unpacker.decompress(packed, min(size - len(body), 1 << 24))
+        return body
+
+    def has_more(self) -> bool:
+        """Tell whether bytes follow the stream."""
+        return bool(self._unpacker.unused_data or self._raw.read(1))

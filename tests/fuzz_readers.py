@@ -1,0 +1,345 @@
+"""The readers that are fuzzed: for each, valid files, how to make almost valid ones, and the truth.
+
+The truth about a file is found by struct, gzip, json and numpy.lib.format alone.
+"""
+
+import gzip
+import io
+import json
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from flax import nnx
+from hypothesis import strategies as st
+
+from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
+from jaxae.arrays import blaming, read_array
+from jaxae.data.idx import read_idx
+from jaxae.interchange import safetensors
+from jaxae.records import DataRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader, as users call it.
+
+    Attributes:
+      name: what the table calls it.
+      file_name: what a file of its kind is called.
+      valid: whole files.
+      structured: files whose form is right and whose values are anything.
+      read: the reader.
+      verify: raise AssertionError unless a result is what the file says.
+      bombs: writers of files made to hurt this reader.
+    """
+
+    name: str
+    file_name: str
+    valid: list[bytes]
+    structured: st.SearchStrategy[bytes]
+    read: Callable[[Path], Any]
+    verify: Callable[[Path, Any], None]
+    bombs: tuple[Callable[[Path], object], ...] = ()
+
+
+class Trap:
+    """Unpickling one fails the fuzzing."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
+        """Have unpickling call `spring`."""
+        return spring, ()
+
+
+def spring() -> NoReturn:
+    """Say that code of a file was run, by an exception that no reader may hide."""
+    raise SystemExit("a pickle was opened")
+
+
+def hostile_files(reader: Reader) -> Iterator[Callable[[Path], object]]:
+    """Yield functions that write a hostile file: the same for all readers, then its own."""
+    objects = np.array([Trap()], dtype=object)
+    saved = io.BytesIO()
+    np.save(saved, objects, allow_pickle=True)
+    for content in (pickle.dumps(Trap()), objects.dumps(), saved.getvalue(), _zip_bomb()):
+        yield partial(Path.write_bytes, data=content)
+    for start in (b"", *reader.valid):
+        yield partial(_write_sparse, start=start)
+    yield from reader.bombs
+
+
+@cache
+def _zip_bomb() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("images.npy", "w") as entry:
+            for _ in range(5 * 16):
+                entry.write(bytes(1 << 24))
+    return file.getvalue()
+
+
+def _write_sparse(path: Path, start: bytes) -> None:
+    # 4 GiB that take no room on the disk.
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(1 << 32)
+
+
+# IDX.
+
+
+def _idx(shape: tuple[int, ...], body: bytes) -> bytes:
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + body
+
+
+def _verify_idx(path: Path, images: Any) -> None:
+    content = path.read_bytes() if path.stat().st_size < 1 << 24 else path.open("rb").read(1 << 24)
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    assert images.shape == struct.unpack(">3I", content[4:16])
+    assert images.tobytes() == content[16:]
+
+
+def _gzip_bomb(claimed: int, held: int) -> bytes:
+    # In MiB. A block that refers to nothing before it can follow itself, so a bomb is soon made.
+    packer = zlib.compressobj(wbits=31)
+    header = packer.compress(_idx((claimed, 1 << 10, 1 << 10), b""))
+    header += packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return header + (held >> 4) * block
+
+
+_PIXELS = bytes(range(24))
+_SIDES = st.tuples(*[st.integers(0, 5) | st.integers(0, 2**32 - 1)] * 3)
+IDX = Reader(
+    "IDX",
+    "train-images-idx3-ubyte",
+    [_idx((2, 3, 4), _PIXELS), gzip.compress(_idx((2, 3, 4), _PIXELS)), _idx((0, 3, 4), b"")],
+    st.builds(_idx, _SIDES, st.binary(max_size=130))
+    | st.builds(_idx, _SIDES, st.binary(max_size=130)).map(gzip.compress),
+    lambda path: read_idx(path, ndim=3),
+    _verify_idx,
+    (
+        lambda path: path.write_bytes(_gzip_bomb(claimed=4 << 10, held=4 << 10)),
+        lambda path: path.write_bytes(_gzip_bomb(claimed=512, held=4 << 10)),
+    ),
+)
+
+
+# .npy.
+
+
+def _read_npy(path: Path) -> Any:
+    with blaming(path):
+        return read_array(path)
+
+
+def _npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def _npy_of(header: str, version: int, claimed: int | None, body: bytes) -> bytes:
+    text = header.encode()
+    length = len(text) if claimed is None else claimed
+    packed = struct.pack(
+        "<H" if version == 1 else "<I", length & 0xFFFF if version == 1 else length
+    )
+    return b"\x93NUMPY" + bytes([version, 0]) + packed + text + body
+
+
+def _verify_npy(path: Path, array: Any) -> None:
+    with path.open("rb") as file:
+        if path.stat().st_size > 1 << 24:
+            file = io.BytesIO(file.read(1 << 24))  # type: ignore[assignment]
+        expected = np.lib.format.read_array(file, allow_pickle=False)
+    assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
+    assert array.tobytes() == expected.tobytes()
+
+
+_SIZES = st.integers(-2, 5) | st.integers(-(2**70), 2**70)
+_DTYPES = st.sampled_from(
+    [
+        *("'<f4'", "'|u1'", "'>i8'", "'|O'", "'<U2'", "'|S999999999'", "'|V9'", "'<M8'", "'?'"),
+        *("[('a', '<f4')]", "('<f4', (2, 2))", "('<f4', (-1,))", "'f4,O'", "'x'"),
+        *("[]", "{}", "1", "None"),
+    ]
+)
+_HEADERS = st.builds(
+    "{{'descr': {}, 'fortran_order': {}, 'shape': {}, }}\n".format,
+    _DTYPES,
+    st.sampled_from(["True", "False", "1", "None"]),
+    st.lists(_SIZES | st.sampled_from(["True", "1.5", "()", "-" * 500 + "1"]), max_size=4).map(
+        lambda sizes: f"({' '.join(f'{size},' for size in sizes)})"
+    ),
+)
+NPY = Reader(
+    ".npy",
+    "images.npy",
+    [_npy(np.arange(6, dtype=np.float32).reshape(2, 3)), _npy(np.zeros((0, 2), np.uint8))],
+    st.builds(
+        _npy_of,
+        _HEADERS | st.text(max_size=50),
+        st.sampled_from([1, 2, 3, 4]),
+        st.none() | st.integers(0, 2**32 - 1),
+        st.binary(max_size=64),
+    ),
+    _read_npy,
+    _verify_npy,
+)
+
+
+# A run's folder.
+
+_RECORD = RunRecord(
+    ModelConfig(hidden_dim=2, latent_dim=1),
+    TrainConfig(),
+    DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
+)
+_CONFIG: dict[str, Any] = {"format": 1, **_RECORD.as_json(), "versions": {"jax": "0.10"}}
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from([10**400, -1, 0, 1, 2])
+    | st.floats()
+    | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@st.composite
+def _edited(draw: st.DrawFn, whole: Any) -> Any:
+    """A JSON value in which one to three values, at any depth, are replaced, added or gone."""
+    whole = json.loads(json.dumps(whole))
+    for _ in range(draw(st.integers(1, 3))):
+        place = whole
+        while isinstance(place, dict) and place:
+            key = draw(st.sampled_from(sorted(place)))
+            if isinstance(place[key], dict) and place[key] and draw(st.booleans()):
+                place = place[key]
+                continue
+            match draw(st.sampled_from(("replace", "replace", "remove", "add"))):
+                case "replace":
+                    place[key] = draw(_JSON)
+                case "remove":
+                    del place[key]
+                case "add":
+                    place[draw(st.text(max_size=5))] = draw(_JSON)
+            break
+    return whole
+
+
+def _says(given: Any, record: RunRecord) -> None:
+    """Hold a record against the JSON that it was read from, where a missing value is a default."""
+    told = json.loads(json.dumps(record.as_json()))
+    for name, values in told.items():
+        assert values | given[name] == values, (values, given[name])
+
+
+def _verify_config(path: Path, run: Run) -> None:
+    given = json.loads(path.read_bytes())
+    _says(given, RunRecord(run.model_config, run.train_config, run.data))
+
+
+def _verify_metrics(path: Path, rows: Any) -> None:
+    given = [json.loads(line) for line in path.read_bytes().decode().splitlines()]
+    assert [row._asdict() for row in rows] == given
+
+
+_LINE = {"epoch": 1, "train_loss": 2.5, "test_loss": 3.0, "seconds": 0.1, "images_per_second": 9.0}
+_LISTS = b"[" + b"[]," * 20_000_000
+CONFIG = Reader(
+    "config.json",
+    "config.json",
+    [json.dumps(_CONFIG).encode()],
+    _edited(_CONFIG).map(lambda value: json.dumps(value).encode()),
+    lambda path: Run.open(path.parent),
+    _verify_config,
+    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+)
+METRICS = Reader(
+    "metrics.jsonl",
+    "metrics.jsonl",
+    [json.dumps(_LINE).encode() + b"\n", b"", b"\n".join([json.dumps(_LINE).encode()] * 3)],
+    st.lists(_edited(_LINE) | st.just(_LINE), max_size=3).map(
+        lambda rows: "\n".join(json.dumps(row) for row in rows).encode()
+    ),
+    lambda path: Run(path.parent, *_RECORD).history(),
+    _verify_metrics,
+    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+)
+
+
+# safetensors.
+
+
+def _whole_safetensors(kind: Any) -> bytes:
+    import tempfile
+
+    model = create_model(ModelConfig(1, 2, kind), (2, 2), seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        safetensors.write(path, model, _RECORD._replace(model=ModelConfig(1, 2, kind)))
+        return path.read_bytes()
+
+
+def _split(content: bytes) -> tuple[dict[str, Any], bytes]:
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def _joined(header: Any, body: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> None:
+    model, record = result
+    header, body = _split(path.read_bytes())
+    _says(json.loads(header["__metadata__"]["jaxae"]), record)
+    for (part, layer, kind), param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+        entry = header[f"{part}.{layer}.{'weight' if kind == 'kernel' else kind}"]
+        begin, end = entry["data_offsets"]
+        array = np.frombuffer(body[begin:end], "<f4").reshape(entry["shape"])
+        found = np.asarray(param[...])
+        assert found.tobytes() == np.ascontiguousarray(array.T).tobytes()
+
+
+_WHOLE = [_whole_safetensors("ae"), _whole_safetensors("vae")]
+
+
+@st.composite
+def _edited_safetensors(draw: st.DrawFn) -> bytes:
+    header, body = _split(draw(st.sampled_from(_WHOLE)))
+    if draw(st.booleans()):
+        about = json.loads(header["__metadata__"]["jaxae"])
+        header["__metadata__"]["jaxae"] = json.dumps(draw(_edited(about)))
+    else:
+        header = draw(_edited(header))
+    return _joined(header, body)
+
+
+SAFETENSORS = Reader(
+    "safetensors",
+    "model.safetensors",
+    _WHOLE,
+    _edited_safetensors(),
+    safetensors.read,
+    _verify_safetensors,
+    (
+        lambda path: path.write_bytes((2**63).to_bytes(8, "little") + _WHOLE[0][8:]),
+        lambda path: path.write_bytes(_joined({"__metadata__": {"jaxae": "[" * 10**6}}, b"")),
+    ),
+)
+
+READERS = (IDX, NPY, CONFIG, METRICS, SAFETENSORS)
