@@ -6,7 +6,7 @@ RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae
 
-.PHONY: help reproduce test lint figures bench bench-quick test-lowest test-wheel clean
+.PHONY: help reproduce test fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ reproduce: $(VENV)/installed  ## Train 20 epochs on MNIST into runs/mnist and dr
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
+	$(BIN)/python -m tests.fuzz --examples 20000
 
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .

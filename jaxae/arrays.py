@@ -1,9 +1,11 @@
 """Arrays on disk: .npy files, never unpickled, written whole or not at all."""
 
 import contextlib
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -11,33 +13,46 @@ import numpy.typing as npt
 from jaxae.files import atomic
 from jaxae.text import reason
 
-_MAGIC = b"\x93NUMPY"
-# What NumPy accepts as a header, and what precedes it.
-_MAX_START = 10_000 + 12
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
     """Map an .npy file into memory, read-only.
 
     Raises:
-      ValueError: the file is not .npy, is truncated, or holds objects.
+      ValueError: the file is not .npy, is truncated, or holds objects or records.
       OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        start = file.read(_MAX_START)
-    if not start.startswith(_MAGIC):
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            _check_header(file, size)
+            return np.lib.format.open_memmap(path, mode="r")
+        except (ValueError, OSError):
+            raise
+        except Exception as error:  # NumPy evaluates the header, and lets through what that raises.
+            raise ValueError(f"its header is damaged: {reason(error)}") from error
+
+
+def _check_header(file: BinaryIO, size: int) -> None:
+    if file.read(6) != b"\x93NUMPY":
         raise ValueError("not an .npy file; expected one array as numpy.save writes it")
-    # Versions from 2 on give the header's length as 32 bits, and NumPy allocates what they say.
-    claimed = int.from_bytes(start[8:12], "little") if start[6:7] > b"\x01" else 0
-    if claimed > len(start):
-        raise ValueError(f"its header claims {claimed:,} bytes; expected {_MAX_START:,} at most")
-    try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # NumPy evaluates the header, and lets through what that raises.
-        raise ValueError(f"its header or size is wrong ({reason(error)})") from error
-    return array
+    version, length = tuple(file.read(2)), int.from_bytes(file.read(4), "little")
+    if version not in _READ_HEADER:
+        raise ValueError(f".npy of version {version}; expected (1, 0) or (2, 0)")
+    if version == (2, 0) and length > size:  # NumPy would allocate it.
+        raise ValueError(f"its header claims {length:,} bytes, the file has {size:,}")
+    file.seek(8)
+    shape, _, dtype = _READ_HEADER[version](file)
+    if dtype.kind in "OV":  # Objects would be unpickled; V are records and nested arrays.
+        raise ValueError(f"it holds {dtype}; expected numbers")
+    claimed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or claimed > found:
+        raise ValueError(f"{dtype} of shape {shape} takes {claimed:,} bytes, it has {found:,}")
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:

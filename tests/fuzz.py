@@ -10,6 +10,7 @@ import faulthandler
 import sys
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=20_000, help="for each reader")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
+    warnings.simplefilter("error")  # A warning is a line that nobody asked for.
     if sys.platform == "linux":
         limit_memory()
     print(f"seed {args.seed}\n\n| reader | files tried | refused | read, and right | slowest |")

@@ -21,7 +21,9 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
+from jaxae.arrays import read_array
 from jaxae.data.dataset import Dataset, Split
+from jaxae.text import reason
 
 _INSTALL = "pip install 'jaxae[tfds]'"
 # Luma of ITU-R BT.601, the weights that Pillow's mode "L" uses too.
@@ -52,23 +54,20 @@ def load_from_tfds(name: str) -> Dataset:
         convert(name, folder)
     try:
         return _map(name, folder)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{folder} is damaged ({error}); delete it, and the next run converts {name} again"
+            f"{folder} is damaged ({reason(error)}); delete it, and the next run converts {name} again"
         ) from error
 
 
 def _map(name: str, folder: Path) -> Dataset:
     meta = json.loads((folder / "meta.json").read_text())
     train, test = (_map_split(folder, split) for split in ("train", "test"))
-    return Dataset(name, train, test, tuple(meta["class_names"]))
+    return Dataset(name, train, test, tuple(map(str, meta["class_names"])))
 
 
 def _map_split(folder: Path, split: str) -> Split:
-    images, labels = (
-        np.load(folder / f"{split}_{kind}.npy", mmap_mode="r", allow_pickle=False)
-        for kind in ("images", "labels")
-    )
+    images, labels = (read_array(folder / f"{split}_{kind}.npy") for kind in ("images", "labels"))
     return Split(images, labels)
 
 
