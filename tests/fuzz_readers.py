@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
 from jaxae.arrays import blaming, read_array
 from jaxae.data.idx import read_idx
+from jaxae.history import read_rows
 from jaxae.interchange import safetensors
 from jaxae.records import DataRecord, RunRecord
 
@@ -204,7 +205,12 @@ _RECORD = RunRecord(
     TrainConfig(),
     DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
 )
-_CONFIG: dict[str, Any] = {"format": 1, **_RECORD.as_json(), "versions": {"jax": "0.10"}}
+_CONFIG: dict[str, Any] = {
+    "format": 1,
+    **_RECORD.as_json(),
+    "checkpoints": {"checkpoint_every": 2, "keep": 1},
+    "device": {"platform": "cpu", "kind": "cpu"},
+}
 _JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -256,7 +262,15 @@ def _verify_metrics(path: Path, rows: Any) -> None:
     assert [row._asdict() for row in rows] == given
 
 
-_LINE = {"epoch": 1, "train_loss": 2.5, "test_loss": 3.0, "seconds": 0.1, "images_per_second": 9.0}
+def _row(epoch: int) -> dict[str, Any]:
+    losses = {"train_loss": 2.5, "test_loss": 3.0}
+    return {"epoch": epoch, **losses, "seconds": 0.1, "images_per_second": 9.0}
+
+
+def _lines(rows: list[Any]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
 _LISTS = b"[" + b"[]," * 20_000_000
 CONFIG = Reader(
     "config.json",
@@ -270,11 +284,9 @@ CONFIG = Reader(
 METRICS = Reader(
     "metrics.jsonl",
     "metrics.jsonl",
-    [json.dumps(_LINE).encode() + b"\n", b"", b"\n".join([json.dumps(_LINE).encode()] * 3)],
-    st.lists(_edited(_LINE) | st.just(_LINE), max_size=3).map(
-        lambda rows: "\n".join(json.dumps(row) for row in rows).encode()
-    ),
-    lambda path: Run(path.parent, *_RECORD).history(),
+    [_lines([_row(1)]), b"", _lines([_row(1), _row(2), _row(3)])],
+    st.lists(_edited(_row(1)) | st.sampled_from([_row(1), _row(2)]), max_size=3).map(_lines),
+    read_rows,
     _verify_metrics,
     (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
 )

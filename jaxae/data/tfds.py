@@ -56,7 +56,8 @@ def load_from_tfds(name: str) -> Dataset:
         return _map(name, folder)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{folder} is damaged ({reason(error)}); delete it, and the next run converts {name} again"
+            f"{folder} is damaged ({reason(error)}); delete it, and the next run converts {name} "
+            "again"
         ) from error
 
 
