@@ -20,6 +20,9 @@ test: $(VENV)/installed-dev  ## Run the whole test suite
 fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
 	$(BIN)/python -m tests.fuzz --examples 20000
 
+soak: $(VENV)/installed-dev  ## Do to runs what can happen to them, for ten minutes; print a table
+	$(BIN)/python -m tests.faults
+
 lint: $(VENV)/installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -24,6 +24,9 @@ from orbax.checkpoint.checkpoint_managers import PreservationContext, Preservati
 from jaxae.training import TrainState
 
 _log = logging.getLogger(__name__)
+# Orbax waits by the wall clock, so a clock set forward would look like a save that hangs; and where
+# it makes folders in the background and fails, its threads keep the process from ending.
+_ASYNC = ocp.AsyncOptions(timeout_secs=10**9, create_directories_asynchronously=False)
 
 
 def saved_epochs(folder: Path) -> list[int]:
@@ -47,7 +50,7 @@ def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
     here = jax.sharding.SingleDeviceSharding(device)
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), like)
     try:
-        with _manager(folder, read_only=True) as manager:
+        with _manager(folder, create=False) as manager:
             read = manager.restore(
                 epoch,
                 args=ocp.args.Composite(
@@ -100,7 +103,10 @@ class CheckpointWriter:
         self._folder = folder
         self._policy = _LastAndBest(keep, dict(test_losses))
         self._manager = _manager(
-            folder, cleanup_tmp_directories=True, preservation_policy=self._policy
+            folder,
+            cleanup_tmp_directories=True,
+            preservation_policy=self._policy,
+            async_options=_ASYNC,
         )
         for epoch in self._manager.all_steps():
             if epoch > max(test_losses, default=0):
@@ -168,5 +174,7 @@ def _checksum(state: TrainState) -> dict[str, str]:
     return {"sha256": digest.hexdigest()}
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]

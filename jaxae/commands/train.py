@@ -81,14 +81,12 @@ class Train:
             raise ValueError("--resume keeps what --overwrite deletes; pass one of them")
         run = Run.open(self.run_dir)
         folder = Path(run.data.source) if Path(run.data.source).is_absolute() else None
-        return dataclasses.replace(
-            self,
+        return Train(
             dataset=run.data.name if folder else run.data.source,
             data_dir=folder,
             model=run.model_config,
             train=run.train_config,
             checkpoints=run.checkpoint_config,
-            device="auto",
         )
 
     def __call__(self) -> None:

@@ -1,0 +1,386 @@
+"""What can happen to a run: each fault is done to real runs, which then go on by --resume.
+
+python -m tests.faults    (the long form, also `make soak`: prints a Markdown table)
+
+A fault returns what it counted. A run counts as identical if parameters, optimizer state, random
+state, counters and metrics equal, bit for bit, those of a run that was never interrupted.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxae import Run, state_to_resume
+from jaxae.checkpoints import saved_epochs
+
+EPOCHS = 200
+PROGRAM = (sys.executable, "-m", "jaxae")
+OPTIONS = (f"--epochs={EPOCHS}", "--hidden-dim=16", "--checkpoint-every=5")
+# Every look at the clock finds it days earlier or later than the one before.
+JUMPING_CLOCK = """
+import datetime, itertools, sys, time
+jumps = itertools.cycle((0, -9e5, 8e5, -7e6))
+now, today = time.time, datetime.datetime.now
+class Jumping(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return today(tz) + datetime.timedelta(seconds=next(jumps))
+datetime.datetime = Jumping
+time.time = lambda: now() + next(jumps)
+time.time_ns = lambda: int(time.time() * 1e9)
+from jaxae.cli import main
+sys.exit(main())
+"""
+
+
+class Impossible(Exception):
+    """This machine can't be made to have the fault."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What a fault counted.
+
+    Attributes:
+      faults: how often it was done.
+      runs: how many runs it was done to, all of which went on to their end.
+      identical: how many of them equal the run that was never interrupted.
+      rows_lost: rows of metrics that are missing, double or different at the end.
+      note: what else there is to say.
+    """
+
+    faults: int = 0
+    runs: int = 0
+    identical: int = 0
+    rows_lost: int = 0
+    note: str = ""
+
+
+class Scene:
+    """A folder with a tiny data set, and a run on it that was never interrupted."""
+
+    def __init__(self, folder: Path):
+        """Write the data, train the run."""
+        self.folder = folder
+        self.data = folder / "blobs"
+        self.reference = folder / "reference"
+        self._numbers = itertools.count()
+        self._started: list[subprocess.Popen[str]] = []
+        # Most of a tiny run's time is compilation.
+        self.environment = os.environ | {
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "cache"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
+        write_blobs(self.data)
+        self.run(self.command(self.reference, "--checkpoint-every=99"))
+        self.expected = _outcome(self.reference)
+
+    def new_path(self) -> Path:
+        """Name a folder that is not there yet."""
+        return self.folder / f"run-{next(self._numbers)}"
+
+    def command(self, run: Path, *options: str) -> list[str]:
+        """Begin a run."""
+        where = (f"--data-dir={self.data}", f"--run-dir={run}")
+        return [*PROGRAM, "train", *where, *OPTIONS, *options]
+
+    def resuming(self, run: Path, *options: str) -> list[str]:
+        """Go on with a run."""
+        return [*PROGRAM, "train", f"--run-dir={run}", "--resume", *options]
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        """Start a process, with Ctrl-C not ignored even if this one runs in the background."""
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = subprocess.Popen(
+                command,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what still runs, after a failure."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+    def start_and_reach(self, run: Path, epoch: int, *options: str) -> subprocess.Popen[str]:
+        """Begin a run; return when it tells of an epoch."""
+        process = self.start(self.command(run, *options))
+        assert process.stdout is not None
+        assert any(line.startswith(f"epoch {epoch}/") for line in process.stdout)
+        return process
+
+    def run(self, command: list[str], status: int = 0) -> str:
+        """Run a command to its end; return what it says."""
+        process = self.start(command)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == status, err
+        return out + err
+
+    def go_on(self, run: Path) -> str:
+        """Let a run go on to its end; return what it says."""
+        return self.run(self.resuming(run, "--checkpoint-every=99"))
+
+    @functools.cached_property
+    def stopped(self) -> Path:
+        """A run that SIGTERM stopped in the middle; copies of it are to be damaged."""
+        run = self.new_path()
+        process = self.start_and_reach(run, 20)
+        process.terminate()
+        process.communicate()
+        return run
+
+    def count(self, run: Path, tally: Tally) -> None:
+        """Count how a finished run compares."""
+        state, rows = _outcome(run)
+        wanted_state, wanted_rows = self.expected
+        tally.runs += 1
+        tally.identical += state == wanted_state and rows == wanted_rows
+        tally.rows_lost += abs(len(rows) - len(wanted_rows)) + sum(
+            row != wanted for row, wanted in zip(rows, wanted_rows, strict=False)
+        )
+
+
+Fault = Callable[[Scene], Tally]
+
+
+def killed(scene: Scene, times: int, rng: random.Random) -> Tally:
+    """Kill -9 at random moments of runs that save without pause, resuming each until it ends."""
+    tally, during_save = Tally(), 0
+    while tally.faults < times:
+        run = scene.new_path()
+        begin_or_resume = scene.command
+        while tally.faults < times:
+            process = scene.start(begin_or_resume(run, "--checkpoint-every=1"))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=rng.uniform(0.5, 4))
+                assert process.returncode == 0
+                break
+            process.kill()
+            process.communicate()
+            tally.faults += 1
+            during_save += any((run / "checkpoints").glob("*tmp*"))
+            if (run / "config.json").is_file():  # Else it begins anew in what is left there.
+                begin_or_resume = scene.resuming
+        scene.run(begin_or_resume(run, "--checkpoint-every=99"))
+        scene.count(run, tally)
+    tally.note = f"{during_save} of them during a save"
+    return tally
+
+
+def interrupted(scene: Scene, number: signal.Signals) -> Tally:
+    """Stop a run by a signal; it must save, and say how to go on."""
+    tally, run = Tally(faults=1), scene.new_path()
+    process = scene.start_and_reach(run, 20, "--checkpoint-every=99")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    (saved,) = saved_epochs(run / "checkpoints")
+    assert 20 <= saved < EPOCHS
+    assert f"keeps epoch {saved}; jaxae train --run-dir {run} --resume goes on" in err
+    assert f"goes on after epoch {saved}" in scene.go_on(run)
+    scene.count(run, tally)
+    return tally
+
+
+def disk_full(scene: Scene) -> Tally:
+    """Fill the disk under a run, then make room."""
+    tally, disk = Tally(faults=1), scene.new_path()
+    disk.mkdir()
+    with _mounted(disk, "-t", "tmpfs", "-o", "size=500k", "tmpfs"):
+        run = disk / "run"
+        process = scene.start(scene.command(run, "--keep=99"))
+        _assert_told(process, run)
+        _mount("-o", "remount,size=64m", str(disk))
+        scene.go_on(run)
+        scene.count(run, tally)
+    return tally
+
+
+def made_read_only(scene: Scene) -> Tally:
+    """Make a run's folder read-only while it is trained, then writable again."""
+    tally, run = Tally(faults=1), scene.new_path()
+    process = scene.start_and_reach(run, 20)
+    process.send_signal(signal.SIGSTOP)
+    # Over itself: what is open stays open, what is opened from now on is read-only.
+    with _mounted(run, "--bind", str(run)):
+        _mount("-o", "remount,bind,ro", str(run))
+        process.send_signal(signal.SIGCONT)
+        _assert_told(process, run)
+    scene.go_on(run)
+    scene.count(run, tally)
+    return tally
+
+
+def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
+    """Damage a file of the newest checkpoint; the run must go on from the one before, and say so.
+
+    A file that holds nothing the state depends on may leave the newest in use.
+    """
+    tally, fell_back = Tally(), 0
+    stopped = scene.stopped
+    *_, before, newest = saved_epochs(stopped / "checkpoints")
+    names = [
+        path.relative_to(stopped)
+        for path in sorted((stopped / "checkpoints" / str(newest)).rglob("*"))
+        if path.is_file() and path.stat().st_size
+    ]
+    # The largest first: it holds most of the state.
+    names.sort(key=lambda name: (stopped / name).stat().st_size, reverse=True)
+    for name in itertools.islice(itertools.cycle(names), times):
+        run = Path(shutil.copytree(stopped, scene.new_path()))
+        damage(run / name)
+        said = scene.go_on(run)
+        if f"goes on after epoch {before}" in said:
+            assert f"checkpoints/{newest} cannot be read: " in said
+            assert f"; epoch {before} is taken in its place\n" in said
+            fell_back += 1
+        else:
+            assert f"goes on after epoch {newest}" in said
+        scene.count(run, tally)
+        tally.faults += 1
+    assert fell_back
+    tally.note = f"{fell_back} fell back to the checkpoint before"
+    return tally
+
+
+def two_processes(scene: Scene) -> Tally:
+    """Begin and resume a run that another process trains; then kill -9 that, and go on."""
+    tally, run = Tally(faults=3), scene.new_path()
+    process = scene.start_and_reach(run, 20)
+    process.send_signal(signal.SIGSTOP)
+    for command in (scene.command(run, "--overwrite"), scene.resuming(run)):
+        (line,) = scene.run(command, status=2).splitlines()
+        assert line.startswith(f"jaxae: {run} is in use by another process")
+    process.kill()
+    process.communicate()
+    scene.go_on(run)
+    scene.count(run, tally)
+    return tally
+
+
+def clock_jumps(scene: Scene) -> Tally:
+    """Train with a clock that jumps by days at each look, and files whose times run backwards."""
+    tally, run = Tally(faults=1), scene.new_path()
+    command = scene.command(run)
+    process = scene.start([sys.executable, "-c", JUMPING_CLOCK, *command[len(PROGRAM) :]])
+    assert process.stdout is not None
+    assert any(line.startswith("epoch 20/") for line in process.stdout)
+    process.kill()
+    process.communicate()
+    for epoch in saved_epochs(run / "checkpoints"):
+        os.utime(run / "checkpoints" / str(epoch), (1e9 - 1e6 * epoch,) * 2)
+    scene.go_on(run)
+    scene.count(run, tally)
+    return tally
+
+
+def flip_bits(rng: random.Random) -> Callable[[Path], None]:
+    """Return a function that flips eight bits of a file."""
+
+    def flip(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        for _ in range(8):
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+
+    return flip
+
+
+def _assert_told(process: subprocess.Popen[str], run: Path) -> None:
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    kept, reason = err.splitlines()
+    assert kept.startswith(f"jaxae: {run} keeps epoch ") and kept.endswith(" --resume goes on")
+    assert reason.startswith("jaxae: ") and str(run) in reason
+
+
+@contextlib.contextmanager
+def _mounted(where: Path, *args: str) -> Iterator[None]:
+    _mount(*args, str(where))
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", where], check=True)
+
+
+def _mount(*args: str) -> None:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("mount") is None:
+        raise Impossible("only root can mount")
+    done = subprocess.run(["mount", *args], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Impossible(done.stderr.strip())
+
+
+def _outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
+    # All that must not depend on what happened; the times may.
+    state = state_to_resume(Run.open(run))
+    state = state._replace(key=jax.random.key_data(state.key))
+    rows = [(row.epoch, row.train_loss, row.test_loss) for row in Run.open(run).history()]
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)], rows
+
+
+def write_blobs(folder: Path, seed: int = 0) -> None:
+    """Write a tiny data set, 300 + 60 images of 8×6 noise, as a folder of IDX files."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    for prefix, n in (("train", 300), ("t10k", 60)):
+        for kind, array in (
+            ("images-idx3", rng.integers(0, 256, (n, 8, 6))),
+            ("labels-idx1", rng.integers(0, 3, n)),
+        ):
+            sizes = struct.pack(f">{array.ndim}I", *array.shape)
+            content = bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+            (folder / f"{prefix}-{kind}-ubyte").write_bytes(content)
+
+
+def soak(kills: int = 50, damages: int = 20) -> None:
+    """Do every fault, many times where it is random; print a table."""
+    rng = random.Random(0)
+    faults: dict[str, Fault] = {
+        "kill -9": lambda scene: killed(scene, kills, rng),
+        "flipped bits in a checkpoint": lambda scene: damaged(scene, damages, flip_bits(rng)),
+        "a file of a checkpoint missing": lambda scene: damaged(scene, damages, Path.unlink),
+        "SIGTERM": lambda scene: interrupted(scene, signal.SIGTERM),
+        "Ctrl-C": lambda scene: interrupted(scene, signal.SIGINT),
+        "full disk": disk_full,
+        "folder turns read-only": made_read_only,
+        "a second process": two_processes,
+        "clock jumps": clock_jumps,
+    }
+    print("| fault | times | runs | resumed identical | rows lost | |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        with contextlib.closing(Scene(Path(folder))) as scene:
+            for name, fault in faults.items():
+                try:
+                    tally = fault(scene)
+                except Impossible as reason:
+                    tally = Tally(note=f"not possible here: {reason}")
+                cells = (name, *dataclasses.astuple(tally))
+                print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+if __name__ == "__main__":
+    soak()

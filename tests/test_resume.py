@@ -1,0 +1,389 @@
+"""Checkpoints: what is kept, what goes on bit for bit, what is refused, what is never run."""
+
+import dataclasses
+import gzip
+import io
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+
+from jaxae import (
+    Dataset,
+    Epoch,
+    ModelConfig,
+    Run,
+    TrainConfig,
+    TrainState,
+    create_model,
+    fit,
+    load_dataset,
+    state_to_resume,
+)
+from jaxae.checkpoints import saved_epochs
+from jaxae.cli import main
+from tests.faults import write_blobs
+
+FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
+
+
+def train(*args: object) -> int:
+    return main(["train", *map(str, args)])
+
+
+def leaves(state: TrainState) -> list[npt.NDArray[Any]]:
+    state = state._replace(key=jax.random.key_data(state.key))
+    return [np.array(leaf) for leaf in jax.tree.leaves(state)]
+
+
+def rows(run: Path) -> list[tuple[int, float, float]]:
+    return [(row.epoch, row.train_loss, row.test_loss) for row in Run.open(run).history()]
+
+
+def outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
+    state = state_to_resume(Run.open(run))
+    return [leaf.tobytes() for leaf in leaves(state)], rows(run)
+
+
+def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "blobs"
+    write_blobs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 6 epochs with checkpoints after 2, 4 and 6, not to be changed."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    args = ("--epochs=6", "--hidden-dim=16", "--checkpoint-every=2", "--keep=3")
+    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
+    return run
+
+
+@pytest.fixture
+def stopped(whole: Path, tmp_path: Path) -> Path:
+    """A copy of the run as it was when epoch 5 had been logged."""
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(run / "checkpoints" / "6")
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_text("".join(lines[:5]))
+    return run
+
+
+def refusal(capsys: pytest.CaptureFixture[str], run: Path, *args: object) -> str:
+    """Try to resume a run; return the one line that refuses."""
+    before = contents(run) if run.exists() else {}
+    capsys.readouterr()
+    assert train(f"--run-dir={run}", "--resume", *args) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (contents(run) if run.exists() else {}) == before
+    return line
+
+
+# Going on from a state, in Python.
+
+
+@pytest.mark.parametrize("schedule", ["constant", "onecycle"])
+@pytest.mark.parametrize("model", ["ae", "vae"])
+def test_fit_goes_on_from_a_state_bit_for_bit(tiny: Dataset, schedule: Any, model: Any) -> None:
+    config = TrainConfig(epochs=4, batch_size=64, schedule=schedule, input_noise=0.1)
+    architecture = ModelConfig(hidden_dim=8, model=model)
+    epochs: list[Epoch] = []
+    at_once = create_model(architecture, tiny.image_shape, 0)
+    fit(at_once, tiny, config, on_epoch=epochs.append)
+
+    state = epochs[1].state
+    before = [leaf.copy() for leaf in leaves(state)]
+    resumed: list[Epoch] = []
+    # Of another seed: all that counts is in the state.
+    in_two = create_model(architecture, tiny.image_shape, 5)
+    history = fit(in_two, tiny, config, state=state, on_epoch=resumed.append)
+
+    assert [row.epoch for row in history] == [3, 4]
+    for now, wanted in zip(leaves(resumed[-1].state), leaves(epochs[-1].state), strict=True):
+        np.testing.assert_array_equal(now, wanted)
+    np.testing.assert_equal(leaves(state), before)  # Not consumed.
+    x = tiny.test.images[0] / 255
+    np.testing.assert_array_equal(in_two(x), at_once(x))
+
+
+def test_fit_from_a_finished_state_trains_nothing_and_takes_its_parameters(tiny: Dataset) -> None:
+    epochs: list[Epoch] = []
+    architecture, config = ModelConfig(hidden_dim=8), TrainConfig(epochs=1)
+    trained = create_model(architecture, tiny.image_shape, 0)
+    fit(trained, tiny, config, on_epoch=epochs.append)
+    other = create_model(architecture, tiny.image_shape, 1)
+    assert fit(other, tiny, config, state=epochs[-1].state) == []
+    x = tiny.test.images[0] / 255
+    np.testing.assert_array_equal(other(x), trained(x))
+
+
+# What is kept.
+
+
+def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    # With so high a rate the loss gets worse before long.
+    args = ("--epochs=9", "--learning-rate=3", "--hidden-dim=16", "--checkpoint-every=1")
+    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args, "--keep=2") == 0
+    losses = {epoch: test_loss for epoch, _, test_loss in rows(run)}
+    best = min(losses, key=lambda epoch: losses[epoch])
+    assert best < 8, "the test needs a run whose best epoch is early"
+    assert saved_epochs(run / "checkpoints") == [best, 8, 9]
+
+    def test_loss(model: nnx.Module) -> float:
+        images = load_dataset(blobs).test.images / np.float32(255)
+        x_hat = np.asarray(jax.vmap(model)(images))
+        return float(np.sum((x_hat - images) ** 2) / len(images))
+
+    opened = Run.open(run)
+    assert test_loss(opened.load_model(best=True)) == pytest.approx(losses[best], rel=1e-4)
+    assert test_loss(opened.load_model()) == pytest.approx(losses[9], rel=1e-4)
+
+
+def test_checkpoints_come_at_the_interval_and_at_the_end(whole: Path, stopped: Path) -> None:
+    assert saved_epochs(whole / "checkpoints") == [2, 4, 6]
+    args = (f"--run-dir={stopped}", "--resume", "--epochs=7", "--checkpoint-every=5", "--keep=9")
+    assert train(*args) == 0
+    assert saved_epochs(stopped / "checkpoints") == [2, 4, 5, 7]
+
+
+# Going on with a run.
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"", b'{"epoch": 6, "train_lo', b'{"epoch": 6}\n', b"\x00\xff\n", b"\n", b"[" * 100_000],
+)
+def test_rows_after_the_checkpoint_are_written_anew(
+    stopped: Path, whole: Path, tail: bytes
+) -> None:
+    with (stopped / "metrics.jsonl").open("ab") as file:
+        file.write(tail)
+    assert train(f"--run-dir={stopped}", "--resume") == 0
+    assert outcome(stopped) == outcome(whole)
+    assert rows(stopped) == rows(whole)
+
+
+def test_a_row_that_is_damaged_takes_the_checkpoint_before_it(
+    stopped: Path, whole: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
+    lines[2] = lines[2].replace("3", "x", 1)
+    (stopped / "metrics.jsonl").write_text("".join(lines))
+    assert train(f"--run-dir={stopped}", "--resume") == 0
+    (message,) = caplog.messages
+    assert f"{stopped / 'metrics.jsonl'} has 2 whole rows" in message
+    assert "goes on after epoch 2" in capsys.readouterr().out
+    assert outcome(stopped) == outcome(whole)
+
+
+def test_a_run_without_a_checkpoint_starts_anew(stopped: Path, whole: Path) -> None:
+    shutil.rmtree(stopped / "checkpoints")
+    assert train(f"--run-dir={stopped}", "--resume") == 0
+    assert outcome(stopped) == outcome(whole)
+
+
+def test_more_epochs_give_the_run_that_had_them_from_the_start(
+    whole: Path, blobs: Path, tmp_path: Path
+) -> None:
+    run, longer = Path(shutil.copytree(whole, tmp_path / "run")), tmp_path / "longer"
+    assert train(f"--run-dir={run}", "--resume", "--epochs=8") == 0
+    args = ("--epochs=8", "--hidden-dim=16")
+    assert train(f"--data-dir={blobs}", f"--run-dir={longer}", *args) == 0
+    assert outcome(run) == outcome(longer)
+    assert Run.open(run).train_config == Run.open(longer).train_config
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(
+    whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Neither data nor training is needed for that.
+    for name in ("load_dataset", "fit"):
+        monkeypatch.setattr(f"jaxae.commands.train.{name}", None)
+    monkeypatch.setattr(Run, "load_dataset", None)
+    before = contents(whole)
+    assert train(f"--run-dir={whole}", "--resume") == 0
+    out, err = capsys.readouterr()
+    assert f"{whole} is finished, with 6 epochs" in out and err == ""
+    assert contents(whole) == before
+
+
+def test_data_that_moved_is_found_by_data_dir(
+    stopped: Path, whole: Path, blobs: Path, tmp_path: Path
+) -> None:
+    config = json.loads((stopped / "config.json").read_text())
+    config["data"]["source"] = str(tmp_path / "gone")
+    (stopped / "config.json").write_text(json.dumps(config))
+    assert train(f"--run-dir={stopped}", "--resume", f"--data-dir={blobs}") == 0
+    assert outcome(stopped) == outcome(whole)
+    assert Run.open(stopped).data == Run.open(whole).data
+
+
+# What is refused.
+
+OTHERS = {
+    "batch_size": 64,
+    "learning_rate": 0.1,
+    "schedule": "onecycle",
+    "seed": 1,
+    "kl_weight": 2,
+    "input_noise": 0.5,
+    "latent_dim": 3,
+    "hidden_dim": 17,
+    "model": "vae",
+}
+
+
+def test_every_setting_is_tried() -> None:
+    fields = {*dataclasses.fields(TrainConfig), *dataclasses.fields(ModelConfig)}
+    assert {field.name for field in fields} - {"epochs"} == OTHERS.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), OTHERS.items())
+def test_another_setting_is_refused_by_name(
+    stopped: Path, capsys: pytest.CaptureFixture[str], name: str, value: object
+) -> None:
+    option = f"--{name.replace('_', '-')}"
+    line = refusal(capsys, stopped, option, value)
+    assert line.startswith(f"jaxae: {option} {value}") and "would change the result" in line
+
+
+def test_a_default_that_is_given_counts_as_given(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    default = ModelConfig().hidden_dim
+    assert "began with 16" in refusal(capsys, stopped, "--hidden-dim", default)
+    assert train(f"--run-dir={stopped}", "--resume", "--hidden-dim=16", "--seed=0") == 0
+
+
+def test_fewer_epochs_are_refused(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--epochs 5 would change" in refusal(capsys, stopped, "--epochs", 5)
+
+
+def test_more_epochs_of_a_schedule_that_is_laid_out_are_refused(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    args = ("--epochs=1", "--hidden-dim=16", "--schedule=onecycle")
+    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
+    line = refusal(capsys, run, "--epochs", 2)
+    assert "--epochs 2 would change" in line and "onecycle schedule is laid out for 1" in line
+
+
+def test_data_that_changed_is_refused(
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    write_blobs(other, seed=1)
+    line = refusal(capsys, stopped, "--data-dir", other)
+    assert str(other) in line and "checksum" in line
+
+
+def test_a_folder_without_a_run_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is not a run" in refusal(capsys, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "is not a run" in refusal(capsys, tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_what_does_not_go_together_is_refused(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--overwrite" in refusal(capsys, stopped, "--overwrite")
+    assert train("--resume") == 2
+    assert "--run-dir" in capsys.readouterr().err
+
+
+# Nothing in a file is run, nothing grows without bound.
+
+
+class Trap:
+    """Unpickling one fails the test."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return pytest.fail, ("a pickle was opened",)
+
+
+def zip_bomb() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("array.npy", bytes(200_000_000))
+    return file.getvalue()
+
+
+HOSTILE = {
+    "pickle": pickle.dumps(Trap()),
+    "old pickle": pickle.dumps(Trap(), protocol=0),
+    "zip bomb": zip_bomb(),
+    "gzip bomb": gzip.compress(bytes(200_000_000)),
+    "deep": b"[" * 1_000_000,
+    "long number": b"9" * 1_000_000,
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_or_passed_over(
+    stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    names = [path.relative_to(stopped) for path in stopped.rglob("*") if path.is_file()]
+    wanted = [leaf.tobytes() for leaf in leaves(state_to_resume(Run.open(stopped)))]
+    for name in names:
+        content = (stopped / name).read_bytes()
+        (stopped / name).write_bytes(HOSTILE[kind])
+        try:
+            state = state_to_resume(Run.open(stopped))
+        except ValueError as error:
+            assert name.name in ("config.json", "metrics.jsonl")
+            assert str(stopped / name.name) in str(error)
+        else:
+            assert "checkpoints" in name.parts or name.parts[0] in ("figures", ".lock")
+            if state.epoch == 4:
+                assert [leaf.tobytes() for leaf in leaves(state)] == wanted
+            else:
+                assert state.epoch == 2
+        (stopped / name).write_bytes(content)
+
+
+# A run of format 1 opens in every later version.
+
+
+def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
+    model = Run.open(run).load_model()
+    expected = np.load(FIXTURE.parent / "run-v1-parameters.npz", allow_pickle=False)
+    found = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    flat = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(found)}
+    assert flat.keys() == set(expected)
+    for name in expected:
+        np.testing.assert_array_equal(flat[name], expected[name], strict=True)
+
+
+def test_a_run_of_format_1_goes_on(tmp_path: Path) -> None:
+    run, data = Path(shutil.copytree(FIXTURE, tmp_path / "run")), tmp_path / "blobs"
+    write_blobs(data)
+    assert train(f"--run-dir={run}", "--resume", f"--data-dir={data}", "--epochs=3") == 0
+    state = state_to_resume(Run.open(run))
+    assert (int(state.epoch), int(state.step)) == (3, 9)
+    assert [epoch for epoch, _, _ in rows(run)] == [1, 2, 3]
