@@ -6,20 +6,18 @@ is saved beside them. Nothing is ever unpickled.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import PreservationContext, PreservationPolicy
 
 from jaxae.training import TrainState
 
@@ -50,9 +48,9 @@ def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
     here = jax.sharding.SingleDeviceSharding(device)
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), like)
     try:
-        with _manager(folder, create=False) as manager:
-            read = manager.restore(
-                epoch,
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            read = checkpointer.restore(
+                folder.resolve() / str(epoch),
                 args=ocp.args.Composite(
                     state=ocp.args.StandardRestore(like), checksum=ocp.args.JsonRestore()
                 ),
@@ -100,33 +98,36 @@ class CheckpointWriter:
 
     def __init__(self, folder: Path, keep: int, test_losses: Mapping[int, float]):
         """Tidy the folder."""
+        folder.mkdir(exist_ok=True)
+        later = [epoch for epoch in saved_epochs(folder) if epoch > max(test_losses, default=0)]
+        for path in (*folder.glob("*.orbax-checkpoint-tmp*"), *(folder / str(e) for e in later)):
+            shutil.rmtree(path)
         self._folder = folder
-        self._policy = _LastAndBest(keep, dict(test_losses))
-        self._manager = _manager(
-            folder,
-            cleanup_tmp_directories=True,
-            preservation_policy=self._policy,
-            async_options=_ASYNC,
+        self._keep = keep
+        self._test_losses = dict(test_losses)
+        # Not Orbax's CheckpointManager: it can't be opened any more when one of the checkpoints has
+        # damaged metadata.
+        self._checkpointer = ocp.AsyncCheckpointer(
+            ocp.CompositeCheckpointHandler(), async_options=_ASYNC
         )
-        for epoch in self._manager.all_steps():
-            if epoch > max(test_losses, default=0):
-                self._manager.delete(epoch)
 
     def save(self, state: TrainState, test_loss: float) -> None:
-        """Start to save a state, when the save before has ended; the same epoch is saved once.
+        """Start to save a state, when the save before has ended; an epoch is saved once.
 
         Raises:
           OSError: this state, or the one before, cannot be written.
         """
         epoch = int(state.epoch)
-        if epoch == self._manager.latest_step():
-            return
-        self._policy.test_losses[epoch] = test_loss
-        args = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
-        )
         with self._blaming_folder():
-            self._manager.save(epoch, args=args)
+            self._checkpointer.wait_until_finished()
+            self._prune()
+            if epoch in saved_epochs(self._folder):
+                return
+            self._test_losses[epoch] = test_loss
+            args = ocp.args.Composite(
+                state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
+            )
+            self._checkpointer.save(self._folder.resolve() / str(epoch), args=args)
 
     def close(self) -> None:
         """Wait until the last save is whole.
@@ -135,7 +136,15 @@ class CheckpointWriter:
           OSError: it cannot be written.
         """
         with self._blaming_folder():
-            self._manager.close()
+            self._checkpointer.close()
+            self._prune()
+
+    def _prune(self) -> None:
+        saved = saved_epochs(self._folder)
+        best = min(saved, key=lambda epoch: self._test_losses.get(epoch, math.inf), default=0)
+        for epoch in saved[: -self._keep]:
+            if epoch != best:
+                shutil.rmtree(self._folder / str(epoch))
 
     @contextlib.contextmanager
     def _blaming_folder(self) -> Iterator[None]:
@@ -143,25 +152,6 @@ class CheckpointWriter:
             yield
         except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
             raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
-
-
-@dataclasses.dataclass
-class _LastAndBest(PreservationPolicy):
-    # Orbax's own policy for the best reads the losses from the checkpoints, damaged ones included.
-    keep: int
-    test_losses: dict[int, float]
-
-    def should_preserve(
-        self, checkpoints: Sequence[Any], *, context: PreservationContext
-    ) -> Sequence[bool]:
-        epochs = [checkpoint.step for checkpoint in checkpoints]
-        best = min(epochs, key=lambda epoch: self.test_losses.get(epoch, math.inf), default=None)
-        last = epochs[-self.keep :]
-        return [epoch == best or epoch in last for epoch in epochs]
-
-
-def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
-    return ocp.CheckpointManager(folder.resolve(), options=ocp.CheckpointManagerOptions(**options))
 
 
 def _checksum(state: TrainState) -> dict[str, str]:
