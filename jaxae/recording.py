@@ -74,7 +74,8 @@ def state_to_resume(run: Run) -> TrainState:
     if usable != saved:
         _log.warning(
             "%s has %d whole rows; the checkpoints of later epochs are not used",
-            *(run.metrics, rows),
+            run.metrics,
+            rows,
         )
     if not usable:
         raise ValueError(

@@ -69,10 +69,10 @@ class Run:
         if path.is_dir():
             _empty(path)
         checkpoint_config = checkpoint_config or CheckpointConfig()
+        run = cls(path, model_config, train_config, data, checkpoint_config, device.platform)
         config = {
             "format": FORMAT,
-            **RunRecord(model_config, train_config, data).as_json(),
-            "checkpoints": dataclasses.asdict(checkpoint_config),
+            **run._sections(),
             "device": {"platform": device.platform, "kind": device.device_kind},
             "versions": {
                 "python": platform.python_version(),
@@ -81,7 +81,7 @@ class Run:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         _write_json(path / "config.json", config)
-        return cls(path, model_config, train_config, data, checkpoint_config, device.platform)
+        return run
 
     @staticmethod
     def check_free(path: Path, *, overwrite: bool) -> None:
@@ -129,16 +129,16 @@ class Run:
         )
         if updated != self:
             file = self.path / "config.json"
-            _write_json(
-                file,
-                json.loads(file.read_text())
-                | {
-                    "train": dataclasses.asdict(updated.train_config),
-                    "data": dataclasses.asdict(updated.data),
-                    "checkpoints": dataclasses.asdict(checkpoint_config),
-                },
-            )
+            _write_json(file, json.loads(file.read_text()) | updated._sections())
         return updated
+
+    @property
+    def record(self) -> RunRecord:
+        """What it was made from."""
+        return RunRecord(self.model_config, self.train_config, self.data)
+
+    def _sections(self) -> dict[str, Any]:
+        return {**self.record.as_json(), "checkpoints": dataclasses.asdict(self.checkpoint_config)}
 
     def load_dataset(self, source: str | Path | None = None) -> Dataset:
         """Load the data that the run was trained on.

@@ -254,7 +254,7 @@ def _says(given: Any, record: RunRecord) -> None:
 
 def _verify_config(path: Path, run: Run) -> None:
     given = json.loads(path.read_bytes())
-    _says(given, RunRecord(run.model_config, run.train_config, run.data))
+    _says(given, run.record)
 
 
 def _verify_metrics(path: Path, rows: Any) -> None:

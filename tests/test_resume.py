@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import pickle
+import resource
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import jax
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorstore
 from flax import nnx
 
 from jaxae import (
@@ -403,3 +405,34 @@ def test_a_config_that_lacks_later_fields_has_their_defaults(whole: Path, tmp_pa
         TrainConfig(epochs=6),
         ModelConfig(hidden_dim=16),
     )
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_array_that_would_inflate_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
+    # A zstd frame (RFC 8878) of run-length blocks, each four bytes for 128 KiB of zeros.
+    size, blocks = 2**17, 3 * 2**13
+    block, last = (((size << 3) | (1 << 1) | end).to_bytes(3, "little") + b"\0" for end in (0, 1))
+    bomb = bytes.fromhex("28b52ffd 00 38") + block * (blocks - 1) + last
+    state = f"file://{run}/checkpoints/2/state/"
+    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": state}).result()
+    array = b"params.encoder.hidden.bias.value/0"
+    assert array in store.list().result()
+    store.write(array, bomb).result()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"checkpoints/2 cannot be read"):
+        Run.open(run).load_model()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # KiB
+    gc.collect()
+
+
+def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
+    spec = {"driver": "zarr", "path": "params.encoder.hidden.bias.value/"}
+    base = f"file://{run}/checkpoints/2/state/"
+    array = tensorstore.open(
+        spec | {"kvstore": {"driver": "ocdbt", "base": base}, "path": spec["path"]}
+    ).result()
+    array[0].write(array[0].read().result() + np.float32(1e-6)).result()
+    with pytest.raises(ValueError, match=r"checkpoints/2 cannot be read: its values have changed"):
+        Run.open(run).load_model()

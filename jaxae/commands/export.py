@@ -15,7 +15,6 @@ from jaxae.devices import find_device
 from jaxae.files import atomic
 from jaxae.interchange import onnx, safetensors, stablehlo
 from jaxae.recording import Recorder
-from jaxae.records import RunRecord
 from jaxae.runs import Run
 
 
@@ -45,8 +44,7 @@ class Export:
         run = Run.open(self.run)
         model = run.load_model()
         if self.format == "safetensors":
-            record = RunRecord(run.model_config, run.train_config, run.data)
-            paths = safetensors.write(self.out, model, record)
+            paths = safetensors.write(self.out, model, run.record)
         elif self.format == "onnx":
             paths = onnx.write(self.out, model)
         else:
