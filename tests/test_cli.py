@@ -654,6 +654,7 @@ DEFAULTS = {
         "device": "auto",
         "run-dir": None,
         "overwrite": False,
+        "tensorboard": False,
         "fit-box": False,
         **dataclasses.asdict(ModelConfig()),
         **dataclasses.asdict(TrainConfig()),

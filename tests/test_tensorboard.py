@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from jaxae import EpochMetrics
+from jaxae import EpochMetrics, Run
+from jaxae.cli import main
 from jaxae.tensorboard import TensorBoard
 
 HISTORY = [EpochMetrics(n, 50.0 / n, 60.0 / n, 0.5 + n, 1000.0 * n) for n in (1, 2, 3)]
@@ -86,3 +87,11 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"):
         TensorBoard(tmp_path / "file" / "events")
+
+
+def test_train_writes_them_on_request(blobs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    run = tmp_path / "run"
+    options = ["--data-dir", str(blobs), "--epochs", "2", "--hidden-dim", "16"]
+    assert main(["train", "--tensorboard", "--run-dir", str(run), *options]) == 0
+    assert points(run / "tensorboard") == expected(Run.open(run).history())

@@ -27,6 +27,7 @@ from jaxae.records import DataRecord
 from jaxae.runs import Run
 from jaxae.signals import signals_held_back
 from jaxae.sources import Source
+from jaxae.tensorboard import TensorBoard
 from jaxae.training import TrainState
 
 _GO_ON = "jaxae train --run-dir {} --resume goes on"
@@ -65,6 +66,9 @@ class Train:
 
     resume: Flag = False
     """Go on with the run that --run-dir holds, from its newest whole checkpoint."""
+
+    tensorboard: Flag = False
+    """Write the metrics for TensorBoard too, into the run's tensorboard/."""
 
     fit_box: Flag = False
     """Decode the grid on the cloud's own 1st to 99th percentile, not on the lecture's box."""
@@ -161,7 +165,7 @@ class Train:
             f"to test on; {device.device_kind}; {run.path}"
         )
         try:
-            _fit(run, dataset, state)
+            _fit(run, dataset, state, self.tensorboard)
         except BaseException as error:
             kept = max(saved_epochs(run.checkpoints), default=0)
             how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
@@ -181,16 +185,21 @@ def _default_folder(dataset: str) -> Path:
     return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _fit(run: Run, dataset: Dataset, state: TrainState) -> None:
-    with (
-        signals_held_back() as stop_if_asked,
-        TrainingProgress(console, run.train_config.epochs) as progress,
-        contextlib.closing(Recorder(run, state)) as recorder,
-    ):
+def _fit(run: Run, dataset: Dataset, state: TrainState, tensorboard: bool) -> None:
+    with contextlib.ExitStack() as stack:
+        stop_if_asked = stack.enter_context(signals_held_back())
+        progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
+        recorder = stack.enter_context(contextlib.closing(Recorder(run, state)))
+        board = None
+        if tensorboard:
+            board = TensorBoard(run.path / "tensorboard", done=int(state.epoch))
+            stack.enter_context(contextlib.closing(board))
 
         def on_epoch(epoch: Epoch) -> None:
             recorder.record(epoch)
             progress.show(epoch.metrics)
+            if board is not None:
+                board.log(epoch.metrics)
             stop_if_asked()
 
         fit(run.new_model(), dataset, run.train_config, state=state, on_epoch=on_epoch)
