@@ -8,6 +8,7 @@ Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_p
 Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
 Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
 Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report; claims of it
+Elsewhere:  write of jaxae.interchange.safetensors, .onnx and .stablehlo; read of the first
 """
 
 import importlib

@@ -85,8 +85,12 @@ def parse_record(sections: Any) -> RunRecord:
         raise ValueError(reason(error)) from error
 
 
-def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str]:
-    """Read a config.json: what the run was made from, when it is saved, the platform it began on.
+def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | None]:
+    """Read a config.json.
+
+    Returns:
+      What the run was made from, when it is saved, the platform that it began on, and the file
+      that it was imported from, if it was.
 
     Raises:
       ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
@@ -98,7 +102,10 @@ def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str]:
             raise ValueError(f"format {config['format']!r}, this version reads {FORMAT}")
         # A section or a field that an older version did not know has its default.
         checkpoints = CheckpointConfig(**config.get("checkpoints", {}))
-        return parse_record(config), checkpoints, str(config["device"]["platform"])
+        imported_from = config.get("imported_from")
+        if not isinstance(imported_from, str | None):
+            raise ValueError(f"imported_from is {imported_from!r}; expected the name of a file")
+        return parse_record(config), checkpoints, str(config["device"]["platform"]), imported_from
     except DAMAGED as error:
         raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error
 

@@ -38,6 +38,7 @@ class Run:
       data: which data it is trained on.
       checkpoint_config: when it is saved.
       platform: of the device it began on, such as "cpu".
+      imported_from: the file that its parameters came from, if it was not trained.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Run:
     data: DataRecord
     checkpoint_config: CheckpointConfig
     platform: str
+    imported_from: str | None = None
 
     @classmethod
     def create(
@@ -57,6 +59,7 @@ class Run:
         *,
         device: jax.Device,
         checkpoint_config: CheckpointConfig | None = None,
+        imported_from: str | None = None,
         overwrite: bool = False,
     ) -> "Run":
         """Make the folder with its config.json, whole or not at all.
@@ -69,7 +72,8 @@ class Run:
         if path.is_dir():
             _empty(path)
         checkpoint_config = checkpoint_config or CheckpointConfig()
-        run = cls(path, model_config, train_config, data, checkpoint_config, device.platform)
+        configs = model_config, train_config, data, checkpoint_config
+        run = cls(path, *configs, device.platform, imported_from)
         config = {
             "format": FORMAT,
             **run._sections(),
@@ -79,6 +83,7 @@ class Run:
                 **{name: importlib.metadata.version(name) for name in _PACKAGES},
             },
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            **({} if imported_from is None else {"imported_from": imported_from}),
         }
         _write_json(path / "config.json", config)
         return run
@@ -108,8 +113,8 @@ class Run:
         file = path / "config.json"
         if not file.is_file():
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        record, checkpoint_config, platform = read_record(file)
-        return cls(path, *record, checkpoint_config, platform)
+        record, *rest = read_record(file)
+        return cls(path, *record, *rest)
 
     def settings(self) -> dict[str, Any]:
         """What decides the run's result: model, training, and the data's checksum."""

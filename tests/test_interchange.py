@@ -300,6 +300,16 @@ def test_import_refuses_a_folder_that_holds_something(
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text"]
 
 
+def test_an_imported_run_is_not_gone_on_with(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jaxae("export", run, "--format", "safetensors", "--out", tmp_path / "x") == 0
+    assert jaxae("import", tmp_path / "x", tmp_path / "again") == 0
+    capsys.readouterr()
+    assert jaxae("train", "--run-dir", tmp_path / "again", "--resume") == 2
+    assert "was imported from x" in capsys.readouterr().err
+
+
 def test_an_import_that_fails_half_way_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +364,7 @@ assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) -> None:
+    pytest.importorskip("flatbuffers")
     model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
     files = stablehlo.write(tmp_path / "model.hlo", model)
     assert files == [tmp_path / "model-encoder.hlo", tmp_path / "model-decoder.hlo"]
@@ -375,8 +386,7 @@ def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) ->
 def test_the_command_writes_both_programs_and_says_so_alone(
     run: Path, tmp_path: Path, format: str
 ) -> None:
-    if format == "onnx":
-        pytest.importorskip("jax2onnx")
+    pytest.importorskip({"onnx": "jax2onnx", "stablehlo": "flatbuffers"}[format])
     out = tmp_path / "new" / f"model.{format}"
     command = ["export", run, "--format", format, "--out", out]
     done = subprocess.run(
@@ -392,13 +402,21 @@ def test_the_command_writes_both_programs_and_says_so_alone(
 
 
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
-def test_onnx_without_its_packages_is_one_line_with_the_remedy(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("format", "package"), [("onnx", "jax2onnx"), ("stablehlo", "flatbuffers")]
+)
+def test_a_format_without_its_package_is_one_line_with_the_remedy(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    format: str,
+    package: str,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "jax2onnx", None)
-    assert jaxae("export", run, "--format", "onnx", "--out", tmp_path / "new" / "model") == 2
+    monkeypatch.setitem(sys.modules, package, None)
+    assert jaxae("export", run, "--format", format, "--out", tmp_path / "new" / "model") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "pip install 'jaxae[interchange]'" in line
+    assert f"the format {format} needs {package}: pip install 'jaxae[interchange]'" in line
     assert not (tmp_path / "new").exists()
 
 

@@ -1,7 +1,6 @@
 """`jaxae export` and `jaxae import`: a run's model for other software, and back."""
 
 import dataclasses
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,7 +11,6 @@ from flax import nnx
 
 from jaxae.commands.common import RunArgument, say
 from jaxae.devices import find_device
-from jaxae.files import atomic
 from jaxae.interchange import onnx, safetensors, stablehlo
 from jaxae.recording import Recorder
 from jaxae.runs import Run
@@ -75,8 +73,9 @@ class Import:
         self.run.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{self.run.name}-", dir=self.run.parent))
         try:
-            run = Run.create(partial, *record, device=find_device("auto"))
-            _note_origin(partial / "config.json", self.file)
+            # Device, versions and date in config.json are the import's, not the training's.
+            origin = self.file.name
+            run = Run.create(partial, *record, device=find_device("auto"), imported_from=origin)
             state = run.initial_state(nnx.state(model, nnx.Param))
             Recorder(run, state).close()  # Which saves the state that it begins with.
             partial.chmod(0o755)  # mkdtemp makes it private.
@@ -84,10 +83,3 @@ class Import:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         say(f"{self.run}: {record.model.model} for images of {record.data.image_shape}")
-
-
-def _note_origin(config: Path, file: Path) -> None:
-    # Device, versions and date in there are the import's, not those of the training.
-    content = json.loads(config.read_text()) | {"imported_from": file.name}
-    with atomic(config) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")

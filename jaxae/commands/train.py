@@ -126,6 +126,11 @@ class Train:
         assert self.run_dir is not None
         with locked(self.run_dir):
             run = Run.open(self.run_dir)
+            if run.imported_from is not None:
+                raise ValueError(
+                    f"{run.path} was imported from {run.imported_from}, without the state of its "
+                    "training; train anew under another --run-dir"
+                )
             self._refuse_other_settings(run, device)
             state = state_to_resume(run)
             if state.epoch >= self.train.epochs:

@@ -2,9 +2,11 @@
 
 `jax.export.deserialize(FILE.read_bytes()).call(batch)` runs one, on a CPU, a CUDA GPU or a TPU.
 The bytes are jax.export's: StableHLO in its portable form, with the types of inputs and outputs.
-JAX promises to read them for six months at least.
+Writing and reading them takes flatbuffers, which JAX does not install. JAX promises to read them
+for six months at least.
 """
 
+import importlib.util
 from pathlib import Path
 
 import jax
@@ -15,6 +17,7 @@ from jaxae.interchange.parts import part_path, parts
 from jaxae.models import Autoencoder
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+_INSTALL = "pip install 'jaxae[interchange]'"
 
 
 def write(path: Path, model: Autoencoder) -> list[Path]:
@@ -28,8 +31,11 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
       The two files.
 
     Raises:
+      ValueError: flatbuffers is not installed.
       OSError: a file cannot be written.
     """
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise ValueError(f"the format stablehlo needs flatbuffers: {_INSTALL}")
     paths = []
     for part in parts(model):
         program = export.export(jax.jit(part.function), platforms=PLATFORMS)(part.free_batch())
