@@ -113,8 +113,8 @@ class Run:
         file = path / "config.json"
         if not file.is_file():
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        record, *rest = read_record(file)
-        return cls(path, *record, *rest)
+        record, checkpoint_config, began_on, imported_from = read_record(file)
+        return cls(path, *record, checkpoint_config, began_on, imported_from)
 
     def settings(self) -> dict[str, Any]:
         """What decides the run's result: model, training, and the data's checksum."""

@@ -22,22 +22,10 @@ from jaxae.recording import Recorder
 from jaxae.records import DataRecord, RunRecord
 from jaxae.text import printable
 
-# What the README shows, to be run as it stands in a folder that holds mnist.safetensors.
-PYTORCH = """
-from collections import OrderedDict
-from safetensors.torch import load_file
-from torch import nn
-
-encoder = OrderedDict(
-    flatten=nn.Flatten(), hidden=nn.Linear(784, 512), relu=nn.ReLU(), latent=nn.Linear(512, 2)
-)
-decoder = OrderedDict(
-    hidden=nn.Linear(2, 512), relu=nn.ReLU(), pixels=nn.Linear(512, 784), sigmoid=nn.Sigmoid(),
-    image=nn.Unflatten(1, (28, 28)),
-)
-model = nn.ModuleDict({"encoder": nn.Sequential(encoder), "decoder": nn.Sequential(decoder)})
-model.load_state_dict(load_file("mnist.safetensors"))
-"""
+README = (Path(__file__).parents[1] / "README.md").read_text()
+# To be run as it stands in a folder that holds mnist.safetensors.
+_BLOCK = r"```python\n(from collections import OrderedDict\n.*?)```"
+(PYTORCH,) = re.findall(_BLOCK, README, re.DOTALL)
 
 KINDS = ("ae", "vae", "conv")
 BATCHES = (1, 7, 300)
