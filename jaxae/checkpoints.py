@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -46,20 +45,23 @@ def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
     """
     device = jax.config.jax_default_device or jax.devices()[0]  # type: ignore[attr-defined]
     here = jax.sharding.SingleDeviceSharding(device)
-    like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), like)
+    plain = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+        jax.eval_shape(_plain, like),
+    )
     try:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
             read = checkpointer.restore(
                 folder.resolve() / str(epoch),
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(like), checksum=ocp.args.JsonRestore()
+                    state=ocp.args.StandardRestore(plain), checksum=ocp.args.JsonRestore()
                 ),
             )
         if read.checksum != _checksum(read.state):
             raise ValueError("its values have changed since they were saved")
     except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
         raise ValueError(f"{folder / str(epoch)} cannot be read: {_first_line(error)}") from error
-    return read.state
+    return read.state._replace(key=jax.random.wrap_key_data(read.state.key))
 
 
 def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> TrainState:
@@ -124,8 +126,9 @@ class CheckpointWriter:
             if epoch in saved_epochs(self._folder):
                 return
             self._test_losses[epoch] = test_loss
+            plain = _plain(state)
             args = ocp.args.Composite(
-                state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
+                state=ocp.args.StandardSave(plain), checksum=ocp.args.JsonSave(_checksum(plain))
             )
             self._checkpointer.save(self._folder.resolve() / str(epoch), args=args)
 
@@ -154,11 +157,14 @@ class CheckpointWriter:
             raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
 
 
+def _plain(state: TrainState) -> TrainState:
+    # The key as the integers that it is: not every version of Orbax saves a key.
+    return state._replace(key=jax.random.key_data(state.key))
+
+
 def _checksum(state: TrainState) -> dict[str, str]:
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(state):
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
         digest.update(np.ascontiguousarray(leaf).data)
     return {"sha256": digest.hexdigest()}

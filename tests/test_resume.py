@@ -1,15 +1,16 @@
 """Checkpoints: what is kept, what goes on bit for bit, what is refused, what is never run."""
 
 import dataclasses
-import gc
 import gzip
 import io
 import json
+import multiprocessing
 import pickle
 import resource
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,12 @@ def train(*args: object) -> int:
     return main(["train", *map(str, args)])
 
 
+def plain(state: TrainState) -> TrainState:
+    return state._replace(key=jax.random.key_data(state.key))
+
+
 def leaves(state: TrainState) -> list[npt.NDArray[Any]]:
-    state = state._replace(key=jax.random.key_data(state.key))
-    return [np.array(leaf) for leaf in jax.tree.leaves(state)]
+    return [np.array(leaf) for leaf in jax.tree.leaves(plain(state))]
 
 
 def rows(run: Path) -> list[tuple[int, float, float]]:
@@ -287,10 +291,10 @@ def test_more_epochs_of_a_schedule_that_is_laid_out_are_refused(
     blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    args = ("--epochs=1", "--hidden-dim=16", "--schedule=onecycle")
+    args = ("--epochs=2", "--hidden-dim=16", "--schedule=onecycle")
     assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
-    line = refusal(capsys, run, "--epochs", 2)
-    assert "--epochs 2 would change" in line and "onecycle schedule is laid out for 1" in line
+    line = refusal(capsys, run, "--epochs", 3)
+    assert "--epochs 3 would change" in line and "onecycle schedule is laid out for 2" in line
 
 
 def test_data_that_changed_is_refused(
@@ -322,6 +326,25 @@ def test_what_does_not_go_together_is_refused(
 # Nothing in a file is run, nothing grows without bound.
 
 
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[ProcessPoolExecutor]:
+    """Another process, since Orbax leaves unfinished reads of damaged files behind."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
+        yield executor
+
+
+def reading_error(run: Path) -> tuple[str, int]:
+    """Try to load a run's model; return why that fails, and the KiB by which the peak grew."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reason = ""
+    try:
+        Run.open(run).load_model()
+    except ValueError as error:
+        reason = str(error)
+    return reason, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
 class Trap:
     """Unpickling one fails the test."""
 
@@ -346,27 +369,33 @@ HOSTILE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_is_refused_or_passed_over(stopped: Path, kind: str) -> None:
-    names = [path.relative_to(stopped) for path in stopped.rglob("*") if path.is_file()]
-    wanted = [leaf.tobytes() for leaf in leaves(state_to_resume(Run.open(stopped)))]
-    for name in names:
-        content = (stopped / name).read_bytes()
-        (stopped / name).write_bytes(HOSTILE[kind])
+def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str | TrainState]:
+    """Put the content in one file's place after the other; return what resuming gives."""
+    given: dict[str, str | TrainState] = {}
+    for path in [path for path in run.rglob("*") if path.is_file()]:
+        whole = path.read_bytes()
+        path.write_bytes(content)
         try:
-            state = state_to_resume(Run.open(stopped))
+            state = state_to_resume(Run.open(run))
+            given[str(path)] = jax.tree.map(np.asarray, plain(state))
         except ValueError as error:
-            assert name.name in ("config.json", "metrics.jsonl")
-            assert str(stopped / name.name) in str(error)
-        else:
-            assert "checkpoints" in name.parts or name.parts[0] in ("figures", ".lock")
-            if state.epoch == 4:
-                assert [leaf.tobytes() for leaf in leaves(state)] == wanted
-            else:
-                assert state.epoch == 2
-        (stopped / name).write_bytes(content)
-    gc.collect()  # Orbax leaves unfinished reads behind; they warn now, where that is expected.
+            given[str(path)] = str(error)
+        path.write_bytes(whole)
+    return given
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_or_passed_over(
+    stopped: Path, elsewhere: ProcessPoolExecutor, kind: str
+) -> None:
+    wanted = leaves(state_to_resume(Run.open(stopped)))
+    given = elsewhere.submit(resume_with_each_file_replaced, stopped, HOSTILE[kind]).result()
+    assert len(given) > 30
+    for path, outcome in given.items():
+        if isinstance(outcome, str):
+            assert path in outcome and Path(path).name in ("config.json", "metrics.jsonl")
+        elif outcome.epoch != 2:
+            np.testing.assert_equal(jax.tree.leaves(outcome), wanted)
 
 
 # A run of format 1 opens in every later version.
@@ -407,8 +436,9 @@ def test_a_config_that_lacks_later_fields_has_their_defaults(whole: Path, tmp_pa
     )
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_array_that_would_inflate_to_gigabytes_is_refused(tmp_path: Path) -> None:
+def test_an_array_that_would_inflate_to_gigabytes_is_refused(
+    tmp_path: Path, elsewhere: ProcessPoolExecutor
+) -> None:
     run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
     # A zstd frame (RFC 8878) of run-length blocks, each four bytes for 128 KiB of zeros.
     size, blocks = 2**17, 3 * 2**13
@@ -419,11 +449,9 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(tmp_path: Path) -> 
     array = b"params.encoder.hidden.bias.value/0"
     assert array in store.list().result()
     store.write(array, bomb).result()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ValueError, match=r"checkpoints/2 cannot be read"):
-        Run.open(run).load_model()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # KiB
-    gc.collect()
+    reason, growth = elsewhere.submit(reading_error, run).result()
+    assert "checkpoints/2 cannot be read" in reason
+    assert growth < 2**18  # 256 MiB, for all that a first call loads
 
 
 def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
@@ -434,5 +462,4 @@ def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
         spec | {"kvstore": {"driver": "ocdbt", "base": base}, "path": spec["path"]}
     ).result()
     array[0].write(array[0].read().result() + np.float32(1e-6)).result()
-    with pytest.raises(ValueError, match=r"checkpoints/2 cannot be read: its values have changed"):
-        Run.open(run).load_model()
+    assert "checkpoints/2 cannot be read: its values have changed" in reading_error(run)[0]
