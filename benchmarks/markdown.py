@@ -2,18 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from jaxae.tables import markdown
+
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield a table's lines and the empty one after it; the first column is text."""
-    yield row(*columns)
-    yield row("---", *["---:"] * (len(columns) - 1))
-    yield from (row(*cells) for cells in rows)
+    yield from markdown(columns, rows, numeric=True)
     yield ""
-
-
-def row(*cells: str) -> str:
-    """One row of a table."""
-    return f"| {' | '.join(cells)} |"
 
 
 def seconds(value: float) -> str:

@@ -18,9 +18,18 @@ _LATEX = {
 }
 
 
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay rows out as the lines of a Markdown table; | in a cell is escaped."""
-    lines = [columns, ["---"] * len(columns), *rows]
+def markdown(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: bool = False
+) -> list[str]:
+    """Lay rows out as the lines of a Markdown table; | in a cell is escaped.
+
+    Args:
+      columns: the headings.
+      rows: as many cells each.
+      numeric: whether all columns but the first hold numbers, to be aligned at the right.
+    """
+    rule = ["---", *["---:" if numeric else "---"] * (len(columns) - 1)]
+    lines = [columns, rule, *rows]
     return [f"| {' | '.join(cell.replace('|', _BAR) for cell in line)} |" for line in lines]
 
 
