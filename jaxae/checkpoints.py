@@ -109,9 +109,10 @@ class CheckpointWriter:
         self._test_losses = dict(test_losses)
         # Not Orbax's CheckpointManager: it can't be opened any more when one of the checkpoints has
         # damaged metadata.
-        self._checkpointer = ocp.AsyncCheckpointer(
-            ocp.CompositeCheckpointHandler(), async_options=_ASYNC
+        handler = ocp.CompositeCheckpointHandler(
+            composite_options=ocp.CompositeOptions(async_options=_ASYNC)
         )
+        self._checkpointer = ocp.AsyncCheckpointer(handler, async_options=_ASYNC)
 
     def save(self, state: TrainState, test_loss: float) -> None:
         """Start to save a state, when the save before has ended; an epoch is saved once.
