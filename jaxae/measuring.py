@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jaxae import analysis
 from jaxae.analysis import Classifier, Estimate
-from jaxae.data import Dataset
+from jaxae.data import Dataset, Split
 from jaxae.embedding import Embedding
 from jaxae.latent import decode
 from jaxae.models import VariationalAutoencoder
@@ -57,21 +57,25 @@ def measure(
 
 
 def _reconstruction(report: Report, embedding: Embedding) -> None:
-    data, model = embedding.dataset, embedding.model
-    train = analysis.squared_errors(data.train.images, decode(model, embedding.z_train))
-    test = analysis.squared_errors(data.test.images, decode(model, embedding.z_test))
-    report.add("train_squared_error", analysis.mean, train)
-    report.add("test_squared_error", analysis.mean, test)
-    report.add("test_mse_per_pixel", analysis.mean, test / np.prod(data.image_shape))
-    for name, own in _classes(data):
-        report.add(f"test_squared_error/{name}", analysis.mean, test[own])
+    data = embedding.dataset
+    pixels = np.prod(data.image_shape)
+    for name, split, z in (
+        ("train", data.train, embedding.z_train),
+        ("test", data.test, embedding.z_test),
+    ):
+        errors = analysis.squared_errors(split.images, decode(embedding.model, z))
+        report.add(f"{name}_squared_error", analysis.mean, errors)
+        report.add(f"{name}_mse_per_pixel", analysis.mean, errors / pixels)
+        for label, own in _classes(data, split):
+            report.add(f"{name}_squared_error/{label}", analysis.mean, errors[own])
+            report.add(f"{name}_mse_per_pixel/{label}", analysis.mean, errors[own] / pixels)
 
 
 def _shape(report: Report, embedding: Embedding) -> None:
     z = embedding.z_test
     report.add("non_normality", lambda: analysis.henze_zirkler(z).effect)
     report.add("normality_p", lambda: analysis.henze_zirkler(z).p_value)
-    for name, own in _classes(embedding.dataset):
+    for name, own in _classes(embedding.dataset, embedding.dataset.test):
         report.add(f"non_normality/{name}", lambda z: analysis.henze_zirkler(z).effect, z[own])
         report.add(f"elongation/{name}", analysis.elongation, z[own])
     found = [number.value for name, number in report.numbers.items() if "elongation/" in name]
@@ -159,7 +163,7 @@ def _evidence(
     report.add("log_evidence", bound)
 
 
-def _classes(dataset: Dataset) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
-    # Each class that test images have, and which of them.
-    for label in np.unique(dataset.test.labels):
-        yield dataset.class_names[label], dataset.test.labels == label
+def _classes(dataset: Dataset, split: Split) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    # Each class that a split's images have, and which of them.
+    for label in np.unique(split.labels):
+        yield dataset.class_names[label], split.labels == label

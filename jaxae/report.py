@@ -8,11 +8,14 @@ import numpy as np
 
 from jaxae.analysis.estimates import Estimate
 
+_SEPARATE, _MIXED = 0.9, 0.1
+
 # Name: (unit, what it is). A name followed by /CLASS is the same of one class.
 _OF_ALL = {
     "train_squared_error": ("pixels²", "squared error a training image, summed over its pixels"),
-    "test_squared_error": ("pixels²", "the same of the test images"),
-    "test_mse_per_pixel": ("0 to 1", "squared error a pixel, test images"),
+    "train_mse_per_pixel": ("0 to 1", "the same a pixel"),
+    "test_squared_error": ("pixels²", "squared error a test image, summed over its pixels"),
+    "test_mse_per_pixel": ("0 to 1", "the same a pixel"),
     "non_normality": ("0 to 4", "Henze and Zirkler's T / n of the test embeddings; 0 is normal"),
     "normality_p": (
         "0 to 1",
@@ -85,12 +88,35 @@ class Report:
         else:
             self.undefined[name] = f"the formula gives {estimate.value} here"
 
+    @property
+    def separate(self) -> list[str]:
+        """Classes whose nearest neighbours are, to nine in ten or more, of their own class."""
+        return [name for i, name in enumerate(self.class_names) if self.mixing[i][i] >= _SEPARATE]
+
+    @property
+    def mixed(self) -> list[tuple[str, str, float]]:
+        """Pairs of classes that mix, the most first.
+
+        Each with the mean of the shares that one has of the other's nearest neighbours, 0.1 to 0.5.
+        """
+        shares = np.asarray(self.mixing)
+        names = self.class_names
+        mean = (shares + shares.T) / 2
+        pairs = [
+            (names[i], names[j], float(mean[i, j]))
+            for i, j in zip(*np.triu_indices(len(names), 1), strict=True)
+            if mean[i, j] >= _MIXED
+        ]
+        return sorted(pairs, key=lambda pair: -pair[2])
+
     def as_json(self) -> dict[str, Any]:
         """Plain dictionaries and lists, for report.json."""
         numbers = {name: estimate._asdict() for name, estimate in self.numbers.items()}
         return {
             "numbers": numbers,
             "mixing": self.mixing,
+            "separate": self.separate,
+            "mixed": self.mixed,
             "class_names": list(self.class_names),
             "undefined": self.undefined,
         }

@@ -172,6 +172,14 @@ def test_claims_hold_by_their_rules() -> None:
     assert not any(claim.holds for claim in claims(turned))
 
 
+def test_separate_and_mixed_classes_by_hand() -> None:
+    mixing = [[0.95, 0.05, 0.0], [0.0, 0.7, 0.3], [0.02, 0.5, 0.48]]
+    report = Report(mixing=mixing, class_names=("a", "b", "c"))
+    assert report.separate == ["a"]
+    ((*names, share),) = report.mixed
+    assert names == ["b", "c"] and share == pytest.approx(0.4)
+
+
 def test_claims_without_their_numbers_are_not_judged() -> None:
     report = Report(undefined={"elongation": "one latent dimension"}, class_names=("a", "b"))
     judged = claims(report)

@@ -63,6 +63,9 @@ def show_numbers(report: Report) -> None:
         [own, *(_cell(report, f"{name}/{own}") for name in names)] for own in report.class_names
     ]
     say(*markdown(["class", *names], rows), "")
+    say(f"separate (purity of 0.9 or more): {', '.join(report.separate) or 'none'}")
+    pairs = ", ".join(f"{a} and {b} {share:.2f}" for a, b, share in report.mixed)
+    say(f"mixed (0.1 or more of each other's neighbours): {pairs or 'none'}", "")
     for name, reason in report.undefined.items():
         say(f"{name} is undefined: {reason}")
 
