@@ -5,13 +5,13 @@ disk. Orbax notices a missing file but not a flipped bit of an array, so a SHA-2
 is saved beside them. Nothing is ever unpickled.
 """
 
-import contextlib
 import hashlib
 import logging
 import math
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -21,9 +21,6 @@ import orbax.checkpoint as ocp
 from jaxae.training import TrainState
 
 _log = logging.getLogger(__name__)
-# Orbax waits by the wall clock, so a clock set forward would look like a save that hangs; and where
-# it makes folders in the background and fails, its threads keep the process from ending.
-_ASYNC = ocp.AsyncOptions(timeout_secs=10**9, create_directories_asynchronously=False)
 
 
 def saved_epochs(folder: Path) -> list[int]:
@@ -86,7 +83,10 @@ def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> 
 
 
 class CheckpointWriter:
-    """Saves states in the background. In a run over several processes all of them call it.
+    """Saves states in the background, one at a time.
+
+    In a run over several processes all of them are to call it, and to wait: what Orbax does to keep
+    them in step must not run beside a training step.
 
     Args:
       folder: where; made if need be. What an interrupted save left is deleted, and so are states of
@@ -107,31 +107,27 @@ class CheckpointWriter:
         self._folder = folder
         self._keep = keep
         self._test_losses = dict(test_losses)
-        # Not Orbax's CheckpointManager: it can't be opened any more when one of the checkpoints has
-        # damaged metadata.
-        handler = ocp.CompositeCheckpointHandler(
-            composite_options=ocp.CompositeOptions(async_options=_ASYNC)
-        )
-        self._checkpointer = ocp.AsyncCheckpointer(handler, async_options=_ASYNC)
+        # Not Orbax's AsyncCheckpointer: when a folder can't be made it leaves threads that wait for
+        # ever, and a clock that is set forward makes it give up. Nor its CheckpointManager, which
+        # can't be opened any more when one of the checkpoints has damaged metadata.
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._last: Future[None] | None = None
 
     def save(self, state: TrainState, test_loss: float) -> None:
         """Start to save a state, when the save before has ended; an epoch is saved once.
 
+        Args:
+          state: to be left as it is, not donated.
+          test_loss: of its parameters.
+
         Raises:
-          OSError: this state, or the one before, cannot be written.
+          OSError: the state before cannot be written.
         """
+        self._wait()
         epoch = int(state.epoch)
-        with self._blaming_folder():
-            self._checkpointer.wait_until_finished()
-            self._prune()
-            if epoch in saved_epochs(self._folder):
-                return
+        if epoch not in saved_epochs(self._folder):
             self._test_losses[epoch] = test_loss
-            plain = _plain(state)
-            args = ocp.args.Composite(
-                state=ocp.args.StandardSave(plain), checksum=ocp.args.JsonSave(_checksum(plain))
-            )
-            self._checkpointer.save(self._folder.resolve() / str(epoch), args=args)
+            self._last = self._thread.submit(self._write, epoch, _plain(state))
 
     def close(self) -> None:
         """Wait until the last save is whole.
@@ -139,9 +135,24 @@ class CheckpointWriter:
         Raises:
           OSError: it cannot be written.
         """
-        with self._blaming_folder():
-            self._checkpointer.close()
-            self._prune()
+        self._wait()
+        self._thread.shutdown()
+
+    def _wait(self) -> None:
+        last, self._last = self._last, None
+        try:
+            if last is not None:
+                last.result()
+        except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
+            raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
+
+    def _write(self, epoch: int, state: TrainState) -> None:
+        args = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
+        )
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            checkpointer.save(self._folder.resolve() / str(epoch), args=args)
+        self._prune()
 
     def _prune(self) -> None:
         saved = saved_epochs(self._folder)
@@ -149,13 +160,6 @@ class CheckpointWriter:
         for epoch in saved[: -self._keep]:
             if epoch != best:
                 shutil.rmtree(self._folder / str(epoch))
-
-    @contextlib.contextmanager
-    def _blaming_folder(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
-            raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
 
 
 def _plain(state: TrainState) -> TrainState:
