@@ -150,7 +150,7 @@ class CheckpointWriter:
         args = ocp.args.Composite(
             state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
         )
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        with ocp.Checkpointer(_handler()) as checkpointer:
             checkpointer.save(self._folder.resolve() / str(epoch), args=args)
         self._prune()
 
@@ -160,6 +160,14 @@ class CheckpointWriter:
         for epoch in saved[: -self._keep]:
             if epoch != best:
                 shutil.rmtree(self._folder / str(epoch))
+
+
+def _handler() -> ocp.CompositeCheckpointHandler:
+    # Folders made in the background are waited for by the wall clock, which may be set forward.
+    options = ocp.AsyncOptions(create_directories_asynchronously=False)
+    return ocp.CompositeCheckpointHandler(
+        composite_options=ocp.CompositeOptions(async_options=options)
+    )
 
 
 def _plain(state: TrainState) -> TrainState:
