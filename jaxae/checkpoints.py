@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import numpy.typing as npt
 import orbax.checkpoint as ocp
 
 from jaxae.training import TrainState
@@ -42,23 +43,19 @@ def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
     """
     device = jax.config.jax_default_device or jax.devices()[0]  # type: ignore[attr-defined]
     here = jax.sharding.SingleDeviceSharding(device)
-    plain = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
-        jax.eval_shape(_plain, like),
-    )
+    shapes = {"state": jax.eval_shape(_plain, like), "sha256": np.zeros(32, np.uint8)}
+    stored = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), shapes)
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             read = checkpointer.restore(
-                folder.resolve() / str(epoch),
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(plain), checksum=ocp.args.JsonRestore()
-                ),
+                folder.resolve() / str(epoch), args=ocp.args.StandardRestore(stored)
             )
-        if read.checksum != _checksum(read.state):
+        state: TrainState = read["state"]
+        if read["sha256"].tobytes() != _sha256(state).tobytes():
             raise ValueError("its values have changed since they were saved")
     except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
         raise ValueError(f"{folder / str(epoch)} cannot be read: {_first_line(error)}") from error
-    return read.state._replace(key=jax.random.wrap_key_data(read.state.key))
+    return state._replace(key=jax.random.wrap_key_data(state.key))
 
 
 def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> TrainState:
@@ -107,9 +104,9 @@ class CheckpointWriter:
         self._folder = folder
         self._keep = keep
         self._test_losses = dict(test_losses)
-        # Not Orbax's AsyncCheckpointer: when a folder can't be made it leaves threads that wait for
-        # ever, and a clock that is set forward makes it give up. Nor its CheckpointManager, which
-        # can't be opened any more when one of the checkpoints has damaged metadata.
+        # Not Orbax's AsyncCheckpointer (nor its composite handler): when a folder can't be made it
+        # leaves threads that wait, and a clock that is set forward makes it give up. Nor its
+        # CheckpointManager, which damaged metadata in any one checkpoint keep from opening.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
 
@@ -147,10 +144,8 @@ class CheckpointWriter:
             raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
 
     def _write(self, epoch: int, state: TrainState) -> None:
-        args = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), checksum=ocp.args.JsonSave(_checksum(state))
-        )
-        with ocp.Checkpointer(_handler()) as checkpointer:
+        args = ocp.args.StandardSave({"state": state, "sha256": _sha256(state)})
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             checkpointer.save(self._folder.resolve() / str(epoch), args=args)
         self._prune()
 
@@ -162,25 +157,17 @@ class CheckpointWriter:
                 shutil.rmtree(self._folder / str(epoch))
 
 
-def _handler() -> ocp.CompositeCheckpointHandler:
-    # Folders made in the background are waited for by the wall clock, which may be set forward.
-    options = ocp.AsyncOptions(create_directories_asynchronously=False)
-    return ocp.CompositeCheckpointHandler(
-        composite_options=ocp.CompositeOptions(async_options=options)
-    )
-
-
 def _plain(state: TrainState) -> TrainState:
     # The key as the integers that it is: not every version of Orbax saves a key.
     return state._replace(key=jax.random.key_data(state.key))
 
 
-def _checksum(state: TrainState) -> dict[str, str]:
+def _sha256(state: TrainState) -> npt.NDArray[np.uint8]:
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(state):
         digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())
         digest.update(np.ascontiguousarray(leaf).data)
-    return {"sha256": digest.hexdigest()}
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _first_line(error: BaseException) -> str:

@@ -390,7 +390,7 @@ def test_a_hostile_file_is_refused_or_passed_over(
 ) -> None:
     wanted = leaves(state_to_resume(Run.open(stopped)))
     given = elsewhere.submit(resume_with_each_file_replaced, stopped, HOSTILE[kind]).result()
-    assert len(given) > 30
+    assert len(given) > 20
     for path, outcome in given.items():
         if isinstance(outcome, str):
             assert path in outcome and Path(path).name in ("config.json", "metrics.jsonl")
@@ -444,9 +444,9 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     size, blocks = 2**17, 3 * 2**13
     block, last = (((size << 3) | (1 << 1) | end).to_bytes(3, "little") + b"\0" for end in (0, 1))
     bomb = bytes.fromhex("28b52ffd 00 38") + block * (blocks - 1) + last
-    state = f"file://{run}/checkpoints/2/state/"
+    state = f"file://{run}/checkpoints/2/"
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": state}).result()
-    array = b"params.encoder.hidden.bias.value/0"
+    array = b"state.params.encoder.hidden.bias.value/0"
     assert array in store.list().result()
     store.write(array, bomb).result()
     reason, growth = elsewhere.submit(reading_error, run).result()
@@ -456,8 +456,8 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
 
 def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
     run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
-    spec = {"driver": "zarr", "path": "params.encoder.hidden.bias.value/"}
-    base = f"file://{run}/checkpoints/2/state/"
+    spec = {"driver": "zarr", "path": "state.params.encoder.hidden.bias.value/"}
+    base = f"file://{run}/checkpoints/2/"
     array = tensorstore.open(
         spec | {"kvstore": {"driver": "ocdbt", "base": base}, "path": spec["path"]}
     ).result()
