@@ -7,7 +7,7 @@ Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
 Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
 Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
-Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report; claims of it
+Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report
 Elsewhere:  write of jaxae.interchange.safetensors, .onnx and .stablehlo; read of the first
 """
 
@@ -43,6 +43,8 @@ from jaxae.training import (
 if TYPE_CHECKING:
     from jaxae import analysis, plots
     from jaxae.drawing import FIGURES, draw, verify
+    from jaxae.embedding import Embedding
+    from jaxae.measuring import measure
     from jaxae.sources import Source
     from jaxae.style import save_figure
 
@@ -51,9 +53,11 @@ __version__ = "0.1.0"
 # Imported when first used: Matplotlib and SciPy take longer than a script that trains may want.
 _LATER = {
     "FIGURES": "drawing",
+    "Embedding": "embedding",
     "Source": "sources",
     "analysis": "",
     "draw": "drawing",
+    "measure": "measuring",
     "plots": "",
     "save_figure": "style",
     "verify": "drawing",
@@ -69,6 +73,7 @@ __all__ = [
     "Dataset",
     "Decoder",
     "DivergedError",
+    "Embedding",
     "Encoder",
     "Epoch",
     "EpochMetrics",
@@ -103,6 +108,7 @@ __all__ = [
     "make_optimizer",
     "make_train_epoch",
     "make_train_step",
+    "measure",
     "plots",
     "reconstruct",
     "reconstruction_loss",
