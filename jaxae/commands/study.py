@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 import jax
@@ -13,7 +12,7 @@ import tyro
 from flax import nnx
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, console, say
+from jaxae.commands.common import Flag, console, default_folder, say
 from jaxae.commands.report import show_numbers
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
@@ -68,8 +67,7 @@ class Study:
             raise ValueError(f"seeds is {self.seeds}; expected 1 or more")
         device = find_device(self.device)
         dataset = load_dataset(self.data_dir or self.dataset)
-        name = f"study-{dataset.name.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
-        folder = self.run_dir or Path("runs") / name
+        folder = self.run_dir or default_folder(f"study-{dataset.name}")
         _make_room(folder, self.overwrite)
         source = str(self.data_dir.resolve()) if self.data_dir else self.dataset
         record = DataRecord.of(dataset, source)

@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import re
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import tyro
 from flax import nnx
 
 from jaxae.checkpoints import saved_epochs
-from jaxae.commands.common import Flag, console, say
+from jaxae.commands.common import Flag, console, default_folder, say
 from jaxae.commands.figures import draw_all
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
@@ -106,7 +104,7 @@ class Train:
         dataset = load_dataset(self.data_dir or self.dataset)
         if self.data_dir and self.dataset != "mnist":
             dataset = dataclasses.replace(dataset, name=self.dataset)
-        path = self.run_dir or _default_folder(dataset.name)
+        path = self.run_dir or default_folder(dataset.name)
         record = DataRecord.of(dataset, self._source())
         Run.check_free(path, overwrite=self.overwrite)  # Before a lock is left in the folder.
         with locked(path):
@@ -182,12 +180,6 @@ class Train:
 
 def _settings(*configs: ModelConfig | TrainConfig) -> dict[str, Any]:
     return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
-
-
-def _default_folder(dataset: str) -> Path:
-    # A name is no path: what could lead elsewhere, or trouble a shell, becomes a hyphen.
-    name = re.sub(r"[^\w.+-]+", "-", dataset)[:80]
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _fit(run: Run, dataset: Dataset, state: TrainState, tensorboard: bool) -> None:
