@@ -1,5 +1,6 @@
 """Write a file whole or not at all."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,3 +36,13 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file, indented, whole or not at all.
+
+    Raises:
+      OSError: as `atomic`.
+    """
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")

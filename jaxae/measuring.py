@@ -4,6 +4,7 @@ A number that a data set or a latent space does not have (the silhouette of one 
 dimension) is listed in the report as undefined, with the reason.
 """
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -73,8 +74,9 @@ def _reconstruction(report: Report, embedding: Embedding) -> None:
 
 def _shape(report: Report, embedding: Embedding) -> None:
     z = embedding.z_test
-    report.add("non_normality", lambda: analysis.henze_zirkler(z).effect)
-    report.add("normality_p", lambda: analysis.henze_zirkler(z).p_value)
+    normality = functools.cache(lambda: analysis.henze_zirkler(z))
+    report.add("non_normality", lambda: normality().effect)
+    report.add("normality_p", lambda: normality().p_value)
     for name, own in _classes(embedding.dataset, embedding.dataset.test):
         report.add(f"non_normality/{name}", lambda z: analysis.henze_zirkler(z).effect, z[own])
         report.add(f"elongation/{name}", analysis.elongation, z[own])

@@ -16,7 +16,7 @@ from flax import nnx
 from jaxae.checkpoints import read_newest_state, read_state, saved_epochs
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
-from jaxae.files import atomic
+from jaxae.files import write_json
 from jaxae.fitting import EpochMetrics
 from jaxae.history import read_rows
 from jaxae.locking import LOCK_NAME
@@ -85,7 +85,7 @@ class Run:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             **({} if imported_from is None else {"imported_from": imported_from}),
         }
-        _write_json(path / "config.json", config)
+        write_json(path / "config.json", config)
         return run
 
     @staticmethod
@@ -134,7 +134,7 @@ class Run:
         )
         if updated != self:
             file = self.path / "config.json"
-            _write_json(file, json.loads(file.read_text()) | updated._sections())
+            write_json(file, json.loads(file.read_text()) | updated._sections())
         return updated
 
     @property
@@ -221,8 +221,3 @@ def _empty(path: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-
-
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    with atomic(file) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")

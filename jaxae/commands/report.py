@@ -1,12 +1,11 @@
 """`jaxae report`: a run's numbers, and which of the lecture's sentences hold."""
 
 import dataclasses
-import json
 
 from jaxae.claims import claims
 from jaxae.commands.common import Flag, RunArgument, say
 from jaxae.embedding import Embedding
-from jaxae.files import atomic
+from jaxae.files import write_json
 from jaxae.measuring import classifier_of, measure
 from jaxae.report import NUMBERS, Report
 from jaxae.runs import Run
@@ -35,14 +34,10 @@ class MakeReport:
         embedding = Embedding(run.load_model(), dataset)
         report = measure(embedding, classifier_of(dataset), kl_weight=run.train_config.kl_weight)
         judged = claims(report)
-        text = json.dumps(
-            report.as_json() | {"claims": [claim._asdict() for claim in judged]}, indent=2
-        )
         path = self.run / "report.json"
-        with atomic(path) as partial:
-            partial.write_text(text + "\n")
+        write_json(path, report.as_json() | {"claims": [claim._asdict() for claim in judged]})
         if self.json:
-            print(text)
+            print(path.read_text(), end="")
             return
         show_numbers(report)
         answers = {True: "holds", False: "fails", None: "can't be judged"}

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import Device, find_device
 from jaxae.embedding import Embedding
-from jaxae.files import atomic
+from jaxae.files import write_json
 from jaxae.fitting import Epoch, EpochMetrics
 from jaxae.measuring import classifier_of, measure
 from jaxae.progress import TrainingProgress
@@ -140,16 +139,11 @@ def _report(folder: Path, runs: list[Run], reports: list[Report]) -> None:
     judged = [claims(report) for report in reports]
     for run, report, own in zip(runs, reports, judged, strict=True):
         content = report.as_json() | {"claims": [claim._asdict() for claim in own]}
-        _write(run.path / "report.json", content)
+        write_json(run.path / "report.json", content)
     found = verdicts(judged)
     seeds = [run.train_config.seed for run in runs]
     content = total.as_json() | {"claims": [v._asdict() for v in found], "seeds": seeds}
-    _write(folder / "report.json", content)
+    write_json(folder / "report.json", content)
     show_numbers(total)
     rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in found]
     say(*markdown(["the lecture says", "it", "rule"], rows), "", str(folder / "report.json"))
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    with atomic(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
