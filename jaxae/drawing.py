@@ -104,7 +104,8 @@ def gaps(sources: Sources, options: Options) -> Figure:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
     tiles = own.tiles(options.box(sources[0]))
     confidence = classifier.judge(tiles.images).confidence
-    distance = analysis.nearest_image_distance(tiles.images, own.dataset.train.images)
+    train_images = np.asarray(own.dataset.train.images)
+    distance = analysis.nearest_image_distance(tiles.images, train_images)
     return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
 
 

@@ -64,7 +64,7 @@ def _reconstruction(report: Report, embedding: Embedding) -> None:
         ("train", data.train, embedding.z_train),
         ("test", data.test, embedding.z_test),
     ):
-        errors = analysis.squared_errors(split.images, decode(embedding.model, z))
+        errors = analysis.squared_errors(np.asarray(split.images), decode(embedding.model, z))
         report.add(f"{name}_squared_error", analysis.mean, errors)
         report.add(f"{name}_mse_per_pixel", analysis.mean, errors / pixels)
         for label, own in _classes(data, split):
@@ -140,7 +140,8 @@ def _nonsense(
         return
     gap = tiles.in_gap
     _, confidence, entropy = classifier.judge(tiles.images)
-    distance = analysis.nearest_image_distance(tiles.images, embedding.dataset.train.images)
+    train_images = np.asarray(embedding.dataset.train.images)
+    distance = analysis.nearest_image_distance(tiles.images, train_images)
     for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):
         report.add(f"{prefix}gap_{what}", analysis.mean, values[gap])
         report.add(f"{prefix}occupied_{what}", analysis.mean, values[~gap])
@@ -153,7 +154,7 @@ def _nonsense(
 def _evidence(
     report: Report, model: VariationalAutoencoder, dataset: Dataset, kl_weight: float
 ) -> None:
-    images = dataset.test.images
+    images = np.asarray(dataset.test.images)
     report.add("divergence", lambda: analysis.mean(analysis.divergences(model, images)))
 
     def bound() -> Estimate:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset
+from jaxae.files import read_text
 from jaxae.text import reason
 
 FORMAT = 1
-_LARGEST_CONFIG = 1 << 20  # Far above any real one, which has some forty lines.
 # What JSON of another form than expected raises when it is taken apart.
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -97,7 +97,7 @@ def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | Non
       OSError: it cannot be opened.
     """
     try:
-        config = json.loads(_read_text(file))
+        config = json.loads(read_text(file))
         if config["format"] != FORMAT:
             raise ValueError(f"format {config['format']!r}, this version reads {FORMAT}")
         # A section or a field that an older version did not know has its default.
@@ -108,12 +108,3 @@ def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | Non
         return parse_record(config), checkpoints, str(config["device"]["platform"]), imported_from
     except DAMAGED as error:
         raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error
-
-
-def _read_text(file: Path) -> str:
-    # One byte more than allowed is enough to tell; the size on disk may grow, or lie.
-    with file.open("rb") as stream:
-        content = stream.read(_LARGEST_CONFIG + 1)
-    if len(content) > _LARGEST_CONFIG:
-        raise ValueError(f"it is larger than {_LARGEST_CONFIG:,} bytes")
-    return content.decode()

@@ -240,7 +240,7 @@ def test_nearest_image_distance_is_scipys() -> None:
 
 def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     classifier = analysis.fit_classifier(tiny)
-    images = tiny.test.images / np.float32(255)
+    images = np.asarray(tiny.test.images) / np.float32(255)
     label, confidence, entropy = classifier.judge(images)
     logits = np.asarray(jax.vmap(classifier.network)(jnp.asarray(images)), np.float64)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))

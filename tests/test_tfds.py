@@ -14,7 +14,7 @@ import platformdirs
 import pytest
 
 from jaxae import Split, load_dataset
-from jaxae.data import load
+from jaxae.data import NpyImages, load
 from jaxae.data.tfds import cache_folder, convert, load_from_tfds, to_grey
 
 Image = npt.NDArray[np.uint8]
@@ -103,7 +103,7 @@ def pictures(n: int, channels: int = 3, height: int = 5) -> list[tuple[Image, in
 
 def records(split: Split) -> npt.NDArray[np.void]:
     """Each image with its label as one value of raw bytes, sorted."""
-    pixels = split.images.reshape(len(split), -1)
+    pixels = np.asarray(split.images).reshape(len(split), -1)
     rows = np.column_stack([pixels, split.labels.astype(np.uint8)])
     return np.sort(rows.view(np.dtype((np.void, rows.shape[1]))).ravel())
 
@@ -135,15 +135,14 @@ def test_mnist_of_tfds_has_every_image_and_label_of_the_bundled_mnist(
     assert theirs.image_shape == ours.image_shape
 
 
-def test_a_converted_data_set_is_mapped_and_needs_no_tfds(
+def test_a_converted_data_set_stays_on_disk_and_needs_no_tfds(
     converted_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for package in ("tensorflow", "tensorflow_datasets", "array_record"):
         monkeypatch.setitem(sys.modules, package, None)
     dataset = load_from_tfds("mnist")
     for split in (dataset.train, dataset.test):
-        assert isinstance(split.images, np.memmap)
-        assert not split.images.flags.writeable
+        assert isinstance(split.images, NpyImages)
 
 
 def test_conversion_leaves_nothing_but_the_five_files(converted_mnist: Path) -> None:
@@ -164,14 +163,14 @@ def test_rgb_becomes_grey_and_validation_stands_in_for_a_missing_test_split(
     for split, pairs in ((dataset.train, train), (dataset.test, held_out)):
         assert split.images.dtype == np.uint8
         assert sorted(split.labels.tolist()) == list(range(len(pairs)))
-        for image, label in zip(split.images, split.labels, strict=True):
+        for image, label in zip(np.asarray(split.images), split.labels, strict=True):
             np.testing.assert_array_equal(image, to_grey(pairs[label][0]))
 
 
 def test_grey_pixels_come_through_unchanged(make: Make) -> None:
     pairs = pictures(4, channels=1)
     split = load_dataset(make({"train": pairs, "test": pairs}, channels=1)).train
-    for image, label in zip(split.images, split.labels, strict=True):
+    for image, label in zip(np.asarray(split.images), split.labels, strict=True):
         np.testing.assert_array_equal(image, pairs[label][0][..., 0])
 
 

@@ -90,7 +90,7 @@ def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
     )
     nnx.update(network, params)
     untested = Classifier(network, 0.0)
-    hits = untested.judge(test.images / np.float32(255)).label == test.labels
+    hits = untested.judge(np.asarray(test.images) / np.float32(255)).label == test.labels
     return untested._replace(test_accuracy=float(np.mean(hits)))
 
 

@@ -1,6 +1,15 @@
-"""Data sets of labelled images: the bundled MNIST, a folder of IDX files, or one of TFDS."""
+"""Data sets of labelled images: the bundled MNIST, a folder of files, or one of TFDS."""
 
-from jaxae.data.dataset import Dataset, Split
+from jaxae.data.dataset import Dataset, Images, Split
 from jaxae.data.load import load_dataset
+from jaxae.data.ondisk import NpyImages, RecordImages, write_records
 
-__all__ = ["Dataset", "Split", "load_dataset"]
+__all__ = [
+    "Dataset",
+    "Images",
+    "NpyImages",
+    "RecordImages",
+    "Split",
+    "load_dataset",
+    "write_records",
+]

@@ -1,11 +1,52 @@
 """What every source of data gives: two splits of uint8 images with their labels."""
 
 import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+Rows = int | slice | list[int] | npt.NDArray[np.integer]
+
+# Pixels that a checksum holds at a time.
+_BLOCK_BYTES = 8 << 20
+
+
+class Images(Protocol):
+    """Images of one size: a NumPy array, or what reads them from disk when asked.
+
+    A row number, a slice, or a list or an array of row numbers gives what it gives of an array;
+    `numpy.asarray(images)` reads them all.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, height, width)."""
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """uint8; 0 is black."""
+
+    @property
+    def ndim(self) -> int:
+        """3."""
+
+    @property
+    def size(self) -> int:
+        """Number of pixels in all images."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.uint8]:
+        """Read some images."""
+
+    def __array__(self) -> npt.NDArray[np.uint8]:
+        """Read all images."""
 
 
 @dataclass(frozen=True)
@@ -13,14 +54,14 @@ class Split:
     """Images and their labels, in the source's order.
 
     Attributes:
-      images: uint8 array of shape (n, height, width), 0 is black.
+      images: uint8 of shape (n, height, width), 0 is black; an array, or images on disk.
       labels: integer array of shape (n,), each an index into the data set's class names.
 
     Raises:
       ValueError: the arrays are not of that kind, differ in number, or are empty.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: Images
     labels: npt.NDArray[np.integer]
 
     def __post_init__(self) -> None:
@@ -94,6 +135,14 @@ class Dataset:
         digest = hashlib.sha256()
         for split in (self.train, self.test):
             digest.update(repr(split.images.shape).encode())
-            digest.update(np.ascontiguousarray(split.images).data)
+            for block in blocks(split.images, _BLOCK_BYTES):
+                digest.update(np.ascontiguousarray(block).data)
             digest.update(np.ascontiguousarray(split.labels, dtype=np.int64).data)
         return digest.hexdigest()
+
+
+def blocks(images: Images, max_bytes: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Give all images, in order, in arrays of so many bytes at most, or of one image."""
+    rows = max(1, max_bytes // math.prod(images.shape[1:]))
+    for start in range(0, len(images), rows):
+        yield images[start : start + rows]

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from jaxae.data.dataset import Dataset, Split
+from jaxae.data.folder import holds_arrays, read_folder
 from jaxae.data.idx import read_idx
 
 _BUNDLED = Path(__file__).parent / "mnist"
@@ -25,9 +26,14 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
         - `"mnist"`, bundled with the package and checked against its SHA-256;
         - a folder with the four IDX files of MNIST's layout, gzipped or not, spelled
           `train-images-idx3-ubyte` or `train-images.idx3-ubyte`;
+        - a folder of arrays: `train_images.npy`, uint8 of shape (n, height, width), or
+          `train_images.array_record`, a record the height × width bytes of an image;
+          `train_labels.npy`; the same two for `test`; and `meta.json`, which may list the
+          `class_names`, and gives `image_shape`, [height, width], to an array_record file. The
+          images stay on disk;
         - the name of an image-classification data set of TensorFlow Datasets, such as
           `"fashion_mnist"` or `"emnist/letters"`, converted once into a cache (in
-          `$JAXAE_DATA_DIR`, by default the platform's cache folder) and mapped from there.
+          `$JAXAE_DATA_DIR`, by default the platform's cache folder), such a folder of arrays.
 
     Returns:
       The data set; images are uint8 of shape (n, height, width), RGB turned to grey.
@@ -40,10 +46,10 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
         return _from_folder(_BUNDLED)
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir() and name_or_folder != "":
-        return _from_folder(folder)
+        return read_folder(folder) if holds_arrays(folder) else _from_folder(folder)
     if isinstance(name_or_folder, Path) or folder.is_absolute() or name_or_folder[:1] in ("", "."):
         raise ValueError(
-            f"{name_or_folder!s}: no such folder; expected one with the four IDX files"
+            f"{name_or_folder!s}: no such folder; expected one with IDX, .npy or array_record files"
         )
     # Imported here because only a data set of TFDS needs it.
     from jaxae.data.tfds import load_from_tfds
@@ -88,4 +94,6 @@ def _find(folder: Path, prefix: str, kind: str, ndim: int) -> Path:
         for path in (folder / stem, folder / f"{stem}.gz"):
             if path.is_file():
                 return path
-    raise ValueError(f"{folder}: no {stems[0]} (or {stems[1]}, or either with .gz)")
+    raise ValueError(
+        f"{folder}: no {stems[0]} (or {stems[1]}, or either with .gz), and no train_images.npy"
+    )

@@ -1,9 +1,10 @@
-"""Data sets of TensorFlow Datasets, converted once into plain .npy files.
+"""Data sets of TensorFlow Datasets, converted once into a folder of plain .npy files.
 
-Reading a prepared data set through TFDS decodes one PNG at a time; the converted arrays are
-mapped into memory at once, and without TensorFlow.
+Reading a prepared data set through TFDS decodes one PNG at a time; the converted arrays are read
+as they are, and without TensorFlow.
 """
 
+import dataclasses
 import difflib
 import importlib
 import importlib.util
@@ -21,8 +22,8 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
-from jaxae.arrays import read_array
-from jaxae.data.dataset import Dataset, Split
+from jaxae.data.dataset import Dataset
+from jaxae.data.folder import read_folder, read_meta
 from jaxae.text import reason
 
 _INSTALL = "pip install 'jaxae[tfds]'"
@@ -37,13 +38,13 @@ def cache_folder() -> Path:
 
 
 def load_from_tfds(name: str) -> Dataset:
-    """Map a converted TFDS data set into memory, converting it first if need be.
+    """Open a converted TFDS data set, converting it first if need be.
 
     Args:
       name: as TFDS spells it, with the configuration after a slash (`emnist/letters`).
 
     Returns:
-      The data set, its arrays mapped read-only from the cache.
+      The data set, its images on disk, in the cache.
 
     Raises:
       ValueError: TFDS or TensorFlow is missing, the name is unknown, the data set is not one of
@@ -53,23 +54,18 @@ def load_from_tfds(name: str) -> Dataset:
     if not folder.is_dir():
         convert(name, folder)
     try:
-        return _map(name, folder)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return _open(name, folder)
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder} is damaged ({reason(error)}); delete it, and the next run converts {name} "
             "again"
         ) from error
 
 
-def _map(name: str, folder: Path) -> Dataset:
-    meta = json.loads((folder / "meta.json").read_text())
-    train, test = (_map_split(folder, split) for split in ("train", "test"))
-    return Dataset(name, train, test, tuple(map(str, meta["class_names"])))
-
-
-def _map_split(folder: Path, split: str) -> Split:
-    images, labels = (read_array(folder / f"{split}_{kind}.npy") for kind in ("images", "labels"))
-    return Split(images, labels)
+def _open(name: str, folder: Path) -> Dataset:
+    if read_meta(folder).class_names is None:  # Optional in a user's folder, written in a cache.
+        raise ValueError(f"{folder / 'meta.json'} has no class_names")
+    return dataclasses.replace(read_folder(folder), name=name)
 
 
 def convert(name: str, folder: Path, archives: Path | None = None) -> None:
@@ -105,7 +101,7 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
         try:
-            _map(name, partial)  # What Dataset refuses must not become a cache.
+            _open(name, partial)  # What Dataset refuses must not become a cache.
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         partial.chmod(0o755)  # mkdtemp makes it private; a cache may be shared.

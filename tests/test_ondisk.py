@@ -1,0 +1,447 @@
+"""Images on disk, in .npy and array_record files, and data sets as folders of them."""
+
+import json
+import os
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from jaxae import Dataset, load_dataset
+from jaxae.data import NpyImages, RecordImages, ondisk, write_records
+
+Pixels = npt.NDArray[np.uint8]
+OnDisk = NpyImages | RecordImages
+Store = Callable[[Path, Pixels], OnDisk]
+
+
+def store_npy(folder: Path, pixels: Pixels) -> OnDisk:
+    np.save(folder / "images.npy", pixels)
+    return NpyImages(folder / "images.npy")
+
+
+def store_records(folder: Path, pixels: Pixels) -> OnDisk:
+    pytest.importorskip("array_record")
+    write_records(folder / "images.array_record", pixels)
+    return RecordImages(folder / "images.array_record", pixels.shape[1:])
+
+
+both = pytest.mark.parametrize("store", [store_npy, store_records])
+
+
+def some(n: int, height: int = 5, width: int = 4) -> Pixels:
+    return np.random.default_rng(n).integers(0, 256, (n, height, width), dtype=np.uint8)
+
+
+def cut(path: Path, by: int) -> None:
+    path.write_bytes(path.read_bytes()[:-by])
+
+
+# Reading.
+
+
+@both
+@pytest.mark.parametrize(
+    "rows",
+    [
+        *(0, -1, np.int64(7), [3], [], [5, 1, 5, -2]),
+        *(slice(None), slice(4, 9), slice(-3, None), slice(9, 2, -3), slice(8, 8), slice(90, 99)),
+        *(np.arange(10)[::-1], np.array([[1, 9], [0, 0]], np.int32), np.array([9, 1], np.uint8)),
+        *(np.array(3), np.empty((0, 2), int)),
+    ],
+    ids=str,
+)
+def test_any_rows_are_what_numpy_takes_from_the_array(
+    tmp_path: Path, store: Store, rows: Any
+) -> None:
+    pixels = some(10)
+    found, expected = store(tmp_path, pixels)[rows], pixels[rows]
+    assert found.dtype == np.uint8 and found.shape == expected.shape
+    np.testing.assert_array_equal(found, expected)
+
+
+@both
+def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path, store: Store) -> None:
+    pixels = some(10)
+    images = store(tmp_path, pixels)
+    for name in ("shape", "dtype", "ndim", "size"):
+        assert getattr(images, name) == getattr(pixels, name)
+    assert len(images) == 10
+    np.testing.assert_array_equal(np.asarray(images), pixels)
+    np.testing.assert_array_equal(np.asarray(images, np.float32), pixels.astype(np.float32))
+    with pytest.raises(ValueError, match="on disk"):
+        np.array(images, copy=False)
+
+
+@both
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        *((rows, "10") for rows in (10, -11, [0, 10], np.array([-11]))),
+        *((rows, "integers or a slice") for rows in (1.0, [True] * 10, (1, 2), (0, slice(2)), "1")),
+    ],
+    ids=str,
+)
+def test_rows_that_are_not_there_or_no_rows_are_refused(
+    tmp_path: Path, store: Store, rows: Any, reason: str
+) -> None:
+    with pytest.raises(IndexError, match=reason):
+        store(tmp_path, some(10))[rows]
+
+
+@both
+def test_more_than_a_block_is_read(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = some(50)
+    images, rows = store(tmp_path, pixels), np.random.default_rng(0).integers(0, 50, 200)
+    for limit, value in (("_BLOCK_IMAGES", 7), ("_BLOCK_BYTES", 45), ("_BLOCK_BYTES", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(ondisk, limit, value)
+            np.testing.assert_array_equal(images[rows], pixels[rows])
+
+
+def test_platforms_without_pread_and_advice_read_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = some(10)
+    monkeypatch.setattr(ondisk, "_read_at", ondisk._seek_and_read)
+    monkeypatch.delattr("os.RWF_NOWAIT", raising=False)
+    np.testing.assert_array_equal(store_npy(tmp_path, pixels)[::-2], pixels[::-2])
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux can tell")
+@pytest.mark.parametrize("error", [None, BlockingIOError(11, "wait"), OSError(95, "unsupported")])
+def test_what_is_not_in_memory_is_fetched_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    fetched = []
+
+    def preadv(*_: object) -> int:
+        if error is not None:
+            raise error
+        return 1
+
+    def advise(_: int, offset: int, length: int, advice: int) -> None:
+        assert (length, advice) == (20, os.POSIX_FADV_WILLNEED)
+        fetched.append((offset - 128) // 20)
+
+    pixels = some(10)
+    images = store_npy(tmp_path, pixels)
+    monkeypatch.setattr("os.preadv", preadv)
+    monkeypatch.setattr("os.posix_fadvise", advise)
+    np.testing.assert_array_equal(images[[7, 2, 5]], pixels[[7, 2, 5]])
+    assert fetched == ([] if error is None else [7, 2, 5])
+
+
+@both
+def test_a_path_from_elsewhere_still_reads_after_a_change_of_folder(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = some(3)
+    monkeypatch.chdir(tmp_path)
+    images = store(Path(), pixels)
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(images, pixels)
+
+
+@both
+def test_pickling_takes_the_path_along_and_not_the_pixels(tmp_path: Path, store: Store) -> None:
+    pixels = some(1000)
+    images = store(tmp_path, pixels)
+    np.testing.assert_array_equal(images[:3], pixels[:3])  # A reader is open now.
+    packed = pickle.dumps(images)
+    assert len(packed) < 1000
+    np.testing.assert_array_equal(pickle.loads(packed), pixels)
+
+
+@both
+def test_many_threads_may_read_at_once(tmp_path: Path, store: Store) -> None:
+    pixels = some(500)
+    images = store(tmp_path, pixels)
+
+    def wrong(seed: int) -> int:
+        rows = np.random.default_rng(seed).integers(0, 500, 300)
+        return int(np.sum(images[rows] != pixels[rows]))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(wrong, range(100))) == 0
+
+
+# Files that are not what they should be.
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((3, 5, 4), np.float32), r"float32 of shape \(3, 5, 4\); expected uint8"),
+        (np.zeros((3, 5), np.uint8), r"uint8 of shape \(3, 5\); expected .*\(n, height, width\)"),
+        (np.zeros((3, 5, 4), np.uint8, order="F"), "Fortran order.*ascontiguousarray"),
+    ],
+)
+def test_an_npy_file_of_something_else_is_named(
+    tmp_path: Path, array: npt.NDArray[Any], reason: str
+) -> None:
+    path = tmp_path / "images.npy"
+    np.save(path, array)
+    with pytest.raises(ValueError, match=rf"^{path}: .*{reason}"):
+        NpyImages(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", "cut"])
+def test_a_damaged_npy_file_is_named(tmp_path: Path, content: bytes | str) -> None:
+    path = tmp_path / "images.npy"
+    np.save(path, some(3))
+    path.write_bytes(content if isinstance(content, bytes) else path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=rf"^{path}: "):
+        NpyImages(path)
+
+
+def test_an_npy_file_cut_short_after_opening_is_named(tmp_path: Path) -> None:
+    images = store_npy(tmp_path, some(10))
+    cut(images.path, 1)
+    np.testing.assert_array_equal(images[:9], some(10)[:9])
+    with pytest.raises(ValueError, match=rf"^{images.path} was cut short"):
+        images[:]
+
+
+@pytest.mark.parametrize("content", [b"", b"no records", b"no records" * 20_000, "cut", "half"])
+def test_a_damaged_record_file_is_named_in_one_line(tmp_path: Path, content: bytes | str) -> None:
+    path = store_records(tmp_path, some(5000)).path
+    if content == "cut":
+        cut(path, 1)
+    elif content == "half":
+        cut(path, path.stat().st_size // 2)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^{path} is not an array_record file: ") as caught:
+        RecordImages(path, (5, 4))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_record_is_found_when_it_is_read(tmp_path: Path) -> None:
+    pixels = some(5000)
+    images = store_records(tmp_path, pixels)
+    content = bytearray(images.path.read_bytes())
+    at = content.index(pixels[3000].tobytes())
+    content[at] ^= 1
+    images.path.write_bytes(content)
+    np.testing.assert_array_equal(images[:3000], pixels[:3000])
+    with pytest.raises(ValueError, match=rf"^{images.path} is damaged: ") as caught:
+        images[2000:4000]
+    assert "\n" not in str(caught.value)
+
+
+def write_raw(path: Path, records: list[bytes]) -> None:
+    module = pytest.importorskip("array_record.python.array_record_module")
+    writer = module.ArrayRecordWriter(str(path), "group_size:1")
+    for record in records:
+        writer.write(record)
+    writer.close()
+
+
+def test_a_record_of_another_length_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "images.array_record"
+    write_raw(path, [bytes(20)] * 7 + [bytes(19)])
+    images = RecordImages(path, (5, 4))
+    assert not images[:7].any()
+    with pytest.raises(ValueError, match=rf"^{path}: record 7 has 19 bytes; expected 20,.*5×4"):
+        images[[6, 7]]
+
+
+@pytest.mark.parametrize("image_shape", [(5, 5), (10**9, 10**9)])
+def test_records_of_another_image_size_are_refused_when_opened(
+    tmp_path: Path, image_shape: tuple[int, int]
+) -> None:
+    path = store_records(tmp_path, some(3)).path
+    with pytest.raises(ValueError, match="record 0 has 20 bytes"):
+        RecordImages(path, image_shape)
+
+
+@both
+def test_a_missing_file_is_an_os_error(tmp_path: Path, store: Store) -> None:
+    images = store(tmp_path, some(3))
+    images.path.unlink()
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(pickle.dumps(images))[:]
+
+
+def test_without_array_record_the_command_that_installs_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "array_record.python.array_record_module", None)
+    path = tmp_path / "images.array_record"
+    with pytest.raises(ValueError, match=rf"{path}.*pip install array-record"):
+        write_records(path, some(3))
+    path.touch()
+    with pytest.raises(ValueError, match=rf"{path}.*pip install array-record"):
+        RecordImages(path, (5, 4))
+
+
+# Writing.
+
+
+def test_written_records_are_the_images_bytes_one_by_one(tmp_path: Path) -> None:
+    module = pytest.importorskip("array_record.python.array_record_module")
+    pixels = some(10)
+    write_records(tmp_path / "a.array_record", np.asfortranarray(pixels))
+    reader = module.ArrayRecordReader(str(tmp_path / "a.array_record"))
+    assert reader.read_all() == [image.tobytes() for image in pixels]
+    assert reader.writer_options_string().startswith("group_size:1,")
+
+
+def test_records_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    pytest.importorskip("array_record")
+    source = store_npy(tmp_path, some(10))
+    cut(source.path, 1)
+    with pytest.raises(ValueError, match="cut short"):
+        write_records(tmp_path / "a.array_record", source)
+    others: list[Any] = [np.zeros((3, 5, 4)), some(3)[0], some(3, height=0)]
+    for bad in others:
+        with pytest.raises(ValueError, match=rf"{bad.dtype} of shape {re.escape(str(bad.shape))}"):
+            write_records(tmp_path / "a.array_record", bad)
+    assert list(tmp_path.iterdir()) == [source.path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("array_record")
+    monkeypatch.setattr(ondisk, "atomic", lambda path: nullcontext("/dev/full"))
+    path = tmp_path / "images.array_record"
+    with pytest.raises(OSError, match=f"^{path} cannot be written: .*No space left"):
+        write_records(path, np.zeros((10, 512, 512), np.uint8))
+
+
+# Folders.
+
+
+def write_folder(folder: Path, dataset: Dataset, form: str = "npy") -> Path:
+    folder.mkdir()
+    meta: dict[str, Any] = {"class_names": dataset.class_names}
+    for name, split in (("train", dataset.train), ("test", dataset.test)):
+        if form == "npy":
+            np.save(folder / f"{name}_images.npy", split.images)
+        else:
+            pytest.importorskip("array_record")
+            write_records(folder / f"{name}_images.array_record", split.images)
+            meta["image_shape"] = dataset.image_shape
+        np.save(folder / f"{name}_labels.npy", split.labels)
+    (folder / "meta.json").write_text(json.dumps(meta))
+    return folder
+
+
+forms = pytest.mark.parametrize("form", ["npy", "array_record"])
+
+
+@forms
+def test_a_folder_of_arrays_is_the_data_set_that_was_written(
+    tmp_path: Path, tiny: Dataset, form: str
+) -> None:
+    dataset = load_dataset(write_folder(tmp_path / "blobs", tiny, form))
+    for found, expected in ((dataset.train, tiny.train), (dataset.test, tiny.test)):
+        assert isinstance(found.images, NpyImages if form == "npy" else RecordImages)
+        np.testing.assert_array_equal(found.images, expected.images)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+    assert (dataset.name, dataset.class_names) == ("blobs", tiny.class_names)
+    assert dataset.image_shape == tiny.image_shape
+
+
+@forms
+def test_the_checksum_is_the_same_wherever_the_images_are(
+    tmp_path: Path, tiny: Dataset, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "blobs", tiny, form)
+    assert load_dataset(folder).checksum == tiny.checksum
+    monkeypatch.setattr("jaxae.data.dataset._BLOCK_BYTES", 48 * 7)  # 300 images are no multiple.
+    assert load_dataset(folder).checksum == tiny.checksum
+
+
+def test_the_checksum_of_mnist_is_that_of_earlier_versions() -> None:
+    expected = "3c4cc0db2a25ab6be26edeebe0171ac5fb885ce2fc16c991a4f6c382733d5dbe"
+    assert load_dataset().checksum == expected
+
+
+def test_class_names_are_optional(tmp_path: Path, tiny: Dataset) -> None:
+    folder = write_folder(tmp_path / "blobs", tiny)
+    (folder / "meta.json").unlink()
+    assert load_dataset(folder).class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_a_missing_file_of_a_folder_is_named(tmp_path: Path, tiny: Dataset, name: str) -> None:
+    folder = write_folder(tmp_path / "blobs", tiny)
+    (folder / f"{name}.npy").unlink()
+    with pytest.raises(ValueError, match=rf"^{folder}: no {name}.npy"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("meta", "reason"),
+    [
+        ("", "meta.json: "),
+        ("[]", "meta.json: expected an object"),
+        ("[" * 100_000, "meta.json: it is nested too deeply"),
+        (" " * (1 << 21), "meta.json: it is larger than"),
+        ('{"class_names": "abc"}', "meta.json: class_names is not a list"),
+        ('{"class_names": ["a", "b"]}', "labels run from 0 to 2; expected 0 to 1"),
+        ('{"image_shape": [8]}', r"meta.json: image_shape is not \[height, width\]"),
+        ('{"image_shape": [8, 6.0]}', "image_shape is not"),
+        ('{"image_shape": [8, 0]}', "image_shape is not"),
+        ('{"image_shape": [8, true]}', "image_shape is not"),
+        ('{"image_shape": 48}', "image_shape is not"),
+        (
+            '{"image_shape": [8, 7]}',
+            "train_images.array_record: record 0 has 48 bytes; expected 56",
+        ),
+        ("{}", r"train_images.array_record does not tell.*meta.json.*\[height, width\]"),
+        (None, r"train_images.array_record does not tell.*meta.json.*\[height, width\]"),
+    ],
+)
+def test_what_meta_json_gets_wrong_is_one_line(
+    tmp_path: Path, tiny: Dataset, meta: str | None, reason: str
+) -> None:
+    form = "npy" if meta and "class_names" in meta else "array_record"
+    folder = write_folder(tmp_path / "blobs", tiny, form)
+    if meta is None:
+        (folder / "meta.json").unlink()
+    else:
+        (folder / "meta.json").write_text(meta)
+    with pytest.raises(ValueError, match=reason) as caught:
+        load_dataset(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "reason"),
+    [
+        (
+            "train_labels",
+            np.zeros(299, int),
+            "train_images.npy and train_labels.npy: 300 images but",
+        ),
+        ("test_labels", np.zeros(60), "test_images.npy and test_labels.npy: labels are float64"),
+        ("test_images", some(60), r"training images are \(8, 6\), test images \(5, 4\)"),
+        ("test_images", some(0), "test_images.npy and test_labels.npy: 0 images but 60 labels"),
+        ("train_labels", np.full(300, -1), "labels run from -1"),
+    ],
+)
+def test_files_that_do_not_fit_each_other_are_named(
+    tmp_path: Path, tiny: Dataset, name: str, array: npt.NDArray[Any], reason: str
+) -> None:
+    folder = write_folder(tmp_path / "blobs", tiny)
+    np.save(folder / f"{name}.npy", array)
+    with pytest.raises(ValueError, match=reason):
+        load_dataset(folder)
+
+
+def test_a_folder_of_nothing_known_is_told_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.*train_images\.npy"):
+        load_dataset(tmp_path)
