@@ -1,0 +1,309 @@
+"""The stream of chunks against a plain gather, its threads, its errors and its memory."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from jaxae import Batch, scan_batches
+from jaxae.data import Images, NpyImages, RecordImages, write_records
+from jaxae.data.stream import Chunk, stream
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module", params=["memory", "npy", "array_record"])
+def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """The same 103 images of 3×2 pixels, no two alike, in all places they may be."""
+    path = tmp_path_factory.mktemp("images") / f"images.{request.param}"
+    if request.param == "npy":
+        np.save(path, pixels())
+        return NpyImages(path)
+    if request.param == "array_record":
+        pytest.importorskip("array_record")
+        write_records(path, pixels())
+        return RecordImages(path, (3, 2))
+    return pixels()
+
+
+def pixels(n: int = 103) -> Pixels:
+    all_pixels = np.random.default_rng(0).integers(0, 256, (n, 3, 2), dtype=np.uint8)
+    assert len(np.unique(all_pixels.reshape(n, -1), axis=0)) == n
+    return all_pixels
+
+
+def order_of(n: int) -> npt.NDArray[np.int32]:
+    """A shuffle of the first n of the 103 images."""
+    return np.random.default_rng(n).permutation(n).astype(np.int32)
+
+
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("grain")}
+
+
+def ended(before: set[threading.Thread]) -> bool:
+    """Wait for a reading thread to see that nobody wants its chunk."""
+    deadline = time.monotonic() + 10
+    while threads() - before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not threads() - before
+
+
+def batches(chunks: Iterable[Chunk]) -> list[tuple[Any, Any]]:
+    return [batch for chunk in chunks for batch in zip(*chunk, strict=True)]
+
+
+# What comes.
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "steps"),
+    [
+        *(
+            (n, batch_size, steps)
+            for n in (1, 12, 103)
+            for batch_size in (1, 5, 12)
+            for steps in (1, 3)
+        ),
+        *((103, 103, 1), (103, 104, 2), (100, 10, 10), (100, 10, 4), (7, 3, 100)),
+    ],
+)
+def test_chunks_are_the_batches_of_a_plain_loop(
+    images: Images, n: int, batch_size: int, steps: int
+) -> None:
+    order, all_pixels = order_of(n), pixels()
+    chunks = list(stream(images, order, batch_size, steps))
+    lengths = [len(chunk.images) for chunk in chunks]
+    assert all(length == steps for length in lengths[:-1]) and 1 <= lengths[-1] <= steps
+    assert len(batches(chunks)) == -(-n // batch_size)
+    for number, (batch, mask) in enumerate(batches(chunks)):
+        rows = order[number * batch_size : (number + 1) * batch_size]
+        assert batch.shape == (batch_size, 3, 2) and batch.dtype == np.uint8
+        assert mask.dtype == np.float32
+        np.testing.assert_array_equal(batch[: len(rows)], all_pixels[rows])
+        np.testing.assert_array_equal(mask, np.arange(batch_size) < len(rows))
+
+
+def test_chunks_are_what_the_scan_in_memory_sees_padding_included(images: Images) -> None:
+    order = order_of(103)
+
+    def collect(carry: int, batch: Batch) -> tuple[int, Any]:
+        return carry, batch
+
+    _, seen = scan_batches(collect, 0, jnp.asarray(pixels()), jnp.asarray(order), 10)
+    chunks = list(stream(images, order, 10, 4))
+    for found, expected in zip(zip(*chunks, strict=True), jax.tree.leaves(seen), strict=True):
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.parametrize("start", range(12))
+def test_a_stream_from_the_middle_gives_the_rest(images: Images, start: int) -> None:
+    order = order_of(103)  # 11 batches of 10.
+    whole, rest = (batches(stream(images, order, 10, 4, start=first)) for first in (0, start))
+    assert len(rest) == 11 - start
+    for found, expected in zip(rest, whole[start:], strict=True):
+        np.testing.assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("start", [-1, 12])
+def test_a_start_outside_the_epoch_is_refused(start: int) -> None:
+    with pytest.raises(ValueError, match=f"start is {start}; expected 0 to 11"):
+        stream(pixels(), order_of(103), 10, 4, start=start)
+
+
+@pytest.mark.parametrize(("processes", "padded"), [(1, 10), (1, 16), (2, 10), (2, 12), (4, 12)])
+def test_the_columns_of_all_processes_are_the_whole_batch(
+    images: Images, processes: int, padded: int
+) -> None:
+    order, width = order_of(103), padded // processes
+    parts = [
+        list(stream(images, order, 10, 4, padded=padded, columns=slice(at, at + width)))
+        for at in range(0, padded, width)
+    ]
+    for whole, *own in zip(stream(images, order, 10, 4), *parts, strict=True):
+        assert all(part.images.shape[1] == part.mask.shape[1] == width for part in own)
+        assert all(array.flags.c_contiguous for part in own for array in part)
+        together = Chunk(*(np.concatenate(arrays, axis=1) for arrays in zip(*own, strict=True)))
+        np.testing.assert_array_equal(together.images[:, :10], whole.images)
+        np.testing.assert_array_equal(together.mask[:, :10], whole.mask)
+        assert not together.mask[:, 10:].any()
+
+
+def test_a_process_reads_its_own_columns_and_no_others() -> None:
+    asked: list[int] = []
+
+    class Recorded(np.ndarray[Any, np.dtype[np.uint8]]):
+        def __getitem__(self, rows: Any) -> Any:
+            asked.extend(np.ravel(rows))
+            return np.asarray(self)[rows]
+
+    order = order_of(100)
+    list(stream(pixels().view(Recorded), order, 10, 4, columns=slice(5, 10)))
+    assert asked == order.reshape(10, 10)[:, 5:].ravel().tolist()
+
+
+def test_chunks_are_arrays_of_their_own() -> None:
+    chunks = list(stream(pixels(), order_of(103), 10, 4))
+    assert not any(
+        np.shares_memory(one.images, other.images)
+        for i, one in enumerate(chunks)
+        for other in chunks[:i]
+    )
+
+
+# The thread that reads ahead.
+
+
+class Counting:
+    """Images that count how often they are read, and may fail at a read."""
+
+    def __init__(self, fail_at: int = -1):
+        self.reads, self.fail_at = 0, fail_at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pixels(), name)
+
+    def __len__(self) -> int:
+        return 103
+
+    def __array__(self) -> Pixels:
+        return pixels()
+
+    def __getitem__(self, rows: Any) -> Pixels:
+        self.reads += 1
+        if self.reads == self.fail_at:
+            raise OSError(5, "Input/output error")
+        return pixels()[rows]
+
+
+def wait_for(images: Counting, reads: int) -> None:
+    deadline = time.monotonic() + 10
+    while images.reads < reads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)  # For more of them, if there were more.
+
+
+def test_it_reads_at_once_and_one_chunk_ahead() -> None:
+    images = Counting()
+    chunks = stream(images, order_of(103), 10, 1)
+    for reads in (1, 2, 3):
+        wait_for(images, reads)
+        assert images.reads == reads
+        next(chunks)
+
+
+@pytest.mark.parametrize("how", ["drop", "close", "exhaust", "never used"])
+def test_no_thread_outlives_its_stream(images: Images, how: str) -> None:
+    before = threads()
+    chunks: Generator[Chunk, None, None] | None = stream(images, order_of(103), 10, 2)
+    assert chunks is not None and threads() - before
+    if how != "never used":
+        next(chunks)
+    if how == "exhaust":
+        assert len(list(chunks)) == 5
+    if how == "close":
+        chunks.close()
+        assert ended(before)
+    chunks = None
+    assert ended(before)
+
+
+def test_a_loop_left_by_an_error_leaves_no_thread() -> None:
+    before = threads()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in stream(pixels(), order_of(103), 10, 1):
+            raise KeyboardInterrupt
+    assert ended(before)
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, 6])
+def test_an_error_while_reading_ahead_comes_to_the_consumer_in_its_place(fail_at: int) -> None:
+    before = threads()
+    chunks = stream(Counting(fail_at), order_of(103), 10, 2)
+    for _ in range(fail_at - 1):
+        next(chunks)
+    with pytest.raises(OSError, match="Input/output error"):
+        next(chunks)
+    del chunks
+    assert ended(before)
+
+
+def test_a_file_deleted_or_cut_midway_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    np.save(path, pixels())
+    images = NpyImages(path)
+    chunks = stream(images, order_of(103), 10, 1)
+    next(chunks)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match=rf"^{path} was cut short"):
+        list(chunks)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=str(path)):
+        list(stream(images, order_of(103), 10, 1))
+
+
+# Memory.
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of 300,000 images, 293 MiB: sparse, so that it takes no room."""
+    path = tmp_path_factory.mktemp("large") / "images.npy"
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(300_000, 32, 32))
+    return path
+
+
+def growth(path: Path, opened: str, use: str) -> int:
+    """Bytes by which a process of its own grows at most, in the statement `use`."""
+    script = f"""
+import re
+from pathlib import Path
+import numpy as np
+from jaxae import Dataset, Split
+from jaxae.data import NpyImages
+from jaxae.data.stream import stream
+
+path = Path({str(path)!r})
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+def visit(images):
+    order = np.random.default_rng(0).permutation(300_000)
+    assert sum(chunk.mask.sum() for chunk in stream(images, order, 512, 4)) == 300_000
+def check(images):
+    small = Split(np.zeros((1, 32, 32), np.uint8), np.zeros(1, int))
+    Dataset("large", Split(images, np.zeros(300_000, int)), small, ("a",)).checksum
+
+next(stream(np.zeros((1, 32, 32), np.uint8), np.arange(1), 1, 1))  # What importing takes.
+images = {opened}
+before = peak()
+{use}
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return 1024 * int(done.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("use", ["visit(images)", "check(images)"])
+def test_what_is_on_disk_stays_there(large: Path, use: str) -> None:
+    assert growth(large, "NpyImages(path)", use) < 48 * MIB
+    # The measure itself: mapped pages that were touched count.
+    assert growth(large, "np.load(path, mmap_mode='r')", use) > 250 * MIB
+
+
+def test_importing_jaxae_imports_neither_grain_nor_array_record() -> None:
+    script = "import sys, jaxae; print({'grain', 'array_record'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr
