@@ -1,11 +1,6 @@
-"""Into latent space and back: `jit(vmap(one example))` over chunks of fixed sizes.
+"""Into latent space and back: `jit(vmap(one example))` over chunks of fixed sizes."""
 
-Arrays of any length are cut into chunks of the sizes below, the last one padded, so that a new
-length compiles nothing anew and the device holds a bounded number of examples at a time.
-"""
-
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -14,28 +9,28 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
+from jaxae.chunks import Floats, Rows, as_rows, in_chunks, joined
 from jaxae.losses import to_unit_interval
 from jaxae.models import Autoencoder, Decoder, Encoder
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
 
-Floats = npt.NDArray[np.float32]
-
-# Examples a compiled call takes: one for latency, the default grid's 144, and up to what
-# measured fastest.
+# Examples a compiled call takes on one device: one for latency, the default grid's 144, and up to
+# what measured fastest.
 _ENCODE_CHUNKS = (1, 256, 2048, 8192)
 _DECODE_CHUNKS = (1, 144, 512, 2048)
 # Images encoded at a time inside a chunk: their float pixels stay in a core's cache.
 _ENCODE_BLOCK = 512
-# Chunks under way at once: the device computes one while the host copies another.
-_IN_FLIGHT = 2
 
 
-def encode(model: Autoencoder, images: npt.ArrayLike) -> Floats:
-    """Map images to their points in latent space.
+def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
+    """Map images to their points in latent space, on the devices that hold the model.
 
     Args:
-      model: a model made for images of this size.
-      images: shape (n, height, width), n ≥ 0; integers from 0 to 255 or floats from 0 to 1.
+      model: a model made for images of this size. Of several devices that hold its parameters, as
+        after `replicate`, each takes its share of the images.
+      images: shape (n, height, width), n ≥ 0; integers from 0 to 255 or floats from 0 to 1. What
+        has a shape, a NumPy dtype and slices is read a slice at a time: a mapped array, a data set
+        of h5py or zarr.
 
     Returns:
       float32 array of shape (n, latent_dim).
@@ -43,16 +38,16 @@ def encode(model: Autoencoder, images: npt.ArrayLike) -> Floats:
     Raises:
       ValueError: another shape or type, or a value that is NaN or out of range.
     """
-    images = _checked_images(images, model.image_shape)
-    return _in_chunks(_encode_chunk, _ENCODE_CHUNKS, model.encoder, images, (model.latent_dim,))
+    images = as_rows(images)
+    return joined(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
 
 
-def decode(model: Autoencoder, z: npt.ArrayLike) -> Floats:
-    """Map points in latent space to images.
+def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
+    """Map points in latent space to images, on the devices that hold the model.
 
     Args:
-      model: the autoencoder.
-      z: finite numbers of shape (n, latent_dim), n ≥ 0.
+      model: the autoencoder; devices as for `encode`.
+      z: finite numbers of shape (n, latent_dim), n ≥ 0; read as by `encode`.
 
     Returns:
       float32 array of shape (n, height, width), values 0 to 1.
@@ -60,19 +55,41 @@ def decode(model: Autoencoder, z: npt.ArrayLike) -> Floats:
     Raises:
       ValueError: another shape, or a value that is not a finite number.
     """
-    z = np.asarray(z)
-    if z.ndim != 2 or z.shape[1] != model.latent_dim:
+    z = as_rows(z)
+    return joined(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
+
+
+def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
+    """Yield what `encode` returns, block by block, for results that memory cannot hold.
+
+    Args:
+      model: as for `encode`.
+      images: as for `encode`; each is read once, when its block's turn comes.
+
+    Raises:
+      ValueError: another shape or type; at a block's turn, a value of it that is NaN or out of
+        range.
+    """
+    if len(images.shape) != 3 or images.shape[1:] != model.image_shape:
+        height, width = model.image_shape
+        raise ValueError(
+            f"images have shape {images.shape}; expected (n, {height}, {width}) for this model"
+        )
+    if images.dtype.kind not in "iuf":
+        raise ValueError(f"images are of type {images.dtype}; expected integers or floats")
+    return in_chunks(_encode_chunk, model.encoder, images, _pixels, _ENCODE_CHUNKS)
+
+
+def decode_blocks(model: Autoencoder, z: Rows) -> Iterator[Floats]:
+    """Yield what `decode` returns, block by block; arguments and errors as `encode_blocks`."""
+    if len(z.shape) != 2 or z.shape[1] != model.latent_dim:
         raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
-    if z.dtype.kind not in "fiu":
+    if z.dtype.kind not in "iuf":
         raise ValueError(f"z is of type {z.dtype}; expected real numbers")
-    with np.errstate(over="ignore"):  # What float32 cannot hold is caught as infinite below.
-        z = z.astype(np.float32, copy=False)
-    if not np.isfinite(z).all():
-        raise ValueError("z has values that are NaN or infinite in float32; expected finite ones")
-    return _in_chunks(_decode_chunk, _DECODE_CHUNKS, model.decoder, z, model.image_shape)
+    return in_chunks(_decode_chunk, model.decoder, z, _points, _DECODE_CHUNKS)
 
 
-def reconstruct(model: Autoencoder, images: npt.ArrayLike) -> Floats:
+def reconstruct(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
     """Encode images and decode them again; arguments as `encode`, values as `decode`."""
     return decode(model, encode(model, images))
 
@@ -132,7 +149,6 @@ def latent_grid(
     return images.reshape(rows, columns, *model.image_shape)
 
 
-@jax.jit
 def _encode_chunk(encoder: Encoder, images: jax.Array) -> jax.Array:
     def encode_one(image: jax.Array) -> jax.Array:
         return encoder(to_unit_interval(image) if image.dtype == jnp.uint8 else image)
@@ -140,59 +156,33 @@ def _encode_chunk(encoder: Encoder, images: jax.Array) -> jax.Array:
     return lax.map(encode_one, images, batch_size=min(_ENCODE_BLOCK, len(images)))
 
 
-@jax.jit
 def _decode_chunk(decoder: Decoder, z: jax.Array) -> jax.Array:
     return jax.vmap(decoder)(z)
 
 
-def _in_chunks(
-    function: Callable[..., jax.Array],
-    sizes: tuple[int, ...],
-    module: Encoder | Decoder,
-    inputs: npt.NDArray[Any],
-    item_shape: tuple[int, ...],
-) -> Floats:
-    n = len(inputs)
-    result = np.empty((n, *item_shape), dtype=np.float32)
-    pending: deque[tuple[int, jax.Array]] = deque()
-
-    def collect() -> None:
-        start, chunk = pending.popleft()
-        stop = min(start + len(chunk), n)
-        result[start:stop] = np.asarray(chunk)[: stop - start]
-
-    start = 0
-    while start < n:
-        rest = n - start
-        size = next((size for size in sizes if size >= rest), sizes[-1])
-        chunk = inputs[start : start + size]
-        if len(chunk) < size:
-            chunk = np.concatenate([chunk, np.zeros((size - rest, *chunk.shape[1:]), chunk.dtype)])
-        pending.append((start, function(module, chunk)))
-        start += size
-        if len(pending) == _IN_FLIGHT:
-            collect()
-    while pending:
-        collect()
-    return result
-
-
-def _checked_images(images: npt.ArrayLike, image_shape: tuple[int, int]) -> npt.NDArray[Any]:
-    images = np.asarray(images)
-    if images.ndim != 3 or images.shape[1:] != image_shape:
-        height, width = image_shape
-        raise ValueError(
-            f"images have shape {images.shape}; expected (n, {height}, {width}) for this model"
-        )
-    if images.dtype == np.uint8 or images.size == 0:
+def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
+    if images.dtype == np.uint8:
         return images
-    kind, limit = images.dtype.kind, 255 if images.dtype.kind in "iu" else 1
-    if kind not in "iuf":
-        raise ValueError(f"images are of type {images.dtype}; expected integers or floats")
+    integers = images.dtype.kind in "iu"
+    limit = 255 if integers else 1
     # Written so that NaN fails too.
     if not (images.min() >= 0 and images.max() <= limit):
+        index = np.argmin(((images >= 0) & (images <= limit)).all(axis=(1, 2)))
         raise ValueError(
-            f"images have values from {images.min()} to {images.max()}; "
-            f"expected 0 to {limit} for {images.dtype}"
+            f"images[{start + index}] has values from {images[index].min()} to "
+            f"{images[index].max()}; expected 0 to {limit} for {images.dtype}"
         )
-    return images.astype(np.uint8 if kind in "iu" else np.float32)
+    return images.astype(np.uint8 if integers else np.float32)
+
+
+def _points(z: npt.NDArray[Any], start: int) -> Floats:
+    with np.errstate(over="ignore"):  # What float32 cannot hold is caught as infinite below.
+        points = z.astype(np.float32, copy=False)
+    finite = np.isfinite(points)
+    if not finite.all():
+        index = np.argmin(finite.all(axis=1))
+        raise ValueError(
+            f"z[{start + index}] has a value that is NaN or infinite in float32; "
+            "expected finite ones"
+        )
+    return points

@@ -1,12 +1,15 @@
-"""Show how training goes: a bar on a terminal, plain lines anywhere else."""
+"""Show how a long job goes: a bar on a terminal; anywhere else plain lines of training only."""
 
+from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxae.fitting import EpochMetrics
+
+Block = TypeVar("Block", bound=Sized)
 
 
 class TrainingProgress:
@@ -59,3 +62,23 @@ class TrainingProgress:
                 f"epoch {row.epoch}/{self._epochs}: {numbers}, "
                 f"{(self._epochs - row.epoch) * row.seconds:.0f} s left"
             )
+
+
+def counted(blocks: Iterable[Block], title: str, total: int, console: Console) -> Iterator[Block]:
+    """Pass blocks on, with a bar on a terminal that counts their rows and goes when they end.
+
+    Args:
+      blocks: what the job makes.
+      title: what the job does.
+      total: rows of all blocks.
+      console: where to show it.
+    """
+    if not console.is_terminal:
+        yield from blocks
+        return
+    columns = TextColumn(title), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        for block in blocks:
+            yield block
+            progress.advance(task, len(block))

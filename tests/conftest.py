@@ -14,8 +14,9 @@ from jaxae import Dataset, Split
 
 # A test that broadcasts by accident, or makes NaN silently, should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# Two devices on any machine, for the tests that shard a batch.
-jax.config.update("jax_num_cpu_devices", 2)
+# Eight devices on any machine, for the tests that share a batch out; the others take one.
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_default_device", jax.devices("cpu")[0])
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +43,7 @@ def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for prefix, split in (("train", tiny.train), ("t10k", tiny.test)):
         labels = split.labels.astype(np.uint8)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(split.images))
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(np.asarray(split.images)))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
     return folder
 

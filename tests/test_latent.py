@@ -1,17 +1,26 @@
-"""Latent functions: a batch equals its examples, whatever its length."""
+"""Latent functions: a batch equals its examples, whatever its length, on any number of devices."""
+
+import socket
+import subprocess
+import sys
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import lax
 from sklearn.decomposition import PCA
 
 import jaxae
 from benchmarks import reference
 from jaxae import Autoencoder, Box, ModelConfig
+from jaxae.chunks import _apply, in_chunks
+from jaxae.devices import replicate
 from jaxae.latent import _DECODE_CHUNKS, _ENCODE_CHUNKS
 from tests.conftest import compilations
 
@@ -32,14 +41,18 @@ def random_points(n: int, latent_dim: int = 2) -> np.ndarray:
     return np.random.default_rng(1).normal(0, 5, (n, latent_dim)).astype(np.float32)
 
 
-def test_encode_and_decode_equal_the_numpy_reference(model: Autoencoder) -> None:
+def weights_of(model: Autoencoder) -> reference.Weights:
     tree = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     weights: reference.Weights = {}
     for name in reference.NAMES:
         part, layer, kind = name.split(".")
         weights[name] = np.array(tree[part][layer][kind], np.float64)
+    return weights
+
+
+def test_encode_and_decode_equal_the_numpy_reference(model: Autoencoder) -> None:
     images = random_images(50)
-    _, z, _, x_hat = reference.forward(weights, reference.to_unit_interval(images))
+    _, z, _, x_hat = reference.forward(weights_of(model), reference.to_unit_interval(images))
     np.testing.assert_allclose(jaxae.encode(model, images), z, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
         jaxae.reconstruct(model, images).reshape(50, -1), x_hat, rtol=1e-4, atol=1e-6
@@ -67,6 +80,7 @@ def test_a_new_length_compiles_nothing(model: Autoencoder) -> None:
         for n in (0, 2, 77, 129, 1000, 9000):
             jaxae.encode(model, random_images(n))
             jaxae.decode(model, random_points(n))
+        jaxae.encode(model, jax.device_put(random_images(9001)))
         assert heard == []
         jax.jit(lambda x: x + 43)(1.0)
         assert heard, "the listener hears nothing: this test would pass whatever happens"
@@ -78,6 +92,194 @@ def test_pixels_may_be_integers_or_floats(model: Autoencoder) -> None:
     sames: list[npt.ArrayLike] = [images.astype(np.int64), images / 255, np.float32(images / 255)]
     for same in sames:
         np.testing.assert_allclose(jaxae.encode(model, same), expected, rtol=1e-5, atol=1e-6)
+
+
+class Recorded:
+    """Rows that are to be sliced, and nothing else."""
+
+    def __init__(self, rows: npt.NDArray[Any]):
+        self.shape, self.dtype = rows.shape, rows.dtype
+        self.slices: list[tuple[int, int]] = []
+        self._rows = rows
+
+    def __array__(self, *_: Any, **__: Any) -> npt.NDArray[Any]:
+        pytest.fail("all of it was read at once")
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[Any]:
+        start, stop, _ = rows.indices(len(self._rows))
+        self.slices.append((start, stop))
+        return self._rows[rows]
+
+
+def test_what_has_slices_is_read_once_and_a_slice_at_a_time(model: Autoencoder) -> None:
+    images, z = Recorded(random_images(20_000) / 255), Recorded(random_points(20_000))
+    np.testing.assert_array_equal(jaxae.encode(model, images), jaxae.encode(model, images._rows))
+    np.testing.assert_array_equal(jaxae.decode(model, z), jaxae.decode(model, z._rows))
+    for rows, largest in ((images, _ENCODE_CHUNKS[-1]), (z, _DECODE_CHUNKS[-1])):
+        read = [i for start, stop in rows.slices for i in range(start, stop)]
+        assert read == list(range(20_000))
+        assert max(stop - start for start, stop in rows.slices) <= largest
+
+
+def test_the_first_bad_example_is_named(model: Autoencoder) -> None:
+    images, z = random_images(20_000) / 255, random_points(20_000)
+    images[19_990, 3, 2], z[19_991, 1], z[19_995, 0] = 1.5, np.nan, np.inf
+    with pytest.raises(ValueError, match=r"images\[19990\] has values from .* to 1\.5; expected 0"):
+        jaxae.encode(model, images)
+    with pytest.raises(ValueError, match=r"z\[19991\] has a value that is NaN"):
+        jaxae.decode(model, z)
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae", "conv"])
+def test_every_product_has_full_float32_precision(kind: Any) -> None:
+    model = jaxae.create_model(ModelConfig(2, 16, kind), SHAPE, 0)
+    for part, example in ((model.encoder, np.zeros(SHAPE)), (model.decoder, np.zeros(2))):
+        leaves, structure = jax.tree.flatten(part)
+        program = _apply.lower(lambda part, x: part(x), structure, leaves, jnp.float32(example))
+        products = [
+            line
+            for line in program.as_text().splitlines()
+            if "stablehlo.dot_general" in line or "stablehlo.convolution" in line
+        ]
+        assert len(products) >= 2
+        assert [line for line in products if "HIGHEST, HIGHEST" not in line] == []
+
+
+# Several devices.
+
+
+def spread(k: int, config: ModelConfig | None = None) -> Autoencoder:
+    model = jaxae.create_model(config or ModelConfig(latent_dim=2, hidden_dim=16), SHAPE, 0)
+    replicate(model, jax.devices("cpu")[:k])
+    return model
+
+
+@pytest.mark.parametrize("k", [1, 2, 4, 8])
+def test_any_number_of_devices_gives_the_same(model: Autoencoder, k: int) -> None:
+    several = spread(k)
+    most = 2049 * k + 3
+    images = random_images(most)
+    _, z, _, x_hat = reference.forward(weights_of(model), reference.to_unit_interval(images))
+    points, x_hat = z.astype(np.float32), x_hat.reshape(most, *SHAPE)
+    for n in (0, 1, 143, 145, 257, most):
+        encoded, decoded = jaxae.encode(several, images[:n]), jaxae.decode(several, points[:n])
+        np.testing.assert_allclose(encoded, z[:n], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(decoded, x_hat[:n], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(encoded, jaxae.encode(model, images[:n]), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(decoded, jaxae.decode(model, points[:n]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["vae", "conv"])
+def test_other_models_spread_too(kind: Any) -> None:
+    config = ModelConfig(2, 16, kind)
+    model, several = jaxae.create_model(config, SHAPE, 0), spread(4, config)
+    images, z = random_images(1500), random_points(1500)
+    expected = jaxae.encode(model, images), jaxae.decode(model, z)
+    found = jaxae.encode(several, images), jaxae.decode(several, z)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_on_several_devices_a_new_length_compiles_nothing() -> None:
+    model = spread(4)
+    for n in (1, 144, 256, 4 * 144, 4 * 256, 4 * 512, 4 * 2048, 4 * 8192):
+        jaxae.encode(model, random_images(n))
+        jaxae.decode(model, random_points(n))
+    with compilations() as heard:
+        for n in (0, 2, 77, 129, 1000, 9000, 33_000):
+            jaxae.encode(model, random_images(n))
+            jaxae.decode(model, random_points(n))
+        assert heard == []
+
+
+@pytest.mark.parametrize("k", [2, 8])
+def test_each_device_takes_its_share_and_few_examples_stay_on_one(k: int) -> None:
+    def device_of(decoder: Any, rows: jax.Array) -> jax.Array:
+        return rows + lax.axis_index("batch")
+
+    decoder, sizes = spread(k).decoder, (1, 4, 8)
+    rows = np.zeros(2 * 8 * k, np.float32)
+
+    def devices(n: int) -> list[float]:
+        blocks = in_chunks(device_of, decoder, rows[:n], lambda chunk, start: chunk, sizes)
+        return list(np.concatenate(list(blocks)))
+
+    assert devices(8 * k) == list(np.repeat(np.arange(k), 8))
+    assert devices(16 * k) == 2 * list(np.repeat(np.arange(k), 8))
+    assert devices(4 * k) == list(np.repeat(np.arange(k), 4))
+    with pytest.raises(NameError, match="batch"):  # One device alone has no place in a batch.
+        devices(4)
+
+
+def test_no_devices_or_one_named_twice_are_refused() -> None:
+    device = jax.devices("cpu")[0]
+    for devices in ([], [device, device]):
+        with pytest.raises(ValueError, match="expected one or more, each once"):
+            replicate(spread(1), devices)
+
+
+def test_a_model_that_was_trained_on_several_devices_stays_there(tiny: jaxae.Dataset) -> None:
+    model = jaxae.create_model(ModelConfig(latent_dim=2, hidden_dim=16), SHAPE, 0)
+    devices = jax.devices("cpu")[2:6]
+    config = jaxae.TrainConfig(epochs=1)
+    jaxae.fit(model, tiny, config, mesh=jaxae.make_mesh(devices))
+    images = random_images(3000)
+    _, z, _, _ = reference.forward(weights_of(model), reference.to_unit_interval(images))
+    np.testing.assert_allclose(jaxae.encode(model, images), z, rtol=1e-4, atol=1e-5)
+    for leaf in jax.tree.leaves(nnx.state(model)):
+        assert leaf.sharding.device_set == set(devices)
+
+
+PROCESS = """
+import sys
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+import jaxae
+
+port, process = (int(arg) for arg in sys.argv[1:])
+jax.config.update("jax_num_cpu_devices", 2)
+jax.distributed.initialize(f"localhost:{port}", num_processes=2, process_id=process)
+model = jaxae.create_model(jaxae.ModelConfig(2, 16), (8, 6), 0)
+images = np.random.default_rng(0).integers(0, 256, (5000, 8, 6), dtype=np.uint8)
+expected = jaxae.reconstruct(model, images)
+params = jax.tree.map(np.asarray, nnx.state(model))
+for devices in (jax.devices(), jax.devices()[::2]):  # Two of each process, one of each.
+    replicated = NamedSharding(Mesh(devices, "batch"), PartitionSpec())
+    spread = lambda leaf: jax.make_array_from_callback(
+        leaf.shape, replicated, leaf.__getitem__
+    )
+    nnx.update(model, jax.tree.map(spread, params))
+    assert not jax.tree.leaves(nnx.state(model))[0].is_fully_addressable
+    for n in (1, 200, 5000) if process == 0 else ():  # The other process takes no part.
+        found = jaxae.reconstruct(model, images[:n])
+        np.testing.assert_allclose(found, expected[:n], rtol=1e-5, atol=1e-6)
+        print(len(devices), n)
+"""
+
+
+def test_one_process_of_several_encodes_alone() -> None:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(port), str(process)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for process in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    printed = [out.splitlines() for out, _ in outputs]
+    assert printed == [[f"{k} {n}" for k in (4, 2) for n in (1, 200, 5000)], []]
 
 
 def test_interpolation_is_the_straight_line_between_two_codes(model: Autoencoder) -> None:
