@@ -4,6 +4,7 @@ Data:       load_dataset -> Dataset of two Splits
 Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one example in, one out
 Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
+Devices:    find_devices, make_mesh, replicate; an UnfinishedEpoch of streamed data
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
 Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
 Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, Split, load_dataset
-from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit, make_mesh
+from jaxae.devices import find_devices, make_mesh, replicate
+from jaxae.fitting import DivergedError, Epoch, EpochMetrics, fit
 from jaxae.latent import decode, encode, interpolate, latent_grid, reconstruct
 from jaxae.losses import Batch, Objective, batch_loss, kl_divergence, reconstruction_loss
 from jaxae.models import (
@@ -30,8 +32,10 @@ from jaxae.models import (
 from jaxae.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
 from jaxae.recording import Recorder, state_to_resume
 from jaxae.runs import Run
+from jaxae.streaming import UnfinishedEpoch
 from jaxae.training import (
     TrainState,
+    copy_state,
     evaluate,
     init_state,
     make_optimizer,
@@ -86,15 +90,18 @@ __all__ = [
     "Split",
     "TrainConfig",
     "TrainState",
+    "UnfinishedEpoch",
     "VariationalAutoencoder",
     "VariationalEncoder",
     "analysis",
     "batch_loss",
+    "copy_state",
     "create_model",
     "decode",
     "draw",
     "encode",
     "evaluate",
+    "find_devices",
     "fit",
     "fitted_box",
     "grid_points",
@@ -112,6 +119,7 @@ __all__ = [
     "plots",
     "reconstruct",
     "reconstruction_loss",
+    "replicate",
     "save_figure",
     "scan_batches",
     "state_to_resume",

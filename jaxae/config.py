@@ -1,11 +1,13 @@
 """What a run is made from: frozen dataclasses that refuse bad values."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Architecture = Literal["ae", "vae", "conv"]
 Schedule = Literal["constant", "onecycle"]
+Precision = Literal["float32", "bfloat16", "tf32"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class TrainConfig:
     input_noise: float = 0.0
     """Standard deviation of noise on the encoder's pixels (0 to 1), which it learns to remove."""
 
+    precision: Precision = "float32"
+    """Of training's products; parameters and Adam are float32 always. float32: on all hardware, in
+    six passes on TPUs. tf32: inputs of 10 bits, NVIDIA GPUs from Ampere on, else refused. bfloat16:
+    inputs and activations of 7 bits; fast on TPUs and recent GPUs, no gain on most CPUs."""
+
+    stream: bool = False
+    """Read the images as they are needed, instead of keeping them on the devices; done anyway where
+    they take more than two fifths of a device's memory."""
+
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
         _require_count("epochs", self.epochs)
@@ -63,6 +74,7 @@ class TrainConfig:
                 "for instance 1e-3"
             )
         _require_one_of("schedule", self.schedule, get_args(Schedule))
+        _require_one_of("precision", self.precision, get_args(Precision))
         if not _is_whole(self.seed) or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
         for name in ("kl_weight", "input_noise"):
@@ -81,10 +93,45 @@ class CheckpointConfig:
     keep: int = 2
     """How many of the last checkpoints to keep, besides the one with the lowest test loss."""
 
+    checkpoint_steps: int = 10_000
+    """Where images are streamed, steps from one checkpoint to the next within an epoch."""
+
     def __post_init__(self) -> None:
-        """Raise ValueError unless both are whole numbers ≥ 1."""
+        """Raise ValueError unless all are whole numbers ≥ 1."""
         _require_count("checkpoint_every", self.checkpoint_every)
         _require_count("keep", self.keep)
+        _require_count("checkpoint_steps", self.checkpoint_steps)
+
+
+@dataclass(frozen=True)
+class ProcessConfig:
+    """How a process finds the others; Slurm, Open MPI, Cloud TPU and Kubernetes need none of it."""
+
+    coordinator: str | None = None
+    """HOST:PORT at which process 0 can be reached, the same for all."""
+
+    process_id: int | None = None
+    """This process's number, from 0."""
+
+    process_count: int | None = None
+    """How many processes there are; 1 trains alone, whatever cluster this is."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless all is told, or nothing, or that there is but one."""
+        told = (self.coordinator, self.process_id, self.process_count)
+        if told in ((None, None, None), (None, None, 1)):
+            return
+        if None in told:
+            raise ValueError(
+                f"coordinator, process_id and process_count are {told}; expected all three, or "
+                "none where the cluster tells"
+            )
+        if not re.fullmatch(r".+:[0-9]+", str(self.coordinator)):
+            raise ValueError(f"coordinator is {self.coordinator!r}; expected HOST:PORT")
+        if not 0 <= (self.process_id or 0) < (self.process_count or 0):
+            raise ValueError(
+                f"process_id is {self.process_id} of {self.process_count}; expected 0 to one less"
+            )
 
 
 def _is_whole(value: object) -> bool:

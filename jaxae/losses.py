@@ -1,13 +1,17 @@
 """What training minimises: functions of one example, and their sum over a batch."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax.typing import ArrayLike
 
-from jaxae.config import TrainConfig
+from jaxae.config import Precision, TrainConfig
 from jaxae.models import Autoencoder, VariationalAutoencoder
+
+# What JAX calls each. Left to itself, it rounds float32: on GPUs to tf32, on TPUs to bfloat16.
+_PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
 class Batch(NamedTuple):
@@ -24,20 +28,22 @@ class Objective(NamedTuple):
       kl_weight: β ≥ 0, the weight of the divergence from the prior; for variational models.
       input_noise: standard deviation, in units of the pixels' 0 to 1, of the normal noise that the
         encoder sees and the decoder is to remove.
+      precision: of the model's products, forward and backward; the loss itself is float32.
     """
 
     kl_weight: float = 1.0
     input_noise: float = 0.0
+    precision: Precision = "float32"
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Objective":
         """The settings that a run's configuration names."""
-        return cls(config.kl_weight, config.input_noise)
+        return cls(config.kl_weight, config.input_noise, config.precision)
 
     @property
     def of_clean_images(self) -> "Objective":
-        """The same without noise, as a model is judged."""
-        return self._replace(input_noise=0.0)
+        """The same without noise and in float32, as a model is judged."""
+        return self._replace(input_noise=0.0, precision="float32")
 
 
 def to_unit_interval(images: ArrayLike) -> jax.Array:
@@ -81,14 +87,16 @@ def example_loss(
     if key is not None and objective.input_noise > 0:
         key, noise_key = jax.random.split(key)
         seen = x + objective.input_noise * jax.random.normal(noise_key, x.shape)
+    seen = seen.astype(_compute_dtype(objective.precision))
     if not isinstance(model, VariationalAutoencoder):
-        return reconstruction_loss(model(seen), x)
-    mean, log_variance = model.encoder.posterior(seen)
+        return reconstruction_loss(model(seen).astype(x.dtype), x)
+    mean, log_variance = (part.astype(x.dtype) for part in model.encoder.posterior(seen))
     z = mean
     if key is not None:
         z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
     divergence = kl_divergence(mean, log_variance)
-    return reconstruction_loss(model.decoder(z), x) + objective.kl_weight * divergence
+    x_hat = model.decoder(z.astype(seen.dtype)).astype(x.dtype)
+    return reconstruction_loss(x_hat, x) + objective.kl_weight * divergence
 
 
 def batch_loss(
@@ -107,9 +115,23 @@ def batch_loss(
     """
     objective = objective or Objective()
     x = to_unit_interval(batch.images)
-    if key is None:
-        losses = jax.vmap(lambda x: example_loss(model, x, None, objective))(x)
-    else:
-        keys = jax.random.split(key, len(x))
-        losses = jax.vmap(lambda x, key: example_loss(model, x, key, objective))(x, keys)
+    model = _cast(model, _compute_dtype(objective.precision))
+    with jax.default_matmul_precision(_PRODUCTS[objective.precision]):
+        if key is None:
+            losses = jax.vmap(lambda x: example_loss(model, x, None, objective))(x)
+        else:
+            keys = jax.random.split(key, len(x))
+            losses = jax.vmap(lambda x, key: example_loss(model, x, key, objective))(x, keys)
     return jnp.sum(losses * batch.mask)
+
+
+def _compute_dtype(precision: Precision) -> Any:
+    return jnp.bfloat16 if precision == "bfloat16" else jnp.float32
+
+
+def _cast(model: Autoencoder, dtype: Any) -> Autoencoder:
+    # Gradients pass through the cast, back to the float32 parameters.
+    if dtype == jnp.float32:
+        return model
+    graphdef, params = nnx.split(model)
+    return nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf.astype(dtype), params))

@@ -12,10 +12,12 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jax.sharding import Mesh
 
-from jaxae.checkpoints import read_newest_state, read_state, saved_epochs
+from jaxae.checkpoints import read_newest_state, read_state, saved_numbers
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
+from jaxae.devices import find_devices, make_mesh, replicate
 from jaxae.files import write_json
 from jaxae.fitting import EpochMetrics
 from jaxae.history import read_rows
@@ -155,12 +157,16 @@ class Run:
           ValueError: it is not there any more, or has changed.
         """
         dataset = load_dataset(source or self.data.source)
+        self.check_dataset(dataset, source)
+        return dataset
+
+    def check_dataset(self, dataset: Dataset, source: str | Path | None = None) -> None:
+        """Raise ValueError if a data set is not the one that the run was trained on."""
         if dataset.checksum != self.data.checksum:
             raise ValueError(
                 f"{source or self.data.source} has changed since {self.path} was trained on it "
                 "(its checksum differs); put the old data back or train again"
             )
-        return dataset
 
     def history(self) -> list[EpochMetrics]:
         """Read metrics.jsonl, an entry an epoch.
@@ -170,18 +176,20 @@ class Run:
         """
         return read_rows(self.metrics)
 
-    def load_model(self, *, best: bool = False) -> Autoencoder:
+    def load_model(self, *, best: bool = False, mesh: Mesh | None = None) -> Autoencoder:
         """Make the model and give it the parameters of a checkpoint.
 
         Args:
           best: of those there are, take the one with the lowest test loss, not the newest.
+          mesh: the devices to put it on, of this process; by default all, or the one that
+            `jax.default_device` chose.
 
         Raises:
           ValueError: there is no checkpoint, or it cannot be read.
         """
         graphdef, params = abstract_model(self.model_config, self.data.image_shape)
         like = jax.eval_shape(self.initial_state, params)
-        saved = saved_epochs(self.checkpoints)
+        saved = saved_numbers(self.checkpoints)
         if not saved:
             raise ValueError(
                 f"{self.path} holds no checkpoint; jaxae train --run-dir {self.path} --resume "
@@ -190,8 +198,13 @@ class Run:
         if best:
             losses = {row.epoch: row.test_loss for row in self.history()}
             epoch = min(saved, key=lambda epoch: losses.get(epoch, math.inf))
-            return nnx.merge(graphdef, read_state(self.checkpoints, epoch, like).params)
-        return nnx.merge(graphdef, read_newest_state(self.checkpoints, saved, like).params)
+            state = read_state(self.checkpoints, epoch, like)
+        else:
+            state = read_newest_state(self.checkpoints, saved, like)
+        model = nnx.merge(graphdef, state.params)
+        mesh = mesh or make_mesh(find_devices())
+        replicate(model, mesh.local_devices)
+        return model
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters that the run's seed draws."""
@@ -206,6 +219,11 @@ class Run:
     def checkpoints(self) -> Path:
         """The folder of the saved states."""
         return self.path / "checkpoints"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of the states inside an epoch."""
+        return self.checkpoints / "within"
 
     @property
     def metrics(self) -> Path:

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jax.sharding import Mesh
+
 from jaxae.analysis import Classifier
 from jaxae.embedding import Embedding
 from jaxae.fitting import EpochMetrics
@@ -18,11 +20,13 @@ class Source:
 
     Attributes:
       path: the folder.
+      mesh: the devices to compute on, of this process; by default all.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, mesh: Mesh | None = None):
         """Open nothing yet."""
         self.path = path
+        self.mesh = mesh
 
     @cached_property
     def run(self) -> Run:
@@ -42,7 +46,7 @@ class Source:
     @cached_property
     def embedding(self) -> Embedding:
         """The run's model with the data that it was trained on."""
-        return Embedding(self.run.load_model(), self.run.load_dataset())
+        return Embedding(self.run.load_model(mesh=self.mesh), self.run.load_dataset())
 
     @cached_property
     def classifier(self) -> Classifier | None:

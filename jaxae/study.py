@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae import analysis
 from jaxae.claims import Claim
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
+from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics
 from jaxae.losses import Objective
 from jaxae.models import create_model
 from jaxae.report import Report
+from jaxae.streaming import exceeds_memory
 from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
 
 
@@ -25,6 +28,8 @@ def fit_seeds(
     model_config: ModelConfig,
     train_config: TrainConfig,
     seeds: Sequence[int],
+    *,
+    mesh: Mesh | None = None,
     on_epoch: Callable[[list[Epoch]], None] | None = None,
 ) -> list[TrainState]:
     """Train one model for each seed, all at once: `vmap` over the states of `jaxae.fit`'s epoch.
@@ -35,6 +40,8 @@ def fit_seeds(
       train_config: how to train it; its own seed is not used.
       seeds: whole numbers from 0 on; each gives what `jaxae.fit` gives with it, but for the order
         in which products are summed.
+      mesh: the devices, of one process, each to train some of the seeds; by default as in
+        `jaxae.fit`.
       on_epoch: called after each epoch with an entry for each seed; the time is that of all,
         shared out evenly.
 
@@ -42,8 +49,11 @@ def fit_seeds(
       The last state of each seed.
 
     Raises:
+      ValueError: the devices have no such precision, or cannot hold the images.
       DivergedError: a seed's loss is no longer finite.
     """
+    mesh = _just_enough(mesh or make_mesh(find_devices()), len(seeds))
+    check_study(dataset, train_config, mesh)
     optimizer = make_optimizer(train_config, len(dataset.train))
     objective = Objective.of(train_config)
     states = []
@@ -52,25 +62,27 @@ def fit_seeds(
             create_model(model_config, dataset.image_shape, seed), nnx.Param
         )
         states.append(init_state(params, optimizer, seed))
-    state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-    images, test_images = jax.device_put(dataset.train.images), jax.device_put(dataset.test.images)
+    # Seeds that don't fill the devices: the last one again, and its doubles are not looked at.
+    states += states[-1:] * (-len(seeds) % mesh.size)
+    spread = NamedSharding(mesh, PartitionSpec("batch"))
+    state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), spread)
+    images = replicate_rows(dataset.train.images, mesh)
+    test_images = replicate_rows(dataset.test.images, mesh)
     one = make_train_epoch(graphdef, optimizer, train_config.batch_size, None, objective)
-    every = jax.jit(jax.vmap(one, in_axes=(0, None)), donate_argnums=0)
+    every = jax.jit(_on_each_device(jax.vmap(one, in_axes=(0, None)), mesh), donate_argnums=0)
     train_epoch = every.lower(state, images).compile()
 
-    @jax.jit
-    def test(state: TrainState) -> jax.Array:
-        def of_one(state: TrainState) -> jax.Array:
-            return evaluate(graphdef, state.params, test_images, objective.of_clean_images)
+    def judge(state: TrainState, images: jax.Array) -> jax.Array:
+        return evaluate(graphdef, state.params, images, objective.of_clean_images)
 
-        return jax.vmap(of_one)(state)
+    test = jax.jit(_on_each_device(jax.vmap(judge, in_axes=(0, None)), mesh))
 
     for number in range(1, train_config.epochs + 1):
         start = time.perf_counter()
         state, train_losses = train_epoch(state, images)
-        train_losses = np.asarray(train_losses)  # Waits for the device.
+        train_losses = np.asarray(train_losses)[: len(seeds)]  # Waits for the devices.
         seconds = (time.perf_counter() - start) / len(seeds)
-        test_losses = np.asarray(test(state))
+        test_losses = np.asarray(test(state, test_images))[: len(seeds)]
         for seed, losses in zip(seeds, train_losses + test_losses, strict=True):
             if not np.isfinite(losses):
                 raise DivergedError(
@@ -88,6 +100,29 @@ def fit_seeds(
                 ]
             )
     return _unstacked(state, len(seeds))
+
+
+def check_study(dataset: Dataset, config: TrainConfig, mesh: Mesh) -> None:
+    """Raise ValueError if the devices have not the precision, or cannot hold the images."""
+    device = mesh.local_devices[0]
+    check_precision(config.precision, device)
+    if config.stream or exceeds_memory(dataset, device):
+        raise ValueError(
+            f"a study keeps all images on each device, and the {dataset.name} images are to be "
+            "streamed; train the seeds one by one with jaxae train --seed N"
+        )
+
+
+def _just_enough(mesh: Mesh, seeds: int) -> Mesh:
+    # As many devices as keep the busiest one's seeds at the fewest.
+    each = -(-seeds // mesh.size)
+    return make_mesh(list(mesh.devices.flat)[: -(-seeds // each)])
+
+
+def _on_each_device(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """Apply (states, images) -> results to each device's own states; nothing is exchanged."""
+    own, whole = PartitionSpec("batch"), PartitionSpec()
+    return jax.shard_map(function, mesh=mesh, in_specs=(own, whole), out_specs=own, check_vma=False)
 
 
 def _unstacked(state: TrainState, n: int) -> list[TrainState]:

@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 from jax import lax
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxae.config import TrainConfig
 from jaxae.losses import Batch, Objective, batch_loss
 from jaxae.models import Autoencoder, Params
 
-_EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 1000
 # Folded into a run's key: steps draw from another stream than the epochs' orders.
 _STEPS = 2**32 - 1
 
@@ -133,7 +133,8 @@ def scan_batches(
       carry: what the function changes.
       images: uint8 array of shape (n, height, width), on the device.
       order: integer array of shape (n,), the order in which to visit the images.
-      batch_size: examples per call; the short last batch is padded and masked.
+      batch_size: examples per call; the short last batch is padded and masked, and so is each that
+        the devices can't share evenly.
       sharding: how a batch is laid over devices, if over more than one.
 
     Returns:
@@ -142,8 +143,13 @@ def scan_batches(
     n = len(order)
     steps = num_steps(n, batch_size)
     padding = steps * batch_size - n
-    indices = jnp.pad(order, (0, padding)).reshape(steps, batch_size)
-    mask = jnp.pad(jnp.ones(n), (0, padding)).reshape(steps, batch_size)
+    uneven = 0 if sharding is None else -batch_size % sharding.mesh.size
+
+    def in_batches(values: jax.Array) -> jax.Array:
+        rows = jnp.pad(values, (0, padding)).reshape(steps, batch_size)
+        return jnp.pad(rows, ((0, 0), (0, uneven)))
+
+    indices, mask = in_batches(order), in_batches(jnp.ones(n))
 
     def visit(carry: Any, row: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
         batch = Batch(images[row[0]], row[1])
@@ -171,28 +177,46 @@ def make_train_epoch(
 
     def epoch(state: TrainState, images: jax.Array) -> tuple[TrainState, jax.Array]:
         n = len(images)
-        order = jax.random.permutation(jax.random.fold_in(state.key, state.epoch), n)
+        order = epoch_order(state.key, state.epoch, n)
         state, losses = scan_batches(step, state, images, order, batch_size, sharding)
         return state._replace(epoch=state.epoch + 1), jnp.sum(losses) / n
 
-    return jax.jit(epoch, donate_argnums=0)
+    return jax.jit(epoch, donate_argnums=0, out_shardings=replicated_over(sharding))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
+def replicated_over(sharding: NamedSharding | None) -> NamedSharding | None:
+    """What a step leaves lies whole on each device that it was shared out to."""
+    return None if sharding is None else NamedSharding(sharding.mesh, PartitionSpec())
+
+
+def epoch_order(key: jax.Array, epoch: jax.Array, n: int) -> jax.Array:
+    """Draw the order in which an epoch visits n images, from a TrainState's key and epoch alone."""
+    return jax.random.permutation(jax.random.fold_in(key, epoch), n)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3, 4))
 def evaluate(
     graphdef: nnx.GraphDef[Autoencoder],
     params: Params,
     images: jax.Array,
     objective: Objective | None = None,
+    sharding: NamedSharding | None = None,
 ) -> jax.Array:
     """Loss, a mean over uint8 images of shape (n, height, width); samples are always the same."""
-    model = nnx.merge(graphdef, params)
+    judge = make_test_step(nnx.merge(graphdef, params), objective)
+    batch_size = min(EVALUATION_BATCH, len(images))
+    order = jnp.arange(len(images))
+    _, losses = scan_batches(judge, jax.random.key(0), images, order, batch_size, sharding)
+    return jnp.sum(losses) / len(images)
 
-    def add_batch(key: jax.Array, batch: Batch) -> tuple[jax.Array, jax.Array]:
+
+def make_test_step(
+    model: Autoencoder, objective: Objective | None = None
+) -> Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]:
+    """Return the function (key, batch) -> (next key, summed loss) to scan over test images."""
+
+    def judge(key: jax.Array, batch: Batch) -> tuple[jax.Array, jax.Array]:
         key, own = jax.random.split(key)
         return key, batch_loss(model, batch, own, objective)
 
-    batch_size = min(_EVALUATION_BATCH, len(images))
-    order = jnp.arange(len(images))
-    _, losses = scan_batches(add_batch, jax.random.key(0), images, order, batch_size)
-    return jnp.sum(losses) / len(images)
+    return judge

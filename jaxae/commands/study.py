@@ -9,13 +9,21 @@ import jax
 import numpy as np
 import tyro
 from flax import nnx
+from jax.sharding import Mesh
 
 from jaxae.claims import claims
-from jaxae.commands.common import Flag, console, default_folder, say
+from jaxae.commands.common import (
+    Flag,
+    Hardware,
+    TrainOptions,
+    console,
+    default_folder,
+    described,
+    say,
+)
 from jaxae.commands.report import show_numbers
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
-from jaxae.devices import Device, find_device
 from jaxae.embedding import Embedding
 from jaxae.files import write_json
 from jaxae.fitting import Epoch, EpochMetrics
@@ -25,7 +33,7 @@ from jaxae.recording import Recorder
 from jaxae.records import DataRecord
 from jaxae.report import Report
 from jaxae.runs import Run
-from jaxae.study import fit_seeds, summary, verdicts
+from jaxae.study import check_study, fit_seeds, summary, verdicts
 from jaxae.tables import markdown
 
 
@@ -45,14 +53,13 @@ class Study:
     """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
 
     data_dir: Path | None = None
-    """A folder with four IDX files to train on."""
+    """A folder with four IDX files to train on, or with .npy or .array_record files."""
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 
-    train: tyro.conf.OmitArgPrefixes[TrainConfig] = dataclasses.field(default_factory=TrainConfig)
+    train: TrainOptions = dataclasses.field(default_factory=TrainConfig)
 
-    device: Device = "auto"
-    """Where to compute; auto takes what JAX prefers."""
+    hardware: tyro.conf.OmitArgPrefixes[Hardware] = dataclasses.field(default_factory=Hardware)
 
     run_dir: Path | None = None
     """The study's folder; by default runs/study-DATASET-DATE-TIME."""
@@ -64,15 +71,17 @@ class Study:
         """Train all, measure each, sum up."""
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}; expected 1 or more")
-        device = find_device(self.device)
+        mesh = self.hardware.mesh()
+        device = mesh.local_devices[0]
         dataset = load_dataset(self.data_dir or self.dataset)
+        check_study(dataset, self.train, mesh)
         folder = self.run_dir or default_folder(f"study-{dataset.name}")
         _make_room(folder, self.overwrite)
         source = str(self.data_dir.resolve()) if self.data_dir else self.dataset
         record = DataRecord.of(dataset, source)
         say(
             f"{dataset.name}: {self.seeds} seeds at once on {len(dataset.train):,} images; "
-            f"{device.device_kind}; {folder}"
+            f"{described(mesh)}; {folder}"
         )
         with jax.default_device(device):
             runs = []
@@ -80,8 +89,8 @@ class Study:
                 config = dataclasses.replace(self.train, seed=seed)
                 path = folder / f"seed-{seed}"
                 runs.append(Run.create(path, self.model, config, record, device=device))
-            _train(runs, dataset)
-            reports = _measured(runs, dataset)
+            _train(runs, dataset, mesh)
+            reports = _measured(runs, dataset, mesh)
         _report(folder, runs, reports)
 
 
@@ -97,7 +106,7 @@ def _make_room(folder: Path, overwrite: bool) -> None:
     shutil.rmtree(folder)
 
 
-def _train(runs: list[Run], dataset: Dataset) -> None:
+def _train(runs: list[Run], dataset: Dataset, mesh: Mesh) -> None:
     config = runs[0].train_config
     with (
         contextlib.ExitStack() as stack,
@@ -106,7 +115,7 @@ def _train(runs: list[Run], dataset: Dataset) -> None:
         recorders = []
         for run in runs:
             state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
-            recorders.append(stack.enter_context(contextlib.closing(Recorder(run, state))))
+            recorders.append(stack.enter_context(Recorder(run, state)))
 
         def on_epoch(epochs: list[Epoch]) -> None:
             for recorder, epoch in zip(recorders, epochs, strict=True):
@@ -114,7 +123,7 @@ def _train(runs: list[Run], dataset: Dataset) -> None:
             progress.show(_of_all([epoch.metrics for epoch in epochs]))
 
         seeds = [run.train_config.seed for run in runs]
-        fit_seeds(dataset, runs[0].model_config, config, seeds, on_epoch)
+        fit_seeds(dataset, runs[0].model_config, config, seeds, mesh=mesh, on_epoch=on_epoch)
 
 
 def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
@@ -124,11 +133,11 @@ def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
     return EpochMetrics(rows[0].epoch, train, test, seconds, rows[0].images_per_second)
 
 
-def _measured(runs: list[Run], dataset: Dataset) -> list[Report]:
+def _measured(runs: list[Run], dataset: Dataset, mesh: Mesh) -> list[Report]:
     classifier = classifier_of(dataset)
     reports = []
     for run in runs:
-        embedding = Embedding(run.load_model(), dataset)
+        embedding = Embedding(run.load_model(mesh=mesh), dataset)
         reports.append(measure(embedding, classifier, kl_weight=run.train_config.kl_weight))
         say(f"measured seed {run.train_config.seed}")
     return reports

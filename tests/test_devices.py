@@ -1,0 +1,189 @@
+"""Two, four and eight devices train as one, whatever does not divide evenly among them."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+from jax.sharding import Mesh
+
+import jaxae
+from jaxae import Dataset, ModelConfig, TrainConfig
+from jaxae.cli import main
+from jaxae.config import Architecture, Precision
+from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
+from jaxae.study import fit_seeds
+
+# 300 images in batches of 37: neither the last batch nor any other is shared evenly.
+UNEVEN = TrainConfig(epochs=2, batch_size=37)
+
+
+def mesh_of(count: int) -> Mesh:
+    return make_mesh(jax.devices("cpu")[:count])
+
+
+def train(
+    dataset: Dataset,
+    mesh: Mesh,
+    config: TrainConfig,
+    architecture: Architecture = "ae",
+    stream: bool = False,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """Return the losses of each epoch, and the parameters."""
+    model = jaxae.create_model(
+        ModelConfig(hidden_dim=32, model=architecture), dataset.image_shape, 0
+    )
+    config = dataclasses.replace(config, stream=stream)
+    rows = jaxae.fit(model, dataset, config, mesh=mesh)
+    losses = [(row.train_loss, row.test_loss) for row in rows]
+    leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
+    return np.array(losses), np.concatenate([np.ravel(leaf) for leaf in leaves])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_devices_train_as_one(tiny: Dataset, count: int, stream: bool) -> None:
+    losses, parameters = train(tiny, mesh_of(count), UNEVEN, stream=stream)
+    alone, parameters_alone = train(tiny, mesh_of(1), UNEVEN)
+    np.testing.assert_allclose(losses, alone, rtol=1e-5)
+    np.testing.assert_allclose(parameters, parameters_alone, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_noise_and_samples_are_the_same_on_any_number(tiny: Dataset, stream: bool) -> None:
+    """Each example draws by its place in the batch, wherever it lies."""
+    config = TrainConfig(epochs=2, batch_size=37, input_noise=0.2)
+    losses, _ = train(tiny, mesh_of(8), config, "vae", stream)
+    np.testing.assert_allclose(losses, train(tiny, mesh_of(1), config, "vae")[0], rtol=1e-5)
+
+
+def test_a_batch_smaller_than_the_devices_trains_as_one(tiny: Dataset) -> None:
+    config = TrainConfig(epochs=1, batch_size=3)
+    losses, _ = train(tiny, mesh_of(8), config)
+    np.testing.assert_allclose(losses, train(tiny, mesh_of(1), config)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+@pytest.mark.parametrize("n", [1, 7, 8, 30])
+def test_rows_are_handed_round_whole(count: int, n: int) -> None:
+    rows = np.random.default_rng(n).integers(0, 256, (n, 3, 2), np.uint8)
+    spread = replicate_rows(rows, mesh_of(count))
+    assert len(spread.addressable_shards) == count
+    for shard in spread.addressable_shards:
+        np.testing.assert_array_equal(shard.data, rows)
+
+
+@pytest.mark.parametrize(("seeds", "devices"), [(1, 8), (5, 4), (7, 2), (8, 8)])
+def test_seeds_are_spread_over_devices(tiny: Dataset, seeds: int, devices: int) -> None:
+    config = TrainConfig(epochs=2, batch_size=64)
+    model_config = ModelConfig(hidden_dim=16)
+    states = fit_seeds(tiny, model_config, config, range(seeds), mesh=mesh_of(devices))
+    assert len(states) == seeds
+    used = {shard.device for leaf in jax.tree.leaves(states) for shard in leaf.addressable_shards}
+    assert len(used) == -(-seeds // -(-seeds // devices))  # As many as keep the busiest least busy.
+    for seed in (0, seeds - 1):
+        model = jaxae.create_model(model_config, tiny.image_shape, seed)
+        jaxae.fit(model, tiny, TrainConfig(epochs=2, batch_size=64, seed=seed))
+        expected = nnx.state(model, nnx.Param)
+        for a, b in zip(
+            jax.tree.leaves(states[seed].params), jax.tree.leaves(expected), strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
+
+
+def test_devices_keep_the_order_they_are_given_in() -> None:
+    """However JAX would lay them out: a process reads the columns of its neighbours in the mesh."""
+    given = [jax.devices("cpu")[i] for i in (3, 0, 6, 1)]
+    assert list(make_mesh(given).devices) == given
+
+
+def test_a_study_that_would_have_to_stream_or_to_round_is_refused(
+    tiny: Dataset, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bad, expected in (({"stream": True}, "one by one"), ({"precision": "tf32"}, "Ampere")):
+        with pytest.raises(ValueError, match=expected):
+            fit_seeds(tiny, ModelConfig(), TrainConfig(**bad), [0])
+    run = tmp_path / "study"
+    args = ["study", f"--data-dir={blobs}", f"--run-dir={run}", "--device=cpu"]
+    for option in ("--stream", "--precision=tf32"):
+        assert main([*args, option]) == 2
+        assert capsys.readouterr().err.count("\n") == 1 and not run.exists()
+
+
+def test_devices_that_are_not_there_are_refused() -> None:
+    assert find_devices("cpu") == jax.devices("cpu")
+    assert find_devices("cpu", 3) == jax.devices("cpu")[:3]
+    for count in (0, 9):
+        with pytest.raises(ValueError, match=f"devices is {count}; expected 1 to 8"):
+            find_devices("cpu", count)
+    with pytest.raises(ValueError, match="'tpu' is not here; JAX finds cpu"):
+        find_devices("tpu")
+
+
+def test_the_command_trains_on_so_many_devices(
+    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = [f"--data-dir={blobs}", "--epochs=2", "--hidden-dim=16"]
+    for count in (1, 4):
+        run = f"--run-dir={tmp_path / str(count)}"
+        assert main(["train", *args, run, f"--devices={count}"]) == 0
+    assert "4 devices, cpu" in capsys.readouterr().out
+    one, four = (
+        [row.train_loss for row in jaxae.Run.open(tmp_path / name).history()] for name in "14"
+    )
+    np.testing.assert_allclose(four, one, rtol=1e-5)
+    study = f"--run-dir={tmp_path / 'study'}"
+    assert main(["study", *args, study, "--seeds=2", "--devices=2"]) == 0
+    studied = [row.train_loss for row in jaxae.Run.open(tmp_path / "study" / "seed-0").history()]
+    np.testing.assert_allclose(studied, one, rtol=1e-5)
+
+
+# Precision: the products are rounded, the parameters and Adam are not.
+
+
+def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
+    """Gradients are float32, and off by what rounding to bfloat16 must cost, not more, not less."""
+    model = jaxae.create_model(ModelConfig(hidden_dim=32), tiny.image_shape, 0)
+    graphdef, params = nnx.split(model, nnx.Param)
+    batch = jaxae.Batch(tiny.train.images[:64], np.ones(64, np.float32))
+
+    def gradients(precision: Precision) -> npt.NDArray[np.float32]:
+        def loss(params: jaxae.models.Params) -> jax.Array:
+            objective = jaxae.Objective(precision=precision)
+            return jaxae.batch_loss(nnx.merge(graphdef, params), batch, None, objective)
+
+        found = jax.grad(loss)(params)
+        assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype("float32")}
+        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(found)])
+
+    exact, rounded = gradients("float32"), gradients("bfloat16")
+    error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+    # bfloat16 keeps 8 bits: each value is off by up to 2⁻⁹ of itself.
+    assert 2**-12 < error < 2**-5
+
+
+@pytest.mark.parametrize("architecture", ["ae", "vae", "conv"])
+def test_bfloat16_trains_float32_parameters(tiny: Dataset, architecture: Architecture) -> None:
+    config = TrainConfig(epochs=2, batch_size=32, precision="bfloat16")
+    losses, parameters = train(tiny, mesh_of(1), config, architecture)
+    exact, _ = train(tiny, mesh_of(1), TrainConfig(epochs=2, batch_size=32), architecture)
+    assert parameters.dtype == np.float32
+    assert not np.array_equal(losses, exact)
+    np.testing.assert_allclose(losses, exact, rtol=0.02)
+
+
+def test_tf32_is_refused_where_it_means_nothing(
+    tiny: Dataset, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"precision is tf32.*float32 or bfloat16"):
+        train(tiny, mesh_of(1), TrainConfig(precision="tf32"))
+    run = tmp_path / "run"
+    args = ["train", f"--data-dir={blobs}", f"--run-dir={run}", "--device=cpu"]
+    assert main([*args, "--precision=tf32"]) == 2
+    assert "precision is tf32" in capsys.readouterr().err
+    assert not run.exists()
+    check_precision("float32", jax.devices("cpu")[0])
