@@ -1,65 +1,72 @@
 """Training states on disk: Orbax writes them in the background; only whole ones are read.
 
-A state is the folder `EPOCH/`, which Orbax fills under another name and renames when all is on the
-disk. Orbax notices a missing file but not a flipped bit of an array, so a SHA-256 over all values
-is saved beside them. Nothing is ever unpickled.
+A state is a folder with a number for a name, its epoch's or its step's, which Orbax fills under
+another name and renames when all is on the disk. Orbax notices a missing file but not a flipped bit
+of an array, so a SHA-256 over all values is saved beside them. Nothing is ever unpickled.
 """
 
 import hashlib
 import logging
-import math
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import orbax.checkpoint as ocp
+from jax import dtypes
 
-from jaxae.training import TrainState
+from jaxae.devices import chosen_device
+from jaxae.processes import first_decides, is_first
 
 _log = logging.getLogger(__name__)
+State = TypeVar("State")  # A tree of arrays, such as a TrainState.
 
 
-def saved_epochs(folder: Path) -> list[int]:
-    """List the epochs whose save ended, the oldest first; reading tells whether they are whole."""
+def saved_numbers(folder: Path) -> list[int]:
+    """List the states whose save ended, the oldest first; reading tells whether they are whole."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted(int(name) for name in names if re.fullmatch("[0-9]{1,9}", name))
 
 
-def read_state(folder: Path, epoch: int, like: TrainState) -> TrainState:
-    """Read the state after an epoch to JAX's default device.
+def read_state(folder: Path, number: int, like: State) -> State:
+    """Read a state to JAX's default device; every process that needs it reads it by itself.
 
     Args:
       folder: of the states.
-      epoch: one of `saved_epochs`.
+      number: one of `saved_numbers`.
       like: the state's shapes and types, for instance from `jax.eval_shape`.
 
     Raises:
       ValueError: it is not there, is not like that, or a bit of it has changed.
     """
-    device = jax.config.jax_default_device or jax.devices()[0]  # type: ignore[attr-defined]
-    here = jax.sharding.SingleDeviceSharding(device)
+    here = jax.sharding.SingleDeviceSharding(chosen_device() or jax.local_devices()[0])
     shapes = {"state": jax.eval_shape(_plain, like), "sha256": np.zeros(32, np.uint8)}
     stored = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), shapes)
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(),
+        active_processes={jax.process_index()},
+        barrier_sync_key_prefix=f"process_{jax.process_index()}",
+    )
     try:
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with _checkpointer(alone) as checkpointer:
             read = checkpointer.restore(
-                folder.resolve() / str(epoch), args=ocp.args.StandardRestore(stored)
+                folder.resolve() / str(number), args=ocp.args.StandardRestore(stored)
             )
-        state: TrainState = read["state"]
-        if read["sha256"].tobytes() != _sha256(state).tobytes():
+        if read["sha256"].tobytes() != _sha256(read["state"]).tobytes():
             raise ValueError("its values have changed since they were saved")
     except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
-        raise ValueError(f"{folder / str(epoch)} cannot be read: {_first_line(error)}") from error
-    return state._replace(key=jax.random.wrap_key_data(state.key))
+        raise ValueError(f"{folder / str(number)} cannot be read: {_first_line(error)}") from error
+    return jax.tree.map(lambda leaf, as_was: _keyed(leaf, as_was.dtype), read["state"], like)
 
 
-def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> TrainState:
-    """Read the newest whole state of those after some epochs, one at least.
+def read_newest_state(folder: Path, numbers: Iterable[int], like: State) -> State:
+    """Read the newest whole state of those with some numbers, one at least.
 
     What is passed over on the way is logged.
 
@@ -67,14 +74,14 @@ def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> 
       ValueError: none is whole; the text tells of the newest.
     """
     errors: list[ValueError] = []
-    for epoch in sorted(epochs, reverse=True):
+    for number in sorted(numbers, reverse=True):
         try:
-            state = read_state(folder, epoch, like)
+            state = read_state(folder, number, like)
         except ValueError as error:
             errors.append(error)
             continue
         for passed_over in errors:
-            _log.warning("%s; epoch %d is taken in its place", passed_over, epoch)
+            _log.warning("%s; %s is taken in its place", passed_over, folder / str(number))
         return state
     raise errors[0]
 
@@ -82,49 +89,60 @@ def read_newest_state(folder: Path, epochs: Iterable[int], like: TrainState) -> 
 class CheckpointWriter:
     """Saves states in the background, one at a time.
 
-    In a run over several processes all of them are to call it, and to wait: what Orbax does to keep
-    them in step must not run beside a training step.
+    In a run over several processes all of them are to call it. Orbax then saves together, and all
+    wait: what it does to keep them in step must not run beside a training step.
 
     Args:
       folder: where; made if need be. What an interrupted save left is deleted, and so are states of
-        epochs later than `test_losses` knows.
+        numbers above `newest`.
       keep: how many of the last states to keep, besides the one with the lowest test loss.
-      test_losses: by epoch, those so far.
+      newest: the number of the state that training begins with.
+      test_losses: by number, those so far.
 
     Raises:
       OSError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, keep: int, test_losses: Mapping[int, float]):
+    def __init__(
+        self, folder: Path, keep: int, newest: int, test_losses: Mapping[int, float] | None = None
+    ):
         """Tidy the folder."""
-        folder.mkdir(exist_ok=True)
-        later = [epoch for epoch in saved_epochs(folder) if epoch > max(test_losses, default=0)]
-        for path in (*folder.glob("*.orbax-checkpoint-tmp*"), *(folder / str(e) for e in later)):
-            shutil.rmtree(path)
         self._folder = folder
         self._keep = keep
-        self._test_losses = dict(test_losses)
+        self._test_losses = dict(test_losses or {})
         # Not Orbax's AsyncCheckpointer (nor its composite handler): when a folder can't be made it
         # leaves threads that wait, and a clock that is set forward makes it give up. Nor its
         # CheckpointManager, which damaged metadata in any one checkpoint keep from opening.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
+        first_decides(lambda: self._tidy(newest))
 
-    def save(self, state: TrainState, test_loss: float) -> None:
-        """Start to save a state, when the save before has ended; an epoch is saved once.
+    def _tidy(self, newest: int) -> None:
+        self._folder.mkdir(exist_ok=True)
+        later = [number for number in saved_numbers(self._folder) if number > newest]
+        unfinished = self._folder.glob("*.orbax-checkpoint-tmp*")
+        for path in (*unfinished, *(self._folder / str(number) for number in later)):
+            shutil.rmtree(path)
+
+    def save(self, number: int, state: Any, test_loss: float | None = None) -> None:
+        """Start to save a state, when the save before has ended; a number is saved once.
 
         Args:
-          state: to be left as it is, not donated.
-          test_loss: of its parameters.
+          number: what the state is found by.
+          state: a tree of arrays, to be left as it is, not donated.
+          test_loss: of its parameters, if it may be kept for that.
 
         Raises:
           OSError: the state before cannot be written.
         """
         self._wait()
-        epoch = int(state.epoch)
-        if epoch not in saved_epochs(self._folder):
-            self._test_losses[epoch] = test_loss
-            self._last = self._thread.submit(self._write, epoch, _plain(state))
+        if not first_decides(lambda: number not in saved_numbers(self._folder)):
+            return
+        if test_loss is not None:
+            self._test_losses[number] = test_loss
+        self._last = self._thread.submit(self._write, number, _plain(state))
+        if jax.process_count() > 1:
+            self._wait()
 
     def close(self) -> None:
         """Wait until the last save is whole.
@@ -143,26 +161,44 @@ class CheckpointWriter:
         except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
             raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
 
-    def _write(self, epoch: int, state: TrainState) -> None:
+    def _write(self, number: int, state: Any) -> None:
         args = ocp.args.StandardSave({"state": state, "sha256": _sha256(state)})
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-            checkpointer.save(self._folder.resolve() / str(epoch), args=args)
-        self._prune()
+        with _checkpointer() as checkpointer:
+            checkpointer.save(self._folder.resolve() / str(number), args=args)
+        if is_first():
+            self._prune()
 
     def _prune(self) -> None:
-        saved = saved_epochs(self._folder)
-        best = min(saved, key=lambda epoch: self._test_losses.get(epoch, math.inf), default=0)
-        for epoch in saved[: -self._keep]:
-            if epoch != best:
-                shutil.rmtree(self._folder / str(epoch))
+        saved = saved_numbers(self._folder)
+        judged = [number for number in saved if number in self._test_losses]
+        best = min(judged, key=self._test_losses.__getitem__, default=None)
+        for number in saved[: -self._keep]:
+            if number != best:
+                shutil.rmtree(self._folder / str(number))
 
 
-def _plain(state: TrainState) -> TrainState:
-    # The key as the integers that it is: not every version of Orbax saves a key.
-    return state._replace(key=jax.random.key_data(state.key))
+def _checkpointer(options: ocp.options.MultiprocessingOptions | None = None) -> ocp.Checkpointer:
+    options = options or ocp.options.MultiprocessingOptions()
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=options)
+    return ocp.Checkpointer(handler, multiprocessing_options=options)
 
 
-def _sha256(state: TrainState) -> npt.NDArray[np.uint8]:
+def _plain(state: Any) -> Any:
+    # Keys as the integers that they are: not every version of Orbax saves a key.
+    return jax.tree.map(
+        lambda leaf: jax.random.key_data(leaf) if _is_key(leaf.dtype) else leaf, state
+    )
+
+
+def _keyed(leaf: jax.Array, dtype: Any) -> jax.Array:
+    return jax.random.wrap_key_data(leaf) if _is_key(dtype) else leaf
+
+
+def _is_key(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, dtypes.prng_key)
+
+
+def _sha256(state: Any) -> npt.NDArray[np.uint8]:
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(state):
         digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode())

@@ -5,9 +5,11 @@ import io
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import jax
 import tyro
 
 from jaxae.commands.arrays import Decode, Encode
@@ -16,6 +18,7 @@ from jaxae.commands.figures import Figures
 from jaxae.commands.report import MakeReport
 from jaxae.commands.study import Study
 from jaxae.commands.train import Train
+from jaxae.processes import LostProcessError, leave, of_processes
 from jaxae.text import printable
 
 Command = (
@@ -31,17 +34,28 @@ Command = (
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run one command; return its exit status.
+
+    It is 0, 1 where another process of a run is lost, 2 for bad input, 130 for Ctrl-C.
+    """
     if args is None:
         _set_up_logging()
     try:
         _parse(sys.argv[1:] if args is None else args)()
-    except (ValueError, OSError) as error:
-        print(f"jaxae: {printable(str(error))}", file=sys.stderr)
-        return 2
+    except (ValueError, OSError, LostProcessError) as error:
+        print(f"jaxae{of_processes()}: {printable(str(error))}", file=sys.stderr)
+        return leave(1 if isinstance(error, LostProcessError) else 2)
+    except Exception:
+        if not jax.distributed.is_initialized():
+            raise
+        traceback.print_exc()  # Or this process would wait for the others before it ends.
+        return leave(1)
     except KeyboardInterrupt:
         print("jaxae: interrupted", file=sys.stderr)
-        return 130
+        return leave(130)
+    except SystemExit as stop:
+        leave(stop.code if isinstance(stop.code, int) else 0)
+        raise
     return 0
 
 

@@ -1,23 +1,32 @@
 """A run while it is trained: what its folder receives, and where it goes on after a stop."""
 
 import logging
-import math
+import shutil
+from types import TracebackType
+from typing import Self
 
 import jax
+import numpy as np
 from flax import nnx
 
-from jaxae.checkpoints import CheckpointWriter, read_newest_state, saved_epochs
-from jaxae.fitting import Epoch
+from jaxae.checkpoints import CheckpointWriter, read_newest_state, saved_numbers
+from jaxae.fitting import DivergedError, Epoch
 from jaxae.history import append_row, cut_rows, whole_rows
 from jaxae.models import abstract_model
+from jaxae.processes import first_decides, is_first
 from jaxae.runs import Run
-from jaxae.training import TrainState
+from jaxae.signals import HeldInterrupt, HeldTermination
+from jaxae.streaming import UnfinishedEpoch
+from jaxae.training import TrainState, copy_state
 
 _log = logging.getLogger(__name__)
 
 
 class Recorder:
     """Writes a run's epochs as they come, and saves its state from time to time.
+
+    As a context it closes itself. In a run over several processes all are to use it alike; process
+    0 writes the rows, and all save together.
 
     Args:
       run: whose folder no other process may write.
@@ -27,14 +36,22 @@ class Recorder:
       OSError: the folder cannot be written.
     """
 
-    def __init__(self, run: Run, state: TrainState):
+    def __init__(self, run: Run, state: TrainState | UnfinishedEpoch):
         """Tidy the run's folder."""
         self._run = run
-        rows = whole_rows(run.metrics)[: int(state.epoch)]
-        cut_rows(run.metrics, len(rows))
+        whole = state.state if isinstance(state, UnfinishedEpoch) else state
+        rows = whole_rows(run.metrics)[: int(whole.epoch)]
+        first_decides(lambda: cut_rows(run.metrics, len(rows)))
         losses = {row.epoch: row.test_loss for row in rows}
-        self._writer = CheckpointWriter(run.checkpoints, run.checkpoint_config.keep, losses)
-        self._last = (state, losses.get(int(state.epoch), math.inf))
+        config = run.checkpoint_config
+        self._writer = CheckpointWriter(run.checkpoints, config.keep, int(whole.epoch), losses)
+        self._parts: CheckpointWriter | None = None
+        self._saved_step = int(whole.step)
+        # The last whole epoch with its loss, and the position after it, if training got further.
+        self._last: tuple[TrainState, float | None] | None = None
+        self._part: UnfinishedEpoch | None = None
+        if not isinstance(state, UnfinishedEpoch):
+            self._last = (state, losses.get(int(state.epoch)))
 
     def record(self, epoch: Epoch) -> None:
         """Write an epoch's metrics; start to save its state if it is time to.
@@ -42,10 +59,28 @@ class Recorder:
         Raises:
           OSError: the folder cannot be written.
         """
-        append_row(self._run.metrics, epoch.metrics)
-        self._last = (epoch.state, epoch.metrics.test_loss)
+        if is_first():
+            append_row(self._run.metrics, epoch.metrics)
+        self._last, self._part = (epoch.state, epoch.metrics.test_loss), None
         if epoch.metrics.epoch % self._run.checkpoint_config.checkpoint_every == 0:
-            self._writer.save(*self._last)
+            self._writer.save(epoch.metrics.epoch, *self._last)
+
+    def record_part(self, part: UnfinishedEpoch) -> None:
+        """Start to save a position inside an epoch if it is time to.
+
+        Raises:
+          OSError: the folder cannot be written.
+        """
+        self._part = part
+        step = int(part.state.step)
+        if step - self._saved_step >= self._run.checkpoint_config.checkpoint_steps:
+            self._save_part(part._replace(state=copy_state(part.state)))
+
+    def _save_part(self, part: UnfinishedEpoch) -> None:
+        if self._parts is None:
+            self._parts = CheckpointWriter(self._run.parts, keep=1, newest=self._saved_step)
+        self._saved_step = int(part.state.step)
+        self._parts.save(self._saved_step, part)
 
     def close(self) -> None:
         """Save the last state, if need be, and wait until it is whole.
@@ -53,11 +88,34 @@ class Recorder:
         Raises:
           OSError: the folder cannot be written.
         """
-        self._writer.save(*self._last)
+        # If training went on from the position and failed, its arrays are gone.
+        if self._part is not None and not self._part.state.step.is_deleted():
+            self._save_part(self._part)
+        if self._last is not None:
+            self._writer.save(int(self._last[0].epoch), *self._last)
         self._writer.close()
+        if self._parts is not None:
+            self._parts.close()
+        if self._part is None and self._last is not None and is_first():
+            shutil.rmtree(self._run.parts, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        """Record what the block trains."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close, unless it is an error that other processes don't have: saving waits for all."""
+        together = (HeldInterrupt, HeldTermination, DivergedError)
+        if error is None or jax.process_count() == 1 or isinstance(error, together):
+            self.close()
 
 
-def state_to_resume(run: Run) -> TrainState:
+def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
     """Return the newest state that is whole and whose metrics are; log what is passed over.
 
     A run that was stopped before its first checkpoint starts anew.
@@ -67,9 +125,11 @@ def state_to_resume(run: Run) -> TrainState:
     """
     _, params = abstract_model(run.model_config, run.data.image_shape)
     like = jax.eval_shape(run.initial_state, params)
-    saved, rows = saved_epochs(run.checkpoints), len(whole_rows(run.metrics))
+    rows = len(whole_rows(run.metrics))
+    part = _part_to_resume(run, like, rows)
+    saved = saved_numbers(run.checkpoints)
     if not saved:
-        return run.initial_state(nnx.state(run.new_model(), nnx.Param))
+        return part or run.initial_state(nnx.state(run.new_model(), nnx.Param))
     usable = [epoch for epoch in saved if epoch <= rows]
     if usable != saved:
         _log.warning(
@@ -81,4 +141,20 @@ def state_to_resume(run: Run) -> TrainState:
         raise ValueError(
             f"{run.metrics} ends before the first checkpoint; train again with --overwrite"
         )
+    if part is not None and part.state.epoch >= usable[-1]:
+        return part
     return read_newest_state(run.checkpoints, usable, like)
+
+
+def _part_to_resume(run: Run, like: TrainState, rows: int) -> UnfinishedEpoch | None:
+    saved = saved_numbers(run.parts)
+    if not saved:
+        return None
+    try:
+        part = read_newest_state(
+            run.parts, saved, UnfinishedEpoch(like, np.int32(0), np.float32(0))
+        )
+    except ValueError as error:
+        _log.warning("%s; the epoch's start is taken in its place", error)
+        return None
+    return part if part.state.epoch <= rows else None

@@ -1,4 +1,4 @@
-"""Stop between two epochs, not within one."""
+"""Stop where it is safe, between two epochs or chunks, and several processes at the same place."""
 
 import contextlib
 import signal
@@ -7,13 +7,27 @@ from types import FrameType
 from typing import Any
 
 
+class HeldInterrupt(KeyboardInterrupt):
+    """SIGINT (Ctrl-C) that was held back until it was safe to stop."""
+
+
+class HeldTermination(SystemExit):
+    """SIGTERM that was held back until it was safe to stop."""
+
+
 @contextlib.contextmanager
-def signals_held_back() -> Iterator[Callable[[], None]]:
-    """Hold back SIGINT (Ctrl-C) and SIGTERM while the block runs, each once: a second one acts.
+def signals_held_back(
+    agree: Callable[[int], int] = lambda number: number,
+) -> Iterator[Callable[[], None]]:
+    """Hold back SIGINT and SIGTERM while the block runs, each once: a second one acts.
+
+    Args:
+      agree: called with the signal that came, or 0, wherever the block asks; returns the one to act
+        on. Several processes stop together by `jaxae.processes.largest`.
 
     Raises:
-      KeyboardInterrupt: SIGINT came; raised where the block asks, or at its end.
-      SystemExit: SIGTERM came; likewise, with the usual status 143.
+      HeldInterrupt: SIGINT came; raised where the block asks, or at its end.
+      HeldTermination: SIGTERM came; likewise, with the usual status 143.
 
     Yields:
       A function to call wherever it is safe to stop: it raises what was held back.
@@ -25,10 +39,11 @@ def signals_held_back() -> Iterator[Callable[[], None]]:
         signal.signal(number, before[number])
 
     def stop_if_asked() -> None:
-        if signal.SIGTERM in held:
-            raise SystemExit(128 + signal.SIGTERM)
-        if held:
-            raise KeyboardInterrupt
+        number = agree(max(held, default=0))
+        if number == signal.SIGTERM:
+            raise HeldTermination(128 + number)
+        if number:
+            raise HeldInterrupt
 
     before: dict[int, Any] = {
         number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)

@@ -26,7 +26,8 @@ import jax
 import numpy as np
 
 from jaxae import Run, state_to_resume
-from jaxae.checkpoints import saved_epochs
+from jaxae.checkpoints import saved_numbers
+from jaxae.training import TrainState
 
 EPOCHS = 200
 PROGRAM = (sys.executable, "-m", "jaxae")
@@ -44,6 +45,7 @@ datetime.datetime = Jumping
 time.time = lambda: now() + next(jumps)
 time.time_ns = lambda: int(time.time() * 1e9)
 from jaxae.cli import main
+from jaxae.training import TrainState
 sys.exit(main())
 """
 
@@ -200,7 +202,7 @@ def interrupted(scene: Scene, number: signal.Signals) -> Tally:
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    (saved,) = saved_epochs(run / "checkpoints")
+    (saved,) = saved_numbers(run / "checkpoints")
     assert 20 <= saved < EPOCHS
     assert f"keeps epoch {saved}; jaxae train --run-dir {run} --resume goes on" in err
     assert f"goes on after epoch {saved}" in scene.go_on(run)
@@ -244,7 +246,7 @@ def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
     """
     tally, fell_back = Tally(), 0
     stopped = scene.stopped
-    *_, before, newest = saved_epochs(stopped / "checkpoints")
+    *_, before, newest = saved_numbers(stopped / "checkpoints")
     names = [
         path.relative_to(stopped)
         for path in sorted((stopped / "checkpoints" / str(newest)).rglob("*"))
@@ -293,7 +295,7 @@ def clock_jumps(scene: Scene) -> Tally:
     assert any(line.startswith("epoch 20/") for line in process.stdout)
     process.kill()
     process.communicate()
-    for epoch in saved_epochs(run / "checkpoints"):
+    for epoch in saved_numbers(run / "checkpoints"):
         os.utime(run / "checkpoints" / str(epoch), (1e9 - 1e6 * epoch,) * 2)
     scene.go_on(run)
     scene.count(run, tally)
@@ -340,6 +342,7 @@ def _mount(*args: str) -> None:
 def _outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
     # All that must not depend on what happened; the times may.
     state = state_to_resume(Run.open(run))
+    assert isinstance(state, TrainState)
     state = state._replace(key=jax.random.key_data(state.key))
     rows = [(row.epoch, row.train_loss, row.test_loss) for row in Run.open(run).history()]
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)], rows

@@ -28,6 +28,8 @@ from jaxae import (
     load_dataset,
 )
 from jaxae.cli import main
+from jaxae.commands.common import Hardware
+from jaxae.config import ProcessConfig
 from jaxae.text import printable
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
@@ -651,7 +653,9 @@ DEFAULTS = {
     "train": {
         "dataset": "mnist",
         "data-dir": None,
-        "device": "auto",
+        **dataclasses.asdict(Hardware()),
+        **dataclasses.asdict(ProcessConfig()),
+        "stream": False,
         "run-dir": None,
         "overwrite": False,
         "tensorboard": False,
@@ -662,8 +666,8 @@ DEFAULTS = {
         "resume": False,
     },
     "figures": {"format": "png", "out": None, "fit-box": False, "verify": None},
-    "encode": {},
-    "decode": {},
+    "encode": dataclasses.asdict(Hardware()),
+    "decode": dataclasses.asdict(Hardware()),
     "export": {"format": REQUIRED, "out": REQUIRED},
     "import": {},
 }
@@ -673,7 +677,7 @@ DEFAULTS = {
 def test_help_of_a_command_lists_every_option_with_its_default(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "120")  # Wider, and the options stand in two columns.
     with pytest.raises(SystemExit) as stopped:
         jaxae(command, "--help")
     assert not stopped.value.code
@@ -681,7 +685,7 @@ def test_help_of_a_command_lists_every_option_with_its_default(
     # An option starts its line; what follows, up to the next option, explains it.
     starts = re.split(r"(?m)^[│ ]*(?=-)", out)
     explained = {
-        match.group(1): text
+        match.group(1): " ".join(text.replace("│", " ").split())
         for text in starts
         if (match := re.match(r"(?:-h, )?--([a-z][\w-]*)", text))
     }

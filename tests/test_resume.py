@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -34,7 +35,7 @@ from jaxae import (
     load_dataset,
     state_to_resume,
 )
-from jaxae.checkpoints import saved_epochs
+from jaxae.checkpoints import saved_numbers
 from jaxae.cli import main
 from tests.faults import write_blobs
 
@@ -49,6 +50,12 @@ def plain(state: TrainState) -> TrainState:
     return state._replace(key=jax.random.key_data(state.key))
 
 
+def resumed(run: Path) -> TrainState:
+    state = state_to_resume(Run.open(run))
+    assert isinstance(state, TrainState)
+    return state
+
+
 def leaves(state: TrainState) -> list[npt.NDArray[Any]]:
     return [np.array(leaf) for leaf in jax.tree.leaves(plain(state))]
 
@@ -58,7 +65,7 @@ def rows(run: Path) -> list[tuple[int, float, float]]:
 
 
 def outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
-    state = state_to_resume(Run.open(run))
+    state = resumed(run)
     return [leaf.tobytes() for leaf in leaves(state)], rows(run)
 
 
@@ -129,7 +136,7 @@ def test_fit_goes_on_from_a_state_bit_for_bit(tiny: Dataset, schedule: Any, mode
     for now, wanted in zip(leaves(resumed[-1].state), leaves(epochs[-1].state), strict=True):
         np.testing.assert_array_equal(now, wanted)
     np.testing.assert_equal(leaves(state), before)  # Not consumed.
-    x = tiny.test.images[0] / 255
+    x = jnp.asarray(tiny.test.images[0] / 255)
     np.testing.assert_array_equal(in_two(x), at_once(x))
 
 
@@ -140,7 +147,7 @@ def test_fit_from_a_finished_state_trains_nothing_and_takes_its_parameters(tiny:
     fit(trained, tiny, config, on_epoch=epochs.append)
     other = create_model(architecture, tiny.image_shape, 1)
     assert fit(other, tiny, config, state=epochs[-1].state) == []
-    x = tiny.test.images[0] / 255
+    x = jnp.asarray(tiny.test.images[0] / 255)
     np.testing.assert_array_equal(other(x), trained(x))
 
 
@@ -155,10 +162,10 @@ def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path)
     losses = {epoch: test_loss for epoch, _, test_loss in rows(run)}
     best = min(losses, key=lambda epoch: losses[epoch])
     assert best < 8, "the test needs a run whose best epoch is early"
-    assert saved_epochs(run / "checkpoints") == [best, 8, 9]
+    assert saved_numbers(run / "checkpoints") == [best, 8, 9]
 
     def test_loss(model: nnx.Module) -> float:
-        images = load_dataset(blobs).test.images / np.float32(255)
+        images = np.asarray(load_dataset(blobs).test.images) / np.float32(255)
         x_hat = np.asarray(jax.vmap(model)(images))
         return float(np.sum((x_hat - images) ** 2) / len(images))
 
@@ -168,10 +175,10 @@ def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path)
 
 
 def test_checkpoints_come_at_the_interval_and_at_the_end(whole: Path, stopped: Path) -> None:
-    assert saved_epochs(whole / "checkpoints") == [2, 4, 6]
+    assert saved_numbers(whole / "checkpoints") == [2, 4, 6]
     args = (f"--run-dir={stopped}", "--resume", "--epochs=7", "--checkpoint-every=5", "--keep=9")
     assert train(*args) == 0
-    assert saved_epochs(stopped / "checkpoints") == [2, 4, 5, 7]
+    assert saved_numbers(stopped / "checkpoints") == [2, 4, 5, 7]
 
 
 # Going on with a run.
@@ -225,7 +232,7 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
     whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Neither data nor training is needed for that.
-    for name in ("load_dataset", "fit"):
+    for name in ("load_dataset", "train_run"):
         monkeypatch.setattr(f"jaxae.commands.train.{name}", None)
     monkeypatch.setattr(Run, "load_dataset", None)
     before = contents(whole)
@@ -253,11 +260,13 @@ OTHERS = {
     "learning_rate": 0.1,
     "schedule": "onecycle",
     "seed": 1,
-    "kl_weight": 2,
+    "kl_weight": 2.0,
     "input_noise": 0.5,
     "latent_dim": 3,
     "hidden_dim": 17,
     "model": "vae",
+    "precision": "bfloat16",
+    "stream": True,
 }
 
 
@@ -270,9 +279,9 @@ def test_every_setting_is_tried() -> None:
 def test_another_setting_is_refused_by_name(
     stopped: Path, capsys: pytest.CaptureFixture[str], name: str, value: object
 ) -> None:
-    option = f"--{name.replace('_', '-')}"
-    line = refusal(capsys, stopped, option, value)
-    assert line.startswith(f"jaxae: {option} {value}") and "would change the result" in line
+    option = (f"--{name.replace('_', '-')}", *(() if value is True else (value,)))
+    line = refusal(capsys, stopped, *option)
+    assert line.startswith(f"jaxae: {' '.join(map(str, option))} would change the result")
 
 
 def test_a_default_that_is_given_counts_as_given(
@@ -376,7 +385,7 @@ def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str |
         whole = path.read_bytes()
         path.write_bytes(content)
         try:
-            state = state_to_resume(Run.open(run))
+            state = resumed(run)
             given[str(path)] = jax.tree.map(np.asarray, plain(state))
         except ValueError as error:
             given[str(path)] = str(error)
@@ -388,7 +397,7 @@ def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str |
 def test_a_hostile_file_is_refused_or_passed_over(
     stopped: Path, elsewhere: ProcessPoolExecutor, kind: str
 ) -> None:
-    wanted = leaves(state_to_resume(Run.open(stopped)))
+    wanted = leaves(resumed(stopped))
     given = elsewhere.submit(resume_with_each_file_replaced, stopped, HOSTILE[kind]).result()
     assert len(given) > 20
     for path, outcome in given.items():
@@ -416,7 +425,7 @@ def test_a_run_of_format_1_goes_on(tmp_path: Path) -> None:
     run, data = Path(shutil.copytree(FIXTURE, tmp_path / "run")), tmp_path / "blobs"
     write_blobs(data)
     assert train(f"--run-dir={run}", "--resume", f"--data-dir={data}", "--epochs=3") == 0
-    state = state_to_resume(Run.open(run))
+    state = resumed(run)
     assert (int(state.epoch), int(state.step)) == (3, 9)
     assert [epoch for epoch, _, _ in rows(run)] == [1, 2, 3]
 

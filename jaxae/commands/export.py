@@ -10,7 +10,7 @@ import tyro
 from flax import nnx
 
 from jaxae.commands.common import RunArgument, say
-from jaxae.devices import find_device
+from jaxae.devices import find_devices
 from jaxae.interchange import onnx, safetensors, stablehlo
 from jaxae.recording import Recorder
 from jaxae.runs import Run
@@ -75,7 +75,7 @@ class Import:
         try:
             # Device, versions and date in config.json are the import's, not the training's.
             origin = self.file.name
-            run = Run.create(partial, *record, device=find_device("auto"), imported_from=origin)
+            run = Run.create(partial, *record, device=find_devices()[0], imported_from=origin)
             state = run.initial_state(nnx.state(model, nnx.Param))
             Recorder(run, state).close()  # Which saves the state that it begins with.
             partial.chmod(0o755)  # mkdtemp makes it private.

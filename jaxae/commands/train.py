@@ -2,59 +2,61 @@
 
 import contextlib
 import dataclasses
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import tyro
 from flax import nnx
+from jax.sharding import Mesh
 
-from jaxae.checkpoints import saved_epochs
-from jaxae.commands.common import Flag, console, default_folder, say
+from jaxae.commands.common import Flag, Hardware, TrainOptions, console, default_folder, say
 from jaxae.commands.figures import draw_all
-from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
+from jaxae.commands.training import train_run
+from jaxae.config import CheckpointConfig, ModelConfig, ProcessConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
-from jaxae.devices import Device, find_device
+from jaxae.devices import check_precision
 from jaxae.drawing import AFTER_TRAINING
-from jaxae.fitting import DivergedError, Epoch, fit
 from jaxae.locking import locked
-from jaxae.progress import TrainingProgress
-from jaxae.recording import Recorder, state_to_resume
+from jaxae.processes import first_decides, is_first, joined, largest, require_same
+from jaxae.recording import state_to_resume
 from jaxae.records import DataRecord
 from jaxae.runs import Run
-from jaxae.signals import signals_held_back
 from jaxae.sources import Source
-from jaxae.tensorboard import TensorBoard
+from jaxae.streaming import UnfinishedEpoch, exceeds_memory
 from jaxae.training import TrainState
-
-_GO_ON = "jaxae train --run-dir {} --resume goes on"
 
 
 @dataclasses.dataclass(frozen=True)
 class Train:
     """Train an autoencoder and draw its figures.
 
-    Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves the
-    last finished epoch, and --resume goes on from there.
+    Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves what
+    is trained, and --resume goes on from there. All devices share the work; so do several
+    processes, started alike with one --run-dir, on a cluster that JAX knows or by --coordinator.
     """
 
     dataset: str = "mnist"
     """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
 
     data_dir: Path | None = None
-    """A folder with four IDX files to train on; --dataset is then only its name."""
+    """A folder with four IDX files to train on, or with .npy or .array_record files; --dataset is
+    then only its name."""
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 
-    train: tyro.conf.OmitArgPrefixes[TrainConfig] = dataclasses.field(default_factory=TrainConfig)
+    train: TrainOptions = dataclasses.field(default_factory=TrainConfig)
 
     checkpoints: tyro.conf.OmitArgPrefixes[CheckpointConfig] = dataclasses.field(
         default_factory=CheckpointConfig
     )
 
-    device: Device = "auto"
-    """Where to compute; auto takes what JAX prefers."""
+    hardware: tyro.conf.OmitArgPrefixes[Hardware] = dataclasses.field(default_factory=Hardware)
+
+    processes: tyro.conf.OmitArgPrefixes[ProcessConfig] = dataclasses.field(
+        default_factory=ProcessConfig
+    )
 
     run_dir: Path | None = None
     """The run's folder; by default runs/DATASET-DATE-TIME."""
@@ -93,54 +95,88 @@ class Train:
 
     def __call__(self) -> None:
         """Train, save, draw."""
-        device = find_device(self.device)
-        with jax.default_device(device):
-            if self.resume:
-                self._resume(device)
-            else:
-                self._start(device)
+        with contextlib.ExitStack() as stack:
+            with joined(self.processes):
+                require_same("the options", self._common().encode())
+                mesh = self.hardware.mesh()
+                console.quiet = not is_first()
+                if jax.process_count() > 1 and self.run_dir is None:
+                    raise ValueError(
+                        "several processes need one folder; pass --run-dir to all of them"
+                    )
+                check_precision(self.train.precision, mesh.local_devices[0])
+                stack.enter_context(jax.default_device(mesh.local_devices[0]))
+                begun = self._resume(mesh, stack) if self.resume else self._start(mesh, stack)
+                if begun is not None:
+                    train_run(*begun, mesh, tensorboard=self.tensorboard)
+            # The other processes need not wait until process 0 has drawn.
+            if begun is not None and is_first():
+                source, folder = Source(begun.run.path, mesh), begun.run.path / "figures"
+                draw_all(source, folder, "png", self.fit_box, AFTER_TRAINING)
 
-    def _start(self, device: jax.Device) -> None:
+    def _common(self) -> str:
+        # All but what tells the processes apart: their numbers, and where each finds the data.
+        return repr(dataclasses.replace(self, processes=ProcessConfig(), data_dir=None))
+
+    def _start(self, mesh: Mesh, stack: contextlib.ExitStack) -> "_Begun":
         dataset = load_dataset(self.data_dir or self.dataset)
         if self.data_dir and self.dataset != "mnist":
             dataset = dataclasses.replace(dataset, name=self.dataset)
         path = self.run_dir or default_folder(dataset.name)
-        record = DataRecord.of(dataset, self._source())
-        Run.check_free(path, overwrite=self.overwrite)  # Before a lock is left in the folder.
-        with locked(path):
-            run = Run.create(
+        require_same("the images or labels", _fingerprint(dataset))
+        stream = self.train.stream or exceeds_memory(dataset, mesh.local_devices[0])
+        train = dataclasses.replace(self.train, stream=bool(largest(stream)))
+
+        def create() -> None:
+            Run.check_free(path, overwrite=self.overwrite)  # Before a lock is left in the folder.
+            stack.enter_context(locked(path))
+            Run.create(
                 path,
                 self.model,
-                self.train,
-                record,
-                device=device,
+                train,
+                DataRecord.of(dataset, self._source()),
+                device=mesh.local_devices[0],
                 checkpoint_config=self.checkpoints,
                 overwrite=self.overwrite,
             )
-            state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
-            self._train(run, dataset, state, device)
 
-    def _resume(self, device: jax.Device) -> None:
+        first_decides(create)
+        run = _opened(path)
+        return _Begun(run, dataset, run.initial_state(nnx.state(run.new_model(), nnx.Param)))
+
+    def _resume(self, mesh: Mesh, stack: contextlib.ExitStack) -> "_Begun | None":
         assert self.run_dir is not None
-        with locked(self.run_dir):
-            run = Run.open(self.run_dir)
-            if run.imported_from is not None:
-                raise ValueError(
-                    f"{run.path} was imported from {run.imported_from}, without the state of its "
-                    "training; train anew under another --run-dir"
-                )
-            self._refuse_other_settings(run, device)
-            state = state_to_resume(run)
-            if state.epoch >= self.train.epochs:
-                say(
-                    f"{run.path} is finished, with {int(state.epoch)} epochs; "
-                    "more --epochs go on with it, jaxae figures draws it"
-                )
-                return
-            dataset = dataclasses.replace(run.load_dataset(self._source()), name=run.data.name)
-            run = run.update(self.train.epochs, self._source(), self.checkpoints)
-            say(f"{run.path} goes on after epoch {int(state.epoch)}")
-            self._train(run, dataset, state, device)
+        path = self.run_dir
+        first_decides(lambda: stack.enter_context(locked(path)))
+        run = Run.open(path)
+        if run.imported_from is not None:
+            raise ValueError(
+                f"{run.path} was imported from {run.imported_from}, without the state of its "
+                "training; train anew under another --run-dir"
+            )
+        self._refuse_other_settings(run, mesh.local_devices[0])
+        state = state_to_resume(run)
+        within = isinstance(state, UnfinishedEpoch)
+        now = state.state if isinstance(state, UnfinishedEpoch) else state
+        epoch = int(now.epoch)
+        require_same(f"the checkpoints in {path}", f"{epoch} {int(now.step)}".encode())
+        if epoch >= self.train.epochs:
+            say(
+                f"{run.path} is finished, with {epoch} epochs; "
+                "more --epochs go on with it, jaxae figures draws it"
+            )
+            return None
+        dataset = dataclasses.replace(load_dataset(self._source()), name=run.data.name)
+        require_same("the images or labels", _fingerprint(dataset))
+
+        def update() -> None:
+            run.check_dataset(dataset, self._source())
+            run.update(self.train.epochs, self._source(), self.checkpoints)
+
+        first_decides(update)
+        where = f"within epoch {epoch + 1}" if within else f"after epoch {epoch}"
+        say(f"{run.path} goes on {where}")
+        return _Begun(_opened(path), dataset, state)
 
     def _source(self) -> str:
         return str(self.data_dir.resolve()) if self.data_dir else self.dataset
@@ -157,46 +193,37 @@ class Train:
                 continue
             else:
                 why = f"{run.path} began with {began[name]}"
+            option = f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
             raise ValueError(
-                f"--{name.replace('_', '-')} {value} would change the result of --resume: {why}; "
+                f"{option} would change the result of --resume: {why}; "
                 "leave it out, or train anew under another --run-dir"
             )
 
-    def _train(self, run: Run, dataset: Dataset, state: TrainState, device: jax.Device) -> None:
-        say(
-            f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} "
-            f"to test on; {device.device_kind}; {run.path}"
-        )
-        try:
-            _fit(run, dataset, state, self.tensorboard)
-        except BaseException as error:
-            kept = max(saved_epochs(run.checkpoints), default=0)
-            how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
-            print(f"jaxae: {run.path} keeps epoch {kept}{how}", file=sys.stderr)
+
+class _Begun(NamedTuple):
+    run: Run
+    dataset: Dataset
+    state: TrainState | UnfinishedEpoch
+
+
+def _fingerprint(dataset: Dataset) -> bytes:
+    # Not the checksum, for which every process would have to read all images.
+    parts = (dataset.train.labels, dataset.test.labels, dataset.train.images[:1])
+    shapes = (dataset.train.images.shape, dataset.test.images.shape)
+    return repr(shapes).encode() + b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+
+
+def _opened(path: Path) -> Run:
+    try:
+        return Run.open(path)
+    except ValueError as error:
+        if is_first():
             raise
-        folder = run.path / "figures"
-        draw_all(Source(run.path), folder, "png", self.fit_box, AFTER_TRAINING)
+        raise ValueError(
+            f"{path} is not what process 0 has written ({error}); expected a --run-dir on a file "
+            "system that all processes see"
+        ) from error
 
 
 def _settings(*configs: ModelConfig | TrainConfig) -> dict[str, Any]:
     return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
-
-
-def _fit(run: Run, dataset: Dataset, state: TrainState, tensorboard: bool) -> None:
-    with contextlib.ExitStack() as stack:
-        stop_if_asked = stack.enter_context(signals_held_back())
-        progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
-        recorder = stack.enter_context(contextlib.closing(Recorder(run, state)))
-        board = None
-        if tensorboard:
-            board = TensorBoard(run.path / "tensorboard", done=int(state.epoch))
-            stack.enter_context(contextlib.closing(board))
-
-        def on_epoch(epoch: Epoch) -> None:
-            recorder.record(epoch)
-            progress.show(epoch.metrics)
-            if board is not None:
-                board.log(epoch.metrics)
-            stop_if_asked()
-
-        fit(run.new_model(), dataset, run.train_config, state=state, on_epoch=on_epoch)

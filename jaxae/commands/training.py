@@ -1,0 +1,93 @@
+"""Train a run that is laid out, in all its processes: record it, show it, stop when asked."""
+
+import contextlib
+import sys
+
+from jax.sharding import Mesh
+
+from jaxae.checkpoints import saved_numbers
+from jaxae.commands.common import console, described, say
+from jaxae.data import Dataset
+from jaxae.devices import copy_to_each
+from jaxae.fitting import DivergedError, Epoch, fit
+from jaxae.processes import is_first, largest
+from jaxae.progress import TrainingProgress
+from jaxae.recording import Recorder
+from jaxae.runs import Run
+from jaxae.signals import signals_held_back
+from jaxae.streaming import UnfinishedEpoch
+from jaxae.tensorboard import TensorBoard
+from jaxae.training import TrainState
+
+_GO_ON = "jaxae train --run-dir {} --resume goes on"
+
+
+def train_run(
+    run: Run,
+    dataset: Dataset,
+    state: TrainState | UnfinishedEpoch,
+    mesh: Mesh,
+    *,
+    tensorboard: bool,
+) -> None:
+    """Train to the last epoch; where that fails, say what the run keeps and how it goes on.
+
+    Raises:
+      DivergedError, HeldInterrupt, HeldTermination: the state before is saved.
+    """
+    say(
+        f"{dataset.name}: {len(dataset.train):,} images to train on, {len(dataset.test):,} "
+        f"to test on; {described(mesh)}; {run.path}"
+    )
+    try:
+        # On all devices from the start, or several processes could not save it together.
+        _fit(run, dataset, copy_to_each(state, mesh), mesh, tensorboard)
+    except BaseException as error:
+        how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
+        if is_first():
+            print(f"jaxae: {run.path} keeps {_kept(run)}{how}", file=sys.stderr)
+        raise
+
+
+def _fit(
+    run: Run,
+    dataset: Dataset,
+    state: TrainState | UnfinishedEpoch,
+    mesh: Mesh,
+    tensorboard: bool,
+) -> None:
+    with contextlib.ExitStack() as stack:
+        stop_if_asked = stack.enter_context(signals_held_back(agree=largest))
+        progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
+        recorder = stack.enter_context(Recorder(run, state))
+        board = None
+        if tensorboard and is_first():
+            board = TensorBoard(run.path / "tensorboard", done=len(run.history()))
+            stack.enter_context(contextlib.closing(board))
+
+        def on_epoch(epoch: Epoch) -> None:
+            recorder.record(epoch)
+            progress.show(epoch.metrics)
+            if board is not None:
+                board.log(epoch.metrics)
+            stop_if_asked()
+
+        def on_part(part: UnfinishedEpoch) -> None:
+            recorder.record_part(part)
+            stop_if_asked()
+
+        fit(
+            run.new_model(),
+            dataset,
+            run.train_config,
+            state=state,
+            mesh=mesh,
+            on_epoch=on_epoch,
+            on_part=on_part,
+        )
+
+
+def _kept(run: Run) -> str:
+    epochs, steps = saved_numbers(run.checkpoints), saved_numbers(run.parts)
+    within = [f"step {steps[-1]:,}, within an epoch"] if steps else []
+    return " and ".join([f"epoch {max(epochs, default=0)}", *within])

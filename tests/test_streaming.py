@@ -1,0 +1,188 @@
+"""Training on images that stay on disk: the same epochs, in bounded memory, from any position."""
+
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+
+import jaxae
+from jaxae import Dataset, ModelConfig, Run, TrainConfig, UnfinishedEpoch, streaming
+from jaxae.checkpoints import saved_numbers
+
+CONFIG = TrainConfig(epochs=2, batch_size=16, input_noise=0.1)
+STREAMED = dataclasses.replace(CONFIG, stream=True)
+
+
+def new_model(dataset: Dataset) -> jaxae.Autoencoder:
+    return jaxae.create_model(ModelConfig(hidden_dim=16), dataset.image_shape, 0)
+
+
+def parameters(model: jaxae.Autoencoder) -> list[npt.NDArray[np.float32]]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three batches of `CONFIG` a chunk: 19 batches make seven, the last of one batch."""
+    monkeypatch.setattr(streaming, "_CHUNK_BYTES", 3 * 16 * 48)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_training_goes_on_bit_for_bit_from_any_position(tiny: Dataset) -> None:
+    parts: list[UnfinishedEpoch] = []
+
+    def keep(part: UnfinishedEpoch) -> None:
+        parts.append(part._replace(state=jaxae.copy_state(part.state)))
+
+    whole = new_model(tiny)
+    rows = jaxae.fit(whole, tiny, STREAMED, on_part=keep)
+    assert [int(part.batches) for part in parts] == 2 * [3, 6, 9, 12, 15, 18]
+    for part in parts[::3]:
+        model = new_model(tiny)
+        rest = jaxae.fit(model, tiny, CONFIG, state=part)
+        assert [row[:3] for row in rest] == [row[:3] for row in rows[int(part.state.epoch) :]]
+        for a, b in zip(parameters(model), parameters(whole), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_streamed_batches_are_those_of_an_epoch_on_the_devices(tiny: Dataset) -> None:
+    streamed, resident = new_model(tiny), new_model(tiny)
+    ours = jaxae.fit(streamed, tiny, STREAMED)
+    theirs = jaxae.fit(resident, tiny, CONFIG)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a[1:3], b[1:3], rtol=1e-6)
+    for x, y in zip(parameters(streamed), parameters(resident), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+def test_data_are_streamed_where_they_exceed_their_share_of_memory(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = jax.devices("cpu")[0]
+    pixels = tiny.train.images.size + tiny.test.images.size
+    assert not streaming.exceeds_memory(tiny, device)
+    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_SHARE)
+    assert not streaming.exceeds_memory(tiny, device)
+    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_SHARE - 1)
+    assert streaming.exceeds_memory(tiny, device)
+
+
+# A run that is stopped within an epoch, as a process that is killed or told to stop.
+
+_SIZES = ("--hidden-dim=8", "--batch-size=512", "--epochs=2", "--stream", "--checkpoint-steps=60")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of .npy files: 150,000 + 500 images of 16×16, an epoch of several chunks."""
+    folder = tmp_path_factory.mktemp("large")
+    write_npy(folder, 150_000, 500, (16, 16))
+    return folder
+
+
+def write_npy(folder: Path, train: int, test: int, shape: tuple[int, int]) -> None:
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for split, n in (("train", train), ("test", test)):
+        images = np.lib.format.open_memmap(
+            folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(n, *shape)
+        )
+        for start in range(0, n, 10_000):
+            block = images[start : start + 10_000]
+            block[:] = rng.integers(0, 256, block.shape, np.uint8)
+        np.save(folder / f"{split}_labels.npy", rng.integers(0, 3, n).astype(np.int32))
+
+
+def outcome(run: Path) -> tuple[list[tuple[int, float, float]], list[bytes]]:
+    rows = [(row.epoch, row.train_loss, row.test_loss) for row in Run.open(run).history()]
+    return rows, [leaf.tobytes() for leaf in parameters(Run.open(run).load_model())]
+
+
+def start(run: Path, *args: str) -> subprocess.Popen[str]:
+    # Not in this process, whose eight devices would round otherwise.
+    return subprocess.Popen(
+        [sys.executable, "-m", "jaxae", "train", f"--run-dir={run}", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def train(run: Path, *args: str) -> str:
+    process = start(run, *args)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.fixture(scope="module")
+def never_stopped(large: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("never") / "run"
+    train(run, f"--data-dir={large}", *_SIZES)
+    assert not (run / "checkpoints" / "within").exists()
+    return run
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_stopped_within_an_epoch_goes_on_from_there(
+    large: Path, never_stopped: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    process = start(run, f"--data-dir={large}", *_SIZES)
+    deadline, within = time.monotonic() + 120, run / "checkpoints" / "within"
+    while not saved_numbers(within):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, how)
+    process.communicate(timeout=60)
+    assert process.returncode == (128 + how if how == signal.SIGTERM else -how)
+    assert 0 < saved_numbers(within)[-1] % 293  # Of 293 steps an epoch.
+    assert "goes on within epoch" in train(run, "--resume")
+    assert outcome(run) == outcome(never_stopped)
+    assert not within.exists()
+
+
+# Memory.
+
+_MEASURE = """
+import re, sys
+import jax, jaxae
+data = jaxae.load_dataset(sys.argv[1])
+model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=16), data.image_shape, 0)
+config = jaxae.TrainConfig(epochs=1, batch_size=512, stream=True)
+(row,) = jaxae.fit(model, data, config, mesh=jaxae.make_mesh(jax.devices()[:1]))
+# Not resource's maximum, which counts in what the parent held when it started this process.
+(peak,) = re.findall(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+print(len(data.train), int(peak) >> 10)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="read from Linux's /proc")
+def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
+    """Data ten times the memory that training may take beyond what it takes for a few images."""
+    limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes an image.
+    images = 10 * limit * 2**20 // math.prod(shape)
+    peaks = []
+    for name, n in (("small", images // 100), ("large", images)):
+        write_npy(tmp_path / name, n, 500, shape)
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found, peak = map(int, done.stdout.split())
+        assert found == n
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] <= limit
