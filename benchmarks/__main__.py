@@ -1,14 +1,16 @@
-"""`python -m benchmarks run | report | compare | list`: the framework comparison."""
+"""`python -m benchmarks run | report | compare | scaling | list`."""
 
 import argparse
 import math
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.processors import processors
+from benchmarks.scaling.sweeps import SWEEPS
 from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS
 
 # The commands import what they need when they run: `list` must work where nothing is installed.
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from benchmarks.results import Results
 
 _DEFAULT = Path("runs/bench.json")
+_DEFAULT_SCALING = Path("runs/scaling.json")
+_ADDED = "add to results of another machine, number of threads, version or commit too"
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -33,6 +37,20 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("benchmarks: interrupted; the same command goes on", file=sys.stderr)
         return 130
+
+
+_SCALING = """Train jaxae's autoencoder in fresh processes, one setting swept at a time, in shuffled
+rounds, and write a table for each sweep and a log-log plot with fitted exponents.
+
+{}
+
+Devices of a CPU are its own processors under several names, and processes share them: these two
+sweeps show what keeping them in step costs. An interrupted run goes on where it stopped. On two
+cores all of it takes about 20 minutes."""
+_LISTED = "\n".join(
+    f"  {sweep.name:<10} {sweep.title}: {', '.join(map(str, sweep.values))}"
+    for sweep in SWEEPS.values()
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,14 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--out", type=Path, default=_DEFAULT, metavar="FILE", help="results (default: %(default)s)"
     )
-    add.add_argument(
-        "--mixed",
-        action="store_true",
-        help="add to results of another machine, number of threads, version or commit too",
-    )
+    add.add_argument("--mixed", action="store_true", help=_ADDED)
     add.set_defaults(command=_run)
 
-    add = commands.add_parser("report", help="write tables and plots of results")
+    add = commands.add_parser("report", help="write tables and plots of results, of run or scaling")
     add.add_argument("file", type=Path, metavar="FILE")
     add.add_argument("--out", type=Path, metavar="DIR", help="default: a folder named as FILE")
     add.set_defaults(command=_report)
@@ -82,6 +96,27 @@ def _parser() -> argparse.ArgumentParser:
         "--other-machine", action="store_true", help="compare results of different machines too"
     )
     add.set_defaults(command=_compare)
+
+    add = commands.add_parser(
+        "scaling",
+        help="measure how jaxae's own cost grows, and report it",
+        description=_SCALING.format(_LISTED),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument(
+        "--quick", action="store_true", help="two rounds of fewer points, in about two minutes"
+    )
+    add.add_argument("--sweeps", nargs="+", metavar="NAME", help="default: all of the above")
+    add.add_argument("--rounds", type=int, help="trainings at each point (default: 6, quick: 2)")
+    add.add_argument(
+        "--out",
+        type=Path,
+        default=_DEFAULT_SCALING,
+        metavar="FILE",
+        help="results; the report goes into a folder of that name (default: %(default)s)",
+    )
+    add.add_argument("--mixed", action="store_true", help=_ADDED)
+    add.set_defaults(command=_scaling)
 
     commands.add_parser("list", help="frameworks and tasks").set_defaults(command=_list)
     return parser
@@ -110,9 +145,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmarks.report import write_report
+    from benchmarks import report
+    from benchmarks.scaling import report as scaling_report
 
-    for path in write_report(_existing(options.file), options.out or options.file.with_suffix("")):
+    results = _existing(options.file)
+    swept = any(task in SWEEPS for task, _ in results.names())
+    write = scaling_report.write_report if swept else report.write_report
+    for path in write(results, options.out or options.file.with_suffix("")):
         print(path)
     return 0
 
@@ -138,6 +177,27 @@ def _compare(options: argparse.Namespace) -> int:
     if len(untold) == len(found):
         return 2
     return int(any(change.slower for change in found))
+
+
+def _scaling(options: argparse.Namespace) -> int:
+    names = _known(options.sweeps or list(SWEEPS), SWEEPS, "sweep")
+    rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
+    if rounds < 1:
+        raise ValueError(f"rounds {rounds}; expected 1 or more")
+    from rich.console import Console
+
+    from benchmarks.results import Results
+    from benchmarks.scaling.report import write_report
+    from benchmarks.scaling.runner import run
+
+    sweeps = [SWEEPS[name] for name in dict.fromkeys(names)]
+    if options.quick:
+        sweeps = [replace(sweep, values=sweep.quick) for sweep in sweeps]
+    results = Results(options.out)
+    run(results, sweeps, rounds, Console(highlight=False, soft_wrap=True), options.mixed)
+    for path in write_report(results, options.out.with_suffix("")):
+        print(path)
+    return 0
 
 
 def _list(_: argparse.Namespace) -> int:

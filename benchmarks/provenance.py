@@ -67,6 +67,15 @@ def differences(results: Results, threads: int) -> list[str]:
     ]
 
 
+def require_same_conditions(results: Results, threads: int) -> None:
+    """Raise ValueError if processes started now would differ from those that the results have."""
+    if differing := differences(results, threads):
+        raise ValueError(
+            f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "
+            "another --out, or pass --mixed to add to them"
+        )
+
+
 def machine() -> dict[str, Any]:
     """This machine, as pyperf describes it beside each result."""
     collected: dict[str, Any] = pyperf.Run([1.0], metadata={"name": "none"}).get_metadata()

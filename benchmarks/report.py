@@ -39,7 +39,8 @@ def write_report(results: Results, folder: Path) -> list[Path]:
 
 def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
     yield "# Framework comparison\n"
-    yield from _machine(results)
+    yield from conditions(results)
+    yield from LEGEND
     yield from _parity(results)
     for task in TASKS.values():
         # The ladder, the starts and an epoch's parts have tables of their own, below.
@@ -61,7 +62,7 @@ def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
     yield from _plot(plots, "breakeven")
     yield from memory_section(results)
     yield from noise_section(results)
-    yield from _not_measured(results)
+    yield from not_measured(results)
 
 
 def _plot(plots: dict[str, Path], name: str) -> Iterator[str]:
@@ -69,7 +70,8 @@ def _plot(plots: dict[str, Path], name: str) -> Iterator[str]:
         yield f"![{name}]({plots[name].name})\n"
 
 
-def _machine(results: Results) -> Iterator[str]:
+def conditions(results: Results) -> Iterator[str]:
+    """Yield the machine, the versions and the dates of all processes, a line each."""
     keys = ["cpu_model_name", "cpu_count", "threads", "device", "tf32", "platform"]
     keys += ["python_version", "commit"]
     keys += sorted(key for key in results.keys() if key.startswith(("version_", "env_")))
@@ -85,7 +87,6 @@ def _machine(results: Results) -> Iterator[str]:
     if dates:
         yield f"- date: {dates[0]} to {dates[-1]}"
     yield ""
-    yield from LEGEND
 
 
 def _parity(results: Results) -> Iterator[str]:
@@ -112,7 +113,8 @@ def _parity(results: Results) -> Iterator[str]:
         )
 
 
-def _not_measured(results: Results) -> Iterator[str]:
+def not_measured(results: Results) -> Iterator[str]:
+    """Yield what failed or is absent, and has not been measured since."""
     lines = []
     for note in results.notes:
         if note["kind"] in ("absent", "failed") and not _made_good(results, note):

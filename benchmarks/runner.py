@@ -4,17 +4,16 @@ import os
 import random
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.provenance import differences, is_of_this_code, provenance
+from benchmarks.pace import paced
+from benchmarks.provenance import is_of_this_code, provenance, require_same_conditions
 from benchmarks.results import Results
 from benchmarks.spawn import WorkerError, spawn
 from benchmarks.tasks import TASKS, applies, due
@@ -34,6 +33,11 @@ class Job(NamedTuple):
     def group(self) -> str:
         """The tasks' group."""
         return TASKS[self.tasks[0]].group
+
+    @property
+    def title(self) -> str:
+        """The group and the framework."""
+        return f"{self.group} {self.framework}"
 
 
 def run(
@@ -62,11 +66,8 @@ def run(
       OSError: the results cannot be written.
     """
     wanted = _taking_part(frameworks, tasks, console)
-    if (differing := differences(results, threads)) and not mixed:
-        raise ValueError(
-            f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "
-            "another --out, or pass --mixed to add to them"
-        )
+    if not mixed:
+        require_same_conditions(results, threads)
     results.save()  # Before hours of work, for a file that cannot be written.
     compared = _present(results, wanted, console)
     jobs = _remaining(results, _all_jobs(compared, tasks, rounds), console)
@@ -77,30 +78,24 @@ def run(
         and not _passes_parity(results, name, threads, console)
     ]
     jobs = [job for job in jobs if job.framework not in faulty]
-    with tempfile.TemporaryDirectory() as scratch, _progress(console) as progress:
+    with tempfile.TemporaryDirectory() as scratch, paced(jobs, rounds, console) as remaining:
         images = _shared_images(Path(scratch))
-        bar = progress.add_task("", total=len(jobs))
         given_up: set[tuple[str, str]] = set()
-        started = time.monotonic()
-        for number, job in enumerate(jobs):
-            if not console.is_terminal and number and job.round != jobs[number - 1].round:
-                left = (time.monotonic() - started) / number * (len(jobs) - number)
-                console.print(f"round {job.round + 1} of {rounds}, {left / 60:.0f} min left")
-            progress.update(bar, description=f"round {job.round + 1} {job.group} {job.framework}")
-            if (job.framework, job.group) not in given_up:
-                try:
-                    outcomes = _measure(job, results, threads, images, Path(scratch))
-                except WorkerError as error:
-                    _note_failure(results, job, error, console)
-                    # What hung once would take as long in each of its other tasks.
-                    ended = {other.group for other in jobs} if error.hung else {job.group}
-                    given_up |= {(job.framework, group) for group in ended}
-                else:
-                    common = {"framework": job.framework, "threads": threads, "round": job.round}
-                    for task, outcome in outcomes.items():
-                        results.add(task, job.framework, outcome | common | provenance())
-                    results.save()
-            progress.advance(bar)
+        for job in remaining:
+            if (job.framework, job.group) in given_up:
+                continue
+            try:
+                outcomes = _measure(job, results, threads, images, Path(scratch))
+            except WorkerError as error:
+                _note_failure(results, job, error, console)
+                # What hung once would take as long in each of its other tasks.
+                ended = {other.group for other in jobs} if error.hung else {job.group}
+                given_up |= {(job.framework, group) for group in ended}
+            else:
+                common = {"framework": job.framework, "threads": threads, "round": job.round}
+                for task, outcome in outcomes.items():
+                    results.add(task, job.framework, outcome | common | provenance())
+                results.save()
 
 
 def _taking_part(frameworks: Sequence[str], tasks: Sequence[str], console: Console) -> list[str]:
@@ -226,17 +221,3 @@ def _measure(
         if task.warm_cache and not cache.exists():
             spawn("worker", spec, environment)
     return spawn("worker", spec, environment)
-
-
-def _progress(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    # The time left follows from the speed of the last hour; by default from that of 30 seconds,
-    # in which few jobs end.
-    return Progress(
-        *columns, console=console, disable=not console.is_terminal, speed_estimate_period=3600
-    )

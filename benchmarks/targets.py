@@ -6,8 +6,10 @@ The matrix products are the limit: the large ones (784×512) that the work canno
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,6 +19,9 @@ import jaxae
 from benchmarks import limit
 from benchmarks.flops import Sizes
 from benchmarks.processors import processors
+from jaxae import epochs
+from jaxae.devices import copy_to_each
+from jaxae.streaming import StreamedEpochs
 from jaxae.training import copy_state
 
 BATCH, HIDDEN = 128, 512
@@ -46,7 +51,7 @@ def torch_epoch(dataset: jaxae.Dataset) -> Work:
     from torch import nn
 
     torch.set_num_threads(processors())
-    images = torch.from_numpy(dataset.train.images.copy()).flatten(1).float() / 255
+    images = torch.from_numpy(np.array(dataset.train.images)).flatten(1).float() / 255
     pixels = images.shape[1]
     model = nn.Sequential(
         *(nn.Linear(pixels, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2)),
@@ -62,6 +67,26 @@ def torch_epoch(dataset: jaxae.Dataset) -> Work:
             optimizer.step()
 
     return run
+
+
+def streamed_epochs(dataset: jaxae.Dataset, folder: Path) -> tuple[Work, Work]:
+    """An epoch at batch 512 over images that stay in a file, and one over images in memory."""
+    for split, images in (("train", dataset.train.images), ("test", dataset.test.images)):
+        np.save(folder / f"{split}_images.npy", np.asarray(images))
+        np.save(folder / f"{split}_labels.npy", getattr(dataset, split).labels)
+    config, mesh = jaxae.TrainConfig(batch_size=512), jaxae.make_mesh(jaxae.find_devices(count=1))
+    model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
+    graphdef, params = nnx.split(model, nnx.Param)
+    optimizer = jaxae.make_optimizer(config, len(dataset.train))
+    start = copy_to_each(jaxae.init_state(params, optimizer, 0), mesh)
+    on_disk = jaxae.load_dataset(folder)
+
+    def epoch_of(of: epochs.Epochs) -> Work:
+        return lambda: of.train(copy_state(start))
+
+    streamed = StreamedEpochs(epochs.Work(graphdef, optimizer, on_disk, config, mesh), start)
+    resident = epochs.ResidentEpochs(epochs.Work(graphdef, optimizer, dataset, config, mesh), start)
+    return epoch_of(streamed), epoch_of(resident)
 
 
 def latent_products(n: int) -> Work:
@@ -114,8 +139,11 @@ def main() -> None:
     products = limit.jax_products("train", SIZES, BATCH, -(-n // BATCH))
     compare("epoch / its large products", epoch, products, 1.20, rounds)
     order = np.random.default_rng(0).permutation(n).astype(np.int32)
-    without_adam = limit.gradients(dataset.train.images.reshape(n, -1), order, BATCH)
+    without_adam = limit.gradients(np.asarray(dataset.train.images).reshape(n, -1), order, BATCH)
     compare("epoch without Adam / its large products", without_adam, products, None, rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        streamed, resident = streamed_epochs(dataset, Path(folder))
+        compare("epoch from a file / in memory, batch 512", streamed, resident, 1 / 0.9, rounds)
     total = n + len(dataset.test)
     compare(
         "encode and decode / their large products",

@@ -1,0 +1,217 @@
+"""Paper work: what a training step must move and compute, and when more chips stop helping.
+
+`python -m benchmarks.roofline` prints the tables of SCALING.md, which explains them.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from benchmarks import flops
+from benchmarks.flops import Sizes
+from benchmarks.markdown import table
+
+_FLOAT = 4
+# Bytes of an operand or a result of a product; tf32 rounds within the multiplier only.
+_WIDTHS = {"float32": 4, "tf32": 4, "bfloat16": 2}
+# Adam reads parameter, gradient and two moments, and writes all but the gradient.
+_ADAM = 7 * _FLOAT
+_LARGEST = 1 << 40
+
+
+class Machine(NamedTuple):
+    """Chips of one kind, joined; every number as its vendor publishes it (see SCALING.md).
+
+    Attributes:
+      name: what it is.
+      chips: how many.
+      memory: bytes/s between a chip and its own memory, read or written.
+      link: bytes/s that a chip can send to others.
+      hops: that an all-reduce takes one after the other.
+      compute: FLOP/s of a chip by precision, dense.
+    """
+
+    name: str
+    chips: int
+    memory: float
+    link: float
+    hops: int
+    compute: dict[str, float]
+
+
+MACHINES = (
+    Machine(
+        "DGX H100, 8 GPUs",
+        chips=8,
+        memory=3.35e12,
+        # NVLink's 900 GB/s are both directions together.
+        link=450e9,
+        hops=2 * (8 - 1),
+        compute={"float32": 67e12, "tf32": 494.5e12, "bfloat16": 989.5e12},
+    ),
+    Machine(
+        "TPU v5e pod, 256 chips",
+        chips=256,
+        memory=819e9,
+        # 1,600 Gbit/s, over four links.
+        link=200e9,
+        # Half-way round both rings of the 16 × 16 torus, to scatter and to gather.
+        hops=2 * (8 + 8),
+        # XLA takes six bfloat16 passes for a float32 product.
+        compute={"float32": 197e12 / 6, "bfloat16": 197e12},
+    ),
+)
+
+
+def all_reduced(sizes: Sizes, precision: str = "float32") -> int:
+    """Bytes that a step sums over devices: each gradient as computed, and the loss in float32."""
+    return _WIDTHS[precision] * flops.parameters(sizes) + _FLOAT
+
+
+def sent(sizes: Sizes, precision: str, chips: int) -> float:
+    """Bytes that each chip sends for it, by the ring algorithm; among chips none sends fewer."""
+    return 2 * (chips - 1) / chips * all_reduced(sizes, precision)
+
+
+def moved(sizes: Sizes, precision: str) -> tuple[int, int]:
+    """Bytes between a chip and its memory: (each step, more for each image).
+
+    Each product that `flops.train` counts reads two operands and writes its result once, and
+    everything else is fused into products or into Adam's pass over the parameters.
+    """
+    width = _WIDTHS[precision]
+    step = width * _of_kernels(sizes) + _ADAM * flops.parameters(sizes)
+    if width < _FLOAT:  # The parameters are rounded first: read, written.
+        step += (_FLOAT + width) * flops.parameters(sizes)
+    # A pixel is read as uint8.
+    return step, width * _of_activations(sizes) + sizes.pixels
+
+
+def seconds(
+    machine: Machine, sizes: Sizes, precision: str, batch: int, chips: int, hop: float = 0.0
+) -> float:
+    """Least time for a step: compute or memory, whichever takes longer, and then the all-reduce.
+
+    Args:
+      machine: whose chips.
+      sizes: the model's.
+      precision: of the products.
+      batch: images, shared evenly by the chips.
+      chips: how many take part.
+      hop: seconds that each hop of the all-reduce takes, however little is sent.
+    """
+    step, image = moved(sizes, precision)
+    share = batch / chips
+    compute = flops.train(sizes) * share / machine.compute[precision]
+    memory = (step + image * share) / machine.memory
+    joining = (
+        sent(sizes, precision, chips) / machine.link + hop * machine.hops if chips > 1 else 0.0
+    )
+    return max(compute, memory) + joining
+
+
+def efficiency(
+    machine: Machine, sizes: Sizes, precision: str, batch: int, hop: float = 0.0
+) -> float:
+    """What all chips gain over one, as a share of their number."""
+    one, all_ = (seconds(machine, sizes, precision, batch, n, hop) for n in (1, machine.chips))
+    return one / all_ / machine.chips
+
+
+def least_batch(
+    machine: Machine, sizes: Sizes, precision: str, share: float, hop: float = 0.0
+) -> int:
+    """The smallest batch at which the chips' efficiency is so much; it grows with the batch."""
+    return 1 + bisect_left(
+        range(1, _LARGEST), share, key=lambda n: efficiency(machine, sizes, precision, n, hop)
+    )
+
+
+def _of_kernels(sizes: Sizes) -> int:
+    # Read forward, read for their inputs' gradients (not the image's), their own gradients written.
+    each = [inputs * outputs for inputs, outputs in sizes.layers]
+    return 3 * sum(each) - each[0]
+
+
+def _of_activations(sizes: Sizes) -> int:
+    # The same products, by what they read and write beside kernels.
+    each = [inputs + outputs for inputs, outputs in sizes.layers]
+    return 3 * sum(each) - each[0]
+
+
+def work_table(sizes: Sizes) -> Iterator[str]:
+    """Yield what a step computes, moves and sends."""
+    n = flops.parameters(sizes)
+    total, half = moved(sizes, "float32"), moved(sizes, "bfloat16")
+    kernels, activations = _FLOAT * _of_kernels(sizes), _FLOAT * _of_activations(sizes)
+    rows = [
+        ("FLOPs, `flops.train`", "", f"{flops.train(sizes):,}"),
+        ("bytes: images, uint8", "", f"{sizes.pixels:,}"),
+        ("bytes: activations and their gradients, 4 (3 Σ(m + n) − 1,296)", "", f"{activations:,}"),
+        ("bytes: kernels read twice, gradients written, 4 (3 Σmn − 401,408)", f"{kernels:,}", ""),
+        ("bytes: Adam, 7 × 4 P", f"{_ADAM * n:,}", ""),
+        ("bytes in all, float32 or tf32", *(f"{b:,}" for b in total)),
+        ("bytes in all, bfloat16", *(f"{b:,}" for b in half)),
+        ("bytes all-reduced, float32 or tf32, 4 P + 4", f"{all_reduced(sizes):,}", ""),
+        ("bytes all-reduced, bfloat16, 2 P + 4", f"{all_reduced(sizes, 'bfloat16'):,}", ""),
+        *(
+            (
+                f"bytes sent for it, float32, k = {k}, 2 (k − 1)/k of them",
+                f"{sent(sizes, 'float32', k):,.0f}",
+                "",
+            )
+            for k in (2, 8, 256)
+        ),
+    ]
+    yield from table(("per device", "each step", "and for each of its images"), rows)
+
+
+def machine_table() -> Iterator[str]:
+    """Yield what the vendors publish."""
+    rows = [
+        (
+            machine.name,
+            ", ".join(f"{of / 1e12:.4g} {name}" for name, of in machine.compute.items()),
+            f"{machine.memory / 1e9:,.0f}",
+            f"{machine.link / 1e9:,.0f}",
+            f"{machine.hops}",
+        )
+        for machine in MACHINES
+    ]
+    columns = ("TFLOP/s a chip", "memory GB/s", "sends GB/s", "hops of an all-reduce")
+    yield from table(("machine", *columns), rows)
+
+
+def scaling_table(sizes: Sizes, batch: int = 128, images: int = 60_000) -> Iterator[str]:
+    """Yield when all chips pay, by published bandwidths alone and with 1 µs for each hop."""
+    rows = []
+    for machine in MACHINES:
+        for precision in machine.compute:
+            for hop in (0.0, 1e-6):
+                kind = (machine, sizes, precision)
+                one, all_ = (seconds(*kind, batch, n, hop) for n in (1, machine.chips))
+                rows.append(
+                    (
+                        f"{machine.name}, {precision}, {1e6 * hop:.0f} µs a hop",
+                        f"{1e6 * one:.1f} µs",
+                        f"{1e6 * all_:.1f} µs",
+                        f"{least_batch(*kind, 1 / machine.chips, hop):,}",
+                        f"{least_batch(*kind, 0.5, hop):,}",
+                        f"{efficiency(*kind, images, hop):.0%}",
+                    )
+                )
+    columns = (f"step of {batch}, one chip", "all chips", "faster than one from batch")
+    last = ("half efficient from batch", f"efficiency at batch {images:,}")
+    yield from table(("machine", *columns, *last), rows)
+
+
+def tables(sizes: Sizes | None = None) -> list[str]:
+    """SCALING.md's tables, in their order."""
+    sizes = sizes or Sizes()
+    return [
+        "\n".join(of).strip() for of in (work_table(sizes), machine_table(), scaling_table(sizes))
+    ]
+
+
+if __name__ == "__main__":
+    print("\n\n".join(tables()))

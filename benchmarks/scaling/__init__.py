@@ -1,0 +1,1 @@
+"""How the cost of jaxae's own training grows: `python -m benchmarks scaling`."""

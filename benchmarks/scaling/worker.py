@@ -1,0 +1,125 @@
+"""One training in fresh processes: `python -m benchmarks.scaling.worker SPEC`.
+
+SPEC is JSON: point (the fields of a `Point`), round, which is the seed too, and for all processes
+but the first what `_others` adds. The last line that the first process prints is JSON too: its
+epochs' seconds and what else was seen.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.scaling.hlo import collectives
+from benchmarks.scaling.sweeps import Point
+from benchmarks.spawn import command
+from benchmarks.worker import peak_memory
+
+if TYPE_CHECKING:  # JAX is to start after the environment is set.
+    import jaxae
+
+
+def main(spec: dict[str, Any]) -> dict[str, Any]:
+    """Train at the point; return what the first of its processes saw."""
+    point = Point(**spec["point"])
+    os.environ["JAX_NUM_CPU_DEVICES"] = str(point.devices)  # Before JAX starts.
+    with tempfile.TemporaryDirectory() as dump:
+        if point.devices * point.processes > 1:
+            asked = "--xla_dump_hlo_as_text --xla_dump_hlo_module_re=jit_epoch"
+            flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} {asked}"
+            os.environ["XLA_FLAGS"] = flags
+        if "process" in spec or point.processes == 1:
+            outcome = trained(point, spec)
+        else:
+            spec |= {"process": 0, "port": _free_port()}
+            with _others(point, spec):
+                outcome = trained(point, spec)
+        return outcome | _traffic(Path(dump))
+
+
+def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
+    """Fit jaxae's autoencoder on the point's devices, those of all processes."""
+    import jaxae
+    from jaxae.config import ProcessConfig
+    from jaxae.devices import find_devices
+    from jaxae.processes import joined
+
+    place = ProcessConfig(process_count=1)
+    if point.processes > 1:
+        place = ProcessConfig(f"127.0.0.1:{spec['port']}", spec["process"], point.processes)
+    seed = spec["round"]
+    with joined(place):
+        data = _mnist(point.images)
+        config = jaxae.ModelConfig(hidden_dim=point.hidden)
+        model = jaxae.create_model(config, data.image_shape, seed)
+        train = jaxae.TrainConfig(
+            epochs=point.epochs, batch_size=point.batch, seed=seed, precision=point.precision
+        )
+        devices = find_devices(count=point.devices)
+        history = jaxae.fit(model, data, train, mesh=jaxae.make_mesh(devices))
+    return {
+        "values": [epoch.seconds for epoch in history[1:]],
+        "loops": 1,
+        "warmups": 1,
+        "epochs": point.epochs,
+        "test_loss": history[-1].test_loss,
+        "device": devices[0].device_kind,
+        "mem_max_rss": peak_memory(),
+    }
+
+
+def _mnist(images: int) -> "jaxae.Dataset":
+    """MNIST with so many training images, the first ones or all over and over."""
+    import numpy as np
+
+    import jaxae
+
+    data = jaxae.load_dataset()
+    rows = np.arange(images) % len(data.train)
+    train = jaxae.Split(data.train.images[rows], data.train.labels[rows])
+    return jaxae.Dataset(data.name, train, data.test, data.class_names)
+
+
+def _traffic(dump: Path) -> dict[str, Any]:
+    """What the compiled epoch sends at each step, where there is more than one device."""
+    found = sorted(dump.glob("*.jit_epoch.*_after_optimizations.txt"))
+    if not found:
+        return {}
+    names, sizes = zip(*collectives(found[-1].read_text()), strict=True)
+    return {"collectives": ", ".join(names), "collective_bytes": sum(sizes)}
+
+
+@contextmanager
+def _others(point: Point, spec: dict[str, Any]) -> Iterator[None]:
+    """Keep the processes after the first one running; end them with it."""
+    others = [
+        subprocess.Popen(
+            command("scaling.worker", spec | {"process": process}), stdout=subprocess.DEVNULL
+        )
+        for process in range(1, point.processes)
+    ]
+    try:
+        yield
+        for other in others:
+            other.wait()
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))
