@@ -46,7 +46,7 @@ rounds, and write a table for each sweep and a log-log plot with fitted exponent
 
 Devices of a CPU are its own processors under several names, and processes share them: these two
 sweeps show what keeping them in step costs. An interrupted run goes on where it stopped. On two
-cores all of it takes about 20 minutes."""
+cores all of it takes about 25 minutes."""
 _LISTED = "\n".join(
     f"  {sweep.name:<10} {sweep.title}: {', '.join(map(str, sweep.values))}"
     for sweep in SWEEPS.values()
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument(
-        "--quick", action="store_true", help="two rounds of fewer points, in about two minutes"
+        "--quick", action="store_true", help="two rounds of fewer points, in a few minutes"
     )
     add.add_argument("--sweeps", nargs="+", metavar="NAME", help="default: all of the above")
     add.add_argument("--rounds", type=int, help="trainings at each point (default: 6, quick: 2)")

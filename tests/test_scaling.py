@@ -256,3 +256,14 @@ def test_the_page_has_the_computed_numbers() -> None:
     known = "\n".join(roofline.tables()) + f"{flops.parameters(Sizes()):,} 60,000 1,600 1,979"
     numbers = set(re.findall(r"\d{1,3}(?:,\d{3})+", prose))
     assert len(numbers) > 8 and all(number in known for number in numbers)
+
+
+def test_the_committed_results_scale_with_the_images_and_give_the_committed_report(
+    tmp_path: Path,
+) -> None:
+    results = Results(ROOT / "benchmarks" / "results" / "scaling.json")
+    fitted = growth_of(measured(results, SWEEPS["images"]))
+    assert fitted is not None and fitted.exponent == pytest.approx(1, abs=0.05)
+    report = (ROOT / "benchmarks" / "results" / "scaling" / "report.md").read_text()
+    assert write_report(results, tmp_path)[0].read_text() == report
+    assert f"to the power {fitted.exponent:.3f}" in (ROOT / "README.md").read_text()
