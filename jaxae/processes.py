@@ -113,7 +113,9 @@ def _join(config: ProcessConfig) -> bool:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     # JAX waits for the others where Python is not asked: Ctrl-C is to end the process itself.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:  # As in the background of a shell, or under nohup.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:

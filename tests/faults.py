@@ -260,7 +260,7 @@ def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
         said = scene.go_on(run)
         if f"goes on after epoch {before}" in said:
             assert f"checkpoints/{newest} cannot be read: " in said
-            assert f"; epoch {before} is taken in its place\n" in said
+            assert f"checkpoints/{before} is taken in its place\n" in said
             fell_back += 1
         else:
             assert f"goes on after epoch {newest}" in said

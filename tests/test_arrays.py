@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,14 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """In the background of a shell, SIGINT is ignored, and jaxae leaves it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("stop", "status"),
     [
@@ -128,6 +136,7 @@ def interrupt() -> None:
     ],
     ids=["KeyboardInterrupt", "SIGINT", "SIGTERM"],
 )
+@pytest.mark.usefixtures("ctrl_c_counts")
 @pytest.mark.parametrize("command", ["encode", "decode"])
 def test_a_job_stopped_in_the_middle_leaves_nothing(
     run: Path,

@@ -136,10 +136,13 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
         seed=9,
         kl_weight=0.5,
         input_noise=0.1,
+        precision="bfloat16",
+        stream=True,
     )
     model = ModelConfig(latent_dim=3, hidden_dim=5, model="vae")
     given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}
-    args = [arg for name, value in given.items() for arg in (f"--{name.replace('_', '-')}", value)]
+    options = [(f"--{name.replace('_', '-')}", value) for name, value in given.items()]
+    args = [arg for option, value in options for arg in (option, value) if arg is not True]
     assert jaxae("train", "--data-dir", blobs, "--run-dir", run, *args) == 0
     opened = Run.open(run)
     assert (opened.train_config, opened.model_config) == (train, model)
