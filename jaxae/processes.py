@@ -87,8 +87,9 @@ def joined(config: ProcessConfig) -> Iterator[None]:
 
 def _join(config: ProcessConfig) -> bool:
     told = config.coordinator is not None
-    # Its part for SIGTERM would keep jaxae's own from being asked.
-    jax.config.update("jax_enable_preemption_service", False)
+    # Its part for SIGTERM would keep jaxae's own from being asked. Older versions can't do without.
+    with contextlib.suppress(AttributeError):
+        jax.config.update("jax_enable_preemption_service", False)
     try:
         with (
             warnings.catch_warnings(action="ignore"),  # Of a cluster that may not be meant at all.
