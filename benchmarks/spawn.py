@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 600
 _KEPT_LINES = 20
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 class WorkerError(Exception):
@@ -22,9 +24,10 @@ class WorkerError(Exception):
     """
 
     def __init__(self, why: str, stderr: str = "", hung: bool = False):
-        """Keep the end of what it printed."""
+        """Keep the end of what it printed, with paths as seen from the project: notes get around."""
         super().__init__(why)
-        self.stderr, self.hung = stderr.strip().splitlines()[-_KEPT_LINES:], hung
+        lines = stderr.replace(f"{_ROOT}{os.sep}", "").strip().splitlines()
+        self.stderr, self.hung = lines[-_KEPT_LINES:], hung
 
 
 def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
