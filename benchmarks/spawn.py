@@ -24,7 +24,7 @@ class WorkerError(Exception):
     """
 
     def __init__(self, why: str, stderr: str = "", hung: bool = False):
-        """Keep the end of what it printed, with paths as seen from the project: notes get around."""
+        """Keep the end of what it printed, with paths as seen from the project."""
         super().__init__(why)
         lines = stderr.replace(f"{_ROOT}{os.sep}", "").strip().splitlines()
         self.stderr, self.hung = lines[-_KEPT_LINES:], hung
