@@ -13,7 +13,9 @@ import jax
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxae.devices import make_mesh
 
 Floats = npt.NDArray[np.float32]
 # Maps a module and a chunk of rows to as many rows of results.
@@ -115,7 +117,7 @@ def _place(
     if len(copies) < 2 or n <= sizes[1]:
         return sizes, alone
 
-    mesh = Mesh([copy[0].device for copy in copies], "batch", axis_types=(AxisType.Auto,))
+    mesh = make_mesh([copy[0].device for copy in copies])
     whole, shares = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
     everywhere = [
         jax.make_array_from_single_device_arrays(leaf.shape, whole, parts)
