@@ -14,6 +14,7 @@ from typing import Any
 
 import pyperf
 
+from benchmarks.spawn import WorkerError
 from jaxae.files import atomic
 
 # pyperf collects these too, but they are paths or say nothing about speed.
@@ -114,6 +115,10 @@ class Results:
             self.notes.append(note)
             self.save()
 
+    def note_failure(self, error: WorkerError, **what: Any) -> None:
+        """File that a worker failed, at what, and why."""
+        self.note(kind="failed", **what, why=str(error), stderr=error.stderr)
+
     def save(self) -> None:
         """Write everything that was filed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +136,10 @@ class Results:
             metadata = run.get_metadata()
             found.append(Process(int(metadata["round"]), tuple(run.values), metadata))
         return sorted(found, key=lambda process: process.round)
+
+    def has(self, task: str, framework: str, number: int) -> bool:
+        """Whether a round of a task and framework is there."""
+        return any(process.round == number for process in self.processes(task, framework))
 
     def loops(self, task: str, framework: str) -> int | None:
         """The loop count that the first round calibrated."""

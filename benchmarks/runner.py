@@ -134,8 +134,7 @@ def _passes_parity(results: Results, name: str, threads: int, console: Console) 
             spec = {"framework": name, "threads": threads}
             receipt = spawn("check", spec, dict(os.environ))
         except WorkerError as error:
-            why = {"why": str(error), "stderr": error.stderr}
-            results.note(kind="failed", task="parity", framework=name, **why)
+            results.note_failure(error, task="parity", framework=name)
             console.print(f"{name} is not timed: its parity check failed, {error}")
             return False
         results.note(kind="parity", framework=name, **receipt, **provenance())
@@ -146,8 +145,7 @@ def _passes_parity(results: Results, name: str, threads: int, console: Console) 
 
 def _note_failure(results: Results, job: Job, error: WorkerError, console: Console) -> None:
     where = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
-    why = {"why": str(error), "stderr": error.stderr}
-    results.note(kind="failed", framework=job.framework, **where, **why)
+    results.note_failure(error, framework=job.framework, **where)
     left_out = "all that is left of it" if error.hung else f"{job.group} in later rounds"
     console.print(f"{job.group}/{job.framework}: {error}; skipping {left_out}")
 
@@ -173,12 +171,11 @@ def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list
 
 
 def _remaining(results: Results, jobs: Sequence[Job], console: Console) -> list[Job]:
-    def is_done(job: Job, task: str) -> bool:
-        return job.round in {process.round for process in results.processes(task, job.framework)}
-
     remaining = []
     for job in jobs:
-        if rest := tuple(task for task in job.tasks if not is_done(job, task)):
+        if rest := tuple(
+            task for task in job.tasks if not results.has(task, job.framework, job.round)
+        ):
             remaining.append(job._replace(tasks=rest))
     done = len(jobs) - len(remaining)
     if done:

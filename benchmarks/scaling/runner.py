@@ -53,7 +53,7 @@ def run(
         require_same_conditions(results, processors())
     results.save()  # Before minutes of work, for a file that cannot be written.
     jobs = [job for number in range(rounds) for job in _round(number, sweeps)]
-    left = [job for job in jobs if not _is_done(results, job)]
+    left = [job for job in jobs if not results.has(job.sweep.name, str(job.value), job.round)]
     if len(left) < len(jobs):
         done = len(jobs) - len(left)
         console.print(f"{done} of {len(jobs)} trainings are in {results.path} already")
@@ -66,7 +66,8 @@ def run(
                 outcome = _measured(job)
             except WorkerError as error:
                 given_up.add((job.sweep.name, job.value))
-                _note_failure(results, job, error)
+                where = {"task": job.sweep.name, "tasks": [job.sweep.name], "round": job.round}
+                results.note_failure(error, framework=str(job.value), **where)
                 console.print(f"{job.title}: {error}; skipping it in later rounds")
             else:
                 results.add(job.sweep.name, str(job.value), outcome | provenance())
@@ -84,11 +85,6 @@ def _round(number: int, sweeps: Sequence[Sweep]) -> list[Job]:
     return jobs
 
 
-def _is_done(results: Results, job: Job) -> bool:
-    processes = results.processes(job.sweep.name, str(job.value))
-    return job.round in {process.round for process in processes}
-
-
 def _measured(job: Job) -> dict[str, Any]:
     point = job.sweep.point(job.value)
     spec = {"point": asdict(point), "round": job.round}
@@ -96,9 +92,3 @@ def _measured(job: Job) -> dict[str, Any]:
     costs = [job.sweep.seconds(value, job.value) for value in outcome.pop("values")]
     common = {"values": costs, "threads": processors(), "round": job.round}
     return outcome | asdict(point) | common
-
-
-def _note_failure(results: Results, job: Job, error: WorkerError) -> None:
-    where = {"task": job.sweep.name, "tasks": [job.sweep.name], "round": job.round}
-    why = {"why": str(error), "stderr": error.stderr}
-    results.note(kind="failed", framework=str(job.value), **where, **why)
