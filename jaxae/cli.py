@@ -19,6 +19,7 @@ from jaxae.commands.report import MakeReport
 from jaxae.commands.study import Study
 from jaxae.commands.train import Train
 from jaxae.processes import LostProcessError, leave, of_processes
+from jaxae.signals import terminations_raised
 from jaxae.text import printable
 
 Command = (
@@ -36,12 +37,14 @@ Command = (
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status.
 
-    It is 0, 1 where another process of a run is lost, 2 for bad input, 130 for Ctrl-C.
+    It is 0, 1 where another process of a run is lost, 2 for bad input, 130 for Ctrl-C. SIGTERM and
+    SIGHUP raise SystemExit, with status 143 and 129.
     """
     if args is None:
         _set_up_logging()
     try:
-        _parse(sys.argv[1:] if args is None else args)()
+        with terminations_raised():
+            _parse(sys.argv[1:] if args is None else args)()
     except (ValueError, OSError, LostProcessError) as error:
         print(f"jaxae{of_processes()}: {printable(str(error))}", file=sys.stderr)
         return leave(1 if isinstance(error, LostProcessError) else 2)

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from jaxae.config import ProcessConfig
+from jaxae.signals import TERMINATIONS
 
 # Seconds: to wait for processes that have not started yet; without a heartbeat, until a process
 # counts as lost; for each other at the end, and after a failure; while one of them reads much.
@@ -113,14 +114,16 @@ def _join(config: ProcessConfig) -> bool:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    # JAX waits for the others where Python is not asked: Ctrl-C is to end the process itself.
-    before = signal.getsignal(signal.SIGINT)
-    if before != signal.SIG_IGN:  # As in the background of a shell, or under nohup.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # JAX waits for the others where Python is not asked: a signal is to end the process itself.
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *TERMINATIONS)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # As in the background of a shell, or under nohup.
+            signal.signal(number, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextlib.contextmanager

@@ -381,6 +381,7 @@ def soak(kills: int = 50, damages: int = 20) -> None:
         "flipped bits in a checkpoint": lambda scene: damaged(scene, damages, flip_bits(rng)),
         "a file of a checkpoint missing": lambda scene: damaged(scene, damages, Path.unlink),
         "SIGTERM": repeated(lambda scene: interrupted(scene, signal.SIGTERM)),
+        "SIGHUP": repeated(lambda scene: interrupted(scene, signal.SIGHUP)),
         "Ctrl-C": repeated(lambda scene: interrupted(scene, signal.SIGINT)),
         "full disk": repeated(disk_full),
         "folder turns read-only": repeated(made_read_only),

@@ -133,8 +133,9 @@ def ctrl_c_counts() -> Iterator[None]:
         (interrupt, 130),
         (lambda: signal.raise_signal(signal.SIGINT), 130),
         (lambda: signal.raise_signal(signal.SIGTERM), 143),
+        (lambda: signal.raise_signal(signal.SIGHUP), 129),
     ],
-    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM"],
+    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM", "SIGHUP"],
 )
 @pytest.mark.usefixtures("ctrl_c_counts")
 @pytest.mark.parametrize("command", ["encode", "decode"])

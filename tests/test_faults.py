@@ -27,7 +27,7 @@ def test_kill_9(scene: Scene) -> None:
     check(faults.killed(scene, times=2, rng=random.Random(0)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_saves_and_gives_the_usual_status(scene: Scene, number: signal.Signals) -> None:
     check(faults.interrupted(scene, number))
 

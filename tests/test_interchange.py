@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -406,6 +407,31 @@ def test_a_format_without_its_package_is_one_line_with_the_remedy(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"the format {format} needs {package}: pip install 'jaxae[interchange]'" in line
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+@pytest.mark.parametrize("format", ["safetensors", "stablehlo"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_export_stopped_in_its_last_file_leaves_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, number: signal.Signals
+) -> None:
+    out, written = tmp_path / "new" / f"model.{format}", []
+    last = 1 if format == "safetensors" else 2
+    write = Path.write_bytes
+
+    def write_and_stop(path: Path, data: bytes) -> int:
+        written.append(path)
+        count = write(path, data[:10])
+        if len(written) == last:
+            signal.raise_signal(number)
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", write_and_stop)
+    with pytest.raises(SystemExit) as stopped:
+        jaxae("export", run, "--format", format, "--out", out)
+    assert stopped.value.code == 128 + number
+    assert len(written) == last and not out.parent.exists()
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 # Names are never markup.

@@ -13,15 +13,14 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from jaxae.files import atomic
-from jaxae.interchange.parts import Part, part_path, parts
+from jaxae.interchange.parts import Part, write_parts
 from jaxae.models import Autoencoder
 
 _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 def write(path: Path, model: Autoencoder) -> list[Path]:
-    """Write encoder and decoder, for a batch of any size, each whole or not at all.
+    """Write encoder and decoder, for a batch of any size, both whole or neither.
 
     Args:
       path: what `part_path` makes the two files' names of.
@@ -38,8 +37,8 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
         from jax2onnx import to_onnx
     except ImportError as error:
         raise ValueError(f"the format onnx needs jax2onnx: {_INSTALL} ({error})") from error
-    paths = []
-    for part in parts(model):
+
+    def program(part: Part) -> bytes:
         batch = part.free_batch()
         graph = to_onnx(
             _plain(part, batch),
@@ -48,10 +47,9 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
             input_names=[part.input_name],
             output_names=[part.output_name],
         )
-        paths.append(part_path(path, part))
-        with atomic(paths[-1]) as partial:
-            partial.write_bytes(graph.SerializeToString())
-    return paths
+        return bytes(graph.SerializeToString())
+
+    return write_parts(path, model, program)
 
 
 def _plain(part: Part, batch: jax.ShapeDtypeStruct) -> Callable[[jax.Array], jax.Array]:

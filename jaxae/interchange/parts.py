@@ -1,6 +1,7 @@
 """A model's two programs on batches, as other software calls them."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
+from jaxae.files import atomic
 from jaxae.models import Autoencoder
 
 
@@ -43,6 +45,27 @@ def parts(model: Autoencoder) -> tuple[Part, Part]:
         Part("encoder", jax.vmap(model.encoder), model.image_shape, "images", "z"),
         Part("decoder", jax.vmap(model.decoder), (model.latent_dim,), "z", "images"),
     )
+
+
+def write_parts(path: Path, model: Autoencoder, program: Callable[[Part], bytes]) -> list[Path]:
+    """Write encoder and decoder, both whole or neither.
+
+    Args:
+      path: what `part_path` makes the two files' names of.
+      model: the trained model.
+      program: makes a file's content.
+
+    Returns:
+      The two files.
+
+    Raises:
+      OSError: a file cannot be written.
+    """
+    contents = {part_path(path, part): program(part) for part in parts(model)}
+    with ExitStack() as stack:
+        for name, content in contents.items():
+            stack.enter_context(atomic(name)).write_bytes(content)
+    return list(contents)
 
 
 def part_path(path: Path, part: Part) -> Path:

@@ -12,8 +12,7 @@ from pathlib import Path
 import jax
 from jax import export
 
-from jaxae.files import atomic
-from jaxae.interchange.parts import part_path, parts
+from jaxae.interchange.parts import Part, write_parts
 from jaxae.models import Autoencoder
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -21,7 +20,7 @@ _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 def write(path: Path, model: Autoencoder) -> list[Path]:
-    """Write encoder and decoder, for a batch of one or more, each whole or not at all.
+    """Write encoder and decoder, for a batch of one or more, both whole or neither.
 
     Args:
       path: what `part_path` makes the two files' names of.
@@ -36,10 +35,9 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
     """
     if importlib.util.find_spec("flatbuffers") is None:
         raise ValueError(f"the format stablehlo needs flatbuffers: {_INSTALL}")
-    paths = []
-    for part in parts(model):
-        program = export.export(jax.jit(part.function), platforms=PLATFORMS)(part.free_batch())
-        paths.append(part_path(path, part))
-        with atomic(paths[-1]) as partial:
-            partial.write_bytes(program.serialize())
-    return paths
+
+    def program(part: Part) -> bytes:
+        exported = export.export(jax.jit(part.function), platforms=PLATFORMS)(part.free_batch())
+        return bytes(exported.serialize())
+
+    return write_parts(path, model, program)
