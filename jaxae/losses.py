@@ -8,7 +8,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 from jaxae.config import Precision, TrainConfig
-from jaxae.models import Autoencoder, VariationalAutoencoder
+from jaxae.models import Autoencoder
 
 # What JAX calls each. Left to itself, it rounds float32: on GPUs to tf32, on TPUs to bfloat16.
 _PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
@@ -88,10 +88,11 @@ def example_loss(
         key, noise_key = jax.random.split(key)
         seen = x + objective.input_noise * jax.random.normal(noise_key, x.shape)
     seen = seen.astype(_compute_dtype(objective.precision))
-    if not isinstance(model, VariationalAutoencoder):
-        return reconstruction_loss(model(seen).astype(x.dtype), x)
-    mean, log_variance = (part.astype(x.dtype) for part in model.encoder.posterior(seen))
-    z = mean
+    mean, log_variance = model.posterior(seen)
+    if log_variance is None:
+        return reconstruction_loss(model.decoder(mean).astype(x.dtype), x)
+    z = mean = mean.astype(x.dtype)
+    log_variance = log_variance.astype(x.dtype)
     if key is not None:
         z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
     divergence = kl_divergence(mean, log_variance)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 from flax import nnx
@@ -82,25 +82,45 @@ class Autoencoder(nnx.Module):
       image_shape: height and width of the image, in pixels.
       rngs: draws the initial parameters, for instance `nnx.Rngs(0)`.
 
+    Raises:
+      ValueError: the configuration is for the other class; `create_model` picks the right one.
+
     Example:
       >>> model = Autoencoder(ModelConfig(), (28, 28), rngs=nnx.Rngs(0))
       >>> model(jnp.zeros((28, 28))).shape
       (28, 28)
     """
 
+    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {
+        "ae": (Encoder, Decoder),
+        "conv": (ConvEncoder, ConvDecoder),
+    }
+
     def __init__(
         self, config: ModelConfig, image_shape: tuple[int, int] = (28, 28), *, rngs: nnx.Rngs
     ):
         """Draw the initial parameters."""
+        if config.model not in self._PARTS:
+            raise ValueError(
+                f"{type(self).__name__} got model {config.model!r}; expected "
+                f"{' or '.join(self._PARTS)} (create_model picks the class that fits)"
+            )
         self.image_shape = image_shape
         self.latent_dim = config.latent_dim
-        make_encoder, make_decoder = _PARTS[config.model]
+        make_encoder, make_decoder = self._PARTS[config.model]
         self.encoder = make_encoder(config, image_shape, rngs=rngs)
         self.decoder = make_decoder(config, image_shape, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
         return self.decoder(self.encoder(x))
+
+    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
+
+        A plain autoencoder's z is certain: μ is z, and log σ² is None.
+        """
+        return self.encoder(x), None
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -110,14 +130,13 @@ class VariationalAutoencoder(Autoencoder):
     takes this one. Kingma and Welling 2014.
     """
 
+    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {"vae": (VariationalEncoder, Decoder)}
+
     encoder: VariationalEncoder
 
-
-_PARTS: dict[str, tuple[Any, Any]] = {
-    "ae": (Encoder, Decoder),
-    "vae": (VariationalEncoder, Decoder),
-    "conv": (ConvEncoder, ConvDecoder),
-}
+    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
+        return self.encoder.posterior(x)
 
 
 def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 import jaxae
 from jaxae import (
+    Autoencoder,
     Batch,
     Dataset,
     ModelConfig,
@@ -172,9 +173,28 @@ def test_the_convolutions_are_pytorchs(stride: int, shape: tuple[int, int, int])
     np.testing.assert_array_equal(tiles, shuffled.permute(1, 2, 0))
 
 
-def test_a_variational_model_is_an_autoencoder() -> None:
-    assert isinstance(model_of("vae"), VariationalAutoencoder)
-    assert not isinstance(model_of("ae"), VariationalAutoencoder)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_takes_the_configurations_that_are_its_own(kind: Architecture) -> None:
+    config = dataclasses.replace(SMALL, model=kind)
+    right, wrong = (Autoencoder, VariationalAutoencoder)[:: -1 if kind == "vae" else 1]
+    assert type(model_of(kind)) is type(right(config, (8, 6), rngs=nnx.Rngs(0))) is right
+    with pytest.raises(ValueError, match=f"^{wrong.__name__} got model '{kind}'.*create_model"):
+        wrong(config, (8, 6), rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_divergence_is_weighed_where_there_is_a_posterior(kind: Architecture) -> None:
+    model = model_of(kind)
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 6)).astype(np.uint8)
+    batch = Batch(images, np.ones(3, np.float32))
+    zero, four = (float(jaxae.batch_loss(model, batch, None, Objective(w))) for w in (0, 4))
+    divergence = 0.0
+    if kind == "vae":
+        for image in images:
+            mean, log_variance = map(np.float64, model.posterior(image / np.float32(255)))
+            divergence += np.sum(mean**2 + np.exp(log_variance) - 1 - log_variance) / 2
+        assert divergence > 0
+    assert four - zero == pytest.approx(4 * divergence, abs=1e-4)
 
 
 @pytest.mark.parametrize("field", ["kl_weight", "input_noise"])
