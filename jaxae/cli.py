@@ -2,14 +2,11 @@
 
 import contextlib
 import io
-import logging
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import jax
 import tyro
 
 from jaxae.commands.arrays import Decode, Encode
@@ -18,8 +15,6 @@ from jaxae.commands.figures import Figures
 from jaxae.commands.report import MakeReport
 from jaxae.commands.study import Study
 from jaxae.commands.train import Train
-from jaxae.processes import LostProcessError, leave, of_processes
-from jaxae.signals import terminations_raised
 from jaxae.text import printable
 
 Command = (
@@ -35,43 +30,20 @@ Command = (
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status.
-
-    It is 0, 1 where another process of a run is lost, 2 for bad input, 130 for Ctrl-C. SIGTERM and
-    SIGHUP raise SystemExit, with status 143 and 129.
-    """
-    if args is None:
-        _set_up_logging()
+    """Run one command; return its exit status (see `jaxae.commands.running.run`)."""
     try:
-        with terminations_raised():
-            _parse(sys.argv[1:] if args is None else args)()
-    except (ValueError, OSError, LostProcessError) as error:
-        print(f"jaxae{of_processes()}: {printable(str(error))}", file=sys.stderr)
-        return leave(1 if isinstance(error, LostProcessError) else 2)
-    except Exception:
-        if not jax.distributed.is_initialized():
-            raise
-        traceback.print_exc()  # Or this process would wait for the others before it ends.
-        return leave(1)
+        command = _parse(sys.argv[1:] if args is None else args)
+        # Here, since it takes seconds to import JAX, which help does without.
+        from jaxae.commands.running import run, set_up_logging
+    except (ValueError, OSError) as error:
+        print(f"jaxae: {printable(str(error))}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("jaxae: interrupted", file=sys.stderr)
-        return leave(130)
-    except SystemExit as stop:
-        leave(stop.code if isinstance(stop.code, int) else 0)
-        raise
-    return 0
-
-
-def _set_up_logging() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
-    logging.getLogger("jaxae").addHandler(handler)
-    # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
-    # were still under way each print that their event loop is closed. jax2onnx and onnx_ir list
-    # layers and shapes that an export has no need of.
-    for name in ("absl", "asyncio", "jax2onnx", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = lambda _: None
+        return 130
+    if args is None:
+        set_up_logging()
+    return run(command)
 
 
 def _parse(args: Sequence[str]) -> Any:

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,8 @@ from flax import nnx
 from jax import dtypes, lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxae.config import Precision
+from jaxae.config import Device, Precision
 from jaxae.processes import wait_for_all
-
-Device = Literal["auto", "cpu", "gpu", "tpu"]
 
 
 def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.Device]:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +17,6 @@ from jaxae.provenance import metadata_for, read_provenance, versions
 from jaxae.sources import Source
 from jaxae.style import save_figure
 
-Format = Literal["png", "pdf", "svg"]
 Sources = Sequence[Source]
 
 

@@ -644,6 +644,25 @@ def test_help_names_every_command() -> None:
         assert command in done.stdout
 
 
+def test_help_and_refused_options_wait_for_no_library() -> None:
+    script = """
+import sys
+from jaxae.cli import main
+
+for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "--epochs", "0"]):
+    try:
+        main(args)
+    except SystemExit:
+        pass
+slow = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "matplotlib", "grain"}
+print("imported:", *sorted(slow & sys.modules.keys()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "imported:"
+
+
 def test_a_refusal_of_the_program_is_one_line_and_status_2(tmp_path: Path) -> None:
     done = program("figures", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -232,8 +232,8 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
     whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Neither data nor training is needed for that.
-    for name in ("load_dataset", "train_run"):
-        monkeypatch.setattr(f"jaxae.commands.train.{name}", None)
+    for name in ("beginning.load_dataset", "training.train_run"):
+        monkeypatch.setattr(f"jaxae.commands.{name}", None)
     monkeypatch.setattr(Run, "load_dataset", None)
     before = contents(whole)
     assert train(f"--run-dir={whole}", "--resume") == 0

@@ -4,15 +4,16 @@ import dataclasses
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jax
 import tyro
-from jax.sharding import Mesh
 from rich.console import Console
 
-from jaxae.config import TrainConfig
-from jaxae.devices import Device, find_devices, make_mesh
+from jaxae.config import Device, TrainConfig
 from jaxae.text import printable
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 TrainOptions = tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[TrainConfig]]
@@ -31,17 +32,21 @@ class Hardware:
     devices: int | None = None
     """How many of them share the work; by default all."""
 
-    def mesh(self) -> Mesh:
+    def mesh(self) -> "Mesh":
         """Lay the devices out.
 
         Raises:
           ValueError: they are not there.
         """
+        from jaxae.devices import find_devices, make_mesh
+
         return make_mesh(find_devices(self.device, self.devices))
 
 
-def described(mesh: Mesh) -> str:
+def described(mesh: "Mesh") -> str:
     """Say in words what a mesh is of."""
+    import jax
+
     kind = mesh.local_devices[0].device_kind
     of = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     return f"{mesh.size} devices{of}, {kind}" if mesh.size > 1 else kind

@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from flax import nnx
 
 from jaxae.commands.common import RunArgument, say
-from jaxae.devices import find_devices
-from jaxae.interchange import onnx, safetensors, stablehlo
-from jaxae.recording import Recorder
-from jaxae.runs import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +34,9 @@ class Export:
 
     def __call__(self) -> None:
         """Open the run, write its newest parameters."""
+        from jaxae.interchange import onnx, safetensors, stablehlo
+        from jaxae.runs import Run
+
         run = Run.open(self.run)
         model = run.load_model()
         if self.format == "safetensors":
@@ -67,6 +65,13 @@ class Import:
 
     def __call__(self) -> None:
         """Read, check, make the run."""
+        from flax import nnx
+
+        from jaxae.devices import find_devices
+        from jaxae.interchange import safetensors
+        from jaxae.recording import Recorder
+        from jaxae.runs import Run
+
         if self.run.exists() and not (self.run.is_dir() and not any(self.run.iterdir())):
             raise ValueError(f"{self.run} is there already; choose a folder that is new or empty")
         model, record = safetensors.read(self.file)

@@ -3,12 +3,16 @@
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from jaxae.commands.common import Flag, say
-from jaxae.drawing import OF_ONE_RUN, Format, MissingFigureError, Options, draw, verify
-from jaxae.sources import Source
+
+if TYPE_CHECKING:
+    from jaxae.sources import Source
+
+Format = Literal["png", "pdf", "svg"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Figures:
 
     def __call__(self) -> None:
         """Draw every figure that one run has, or verify."""
+        from jaxae.drawing import OF_ONE_RUN, verify
+        from jaxae.sources import Source
+
         if (self.run is None) == (self.verify is None):
             raise ValueError(
                 "expected a run's folder, or --verify and a figure's file (jaxae --help explains)"
@@ -52,9 +59,11 @@ class Figures:
 
 
 def draw_all(
-    source: Source, folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
+    source: "Source", folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
 ) -> None:
     """Draw figures of a run and print their paths; say which of them it does not have."""
+    from jaxae.drawing import MissingFigureError, Options, draw
+
     for name in names:
         path = folder / f"{name}.{format}"
         try:

@@ -1,25 +1,58 @@
-"""Train a run that is laid out, in all its processes: record it, show it, stop when asked."""
+"""Train in all processes of a run: record it, show it, stop when asked, draw it at the end."""
 
 import contextlib
+import dataclasses
 import sys
 
+import jax
 from jax.sharding import Mesh
 
 from jaxae.checkpoints import saved_numbers
+from jaxae.commands.beginning import resume, start
 from jaxae.commands.common import console, described, say
+from jaxae.commands.figures import draw_all
+from jaxae.commands.train import Train
+from jaxae.config import ProcessConfig
 from jaxae.data import Dataset
-from jaxae.devices import copy_to_each
+from jaxae.devices import check_precision, copy_to_each
+from jaxae.drawing import AFTER_TRAINING
 from jaxae.fitting import DivergedError, Epoch, fit
-from jaxae.processes import is_first, largest
+from jaxae.processes import is_first, joined, largest, require_same
 from jaxae.progress import TrainingProgress
 from jaxae.recording import Recorder
 from jaxae.runs import Run
 from jaxae.signals import signals_held_back
+from jaxae.sources import Source
 from jaxae.streaming import UnfinishedEpoch
 from jaxae.tensorboard import TensorBoard
 from jaxae.training import TrainState
 
 _GO_ON = "jaxae train --run-dir {} --resume goes on"
+
+
+def train(options: Train) -> None:
+    """Train, save, draw."""
+    with contextlib.ExitStack() as stack:
+        with joined(options.processes):
+            require_same("the options", _common(options).encode())
+            mesh = options.hardware.mesh()
+            console.quiet = not is_first()
+            if jax.process_count() > 1 and options.run_dir is None:
+                raise ValueError("several processes need one folder; pass --run-dir to all of them")
+            check_precision(options.train.precision, mesh.local_devices[0])
+            stack.enter_context(jax.default_device(mesh.local_devices[0]))
+            begun = resume(options, mesh, stack) if options.resume else start(options, mesh, stack)
+            if begun is not None:
+                train_run(*begun, mesh, tensorboard=options.tensorboard)
+        # The other processes need not wait until process 0 has drawn.
+        if begun is not None and is_first():
+            source, folder = Source(begun.run.path, mesh), begun.run.path / "figures"
+            draw_all(source, folder, "png", options.fit_box, AFTER_TRAINING)
+
+
+def _common(options: Train) -> str:
+    # All but what tells the processes apart: their numbers, and where each finds the data.
+    return repr(dataclasses.replace(options, processes=ProcessConfig(), data_dir=None))
 
 
 def train_run(
