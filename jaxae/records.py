@@ -14,7 +14,9 @@ from jaxae.data import Dataset
 from jaxae.files import read_text
 from jaxae.text import reason
 
-FORMAT = 1
+# Of new runs. A run keeps the one that it began with:
+# 1: parameters and epochs' orders are drawn from one stream. 2: from a stream each.
+FORMAT = 2
 # What JSON of another form than expected raises when it is taken apart.
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -85,12 +87,12 @@ def parse_record(sections: Any) -> RunRecord:
         raise ValueError(reason(error)) from error
 
 
-def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | None]:
+def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | None, int]:
     """Read a config.json.
 
     Returns:
-      What the run was made from, when it is saved, the platform that it began on, and the file
-      that it was imported from, if it was.
+      What the run was made from, when it is saved, the platform that it began on, the file that it
+      was imported from, if it was, and the format.
 
     Raises:
       ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
@@ -98,13 +100,14 @@ def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | Non
     """
     try:
         config = json.loads(read_text(file))
-        if config["format"] != FORMAT:
-            raise ValueError(f"format {config['format']!r}, this version reads {FORMAT}")
+        if type(config["format"]) is not int or not 1 <= config["format"] <= FORMAT:
+            raise ValueError(f"format {config['format']!r}, this version reads 1 to {FORMAT}")
         # A section or a field that an older version did not know has its default.
         checkpoints = CheckpointConfig(**config.get("checkpoints", {}))
         imported_from = config.get("imported_from")
         if not isinstance(imported_from, str | None):
             raise ValueError(f"imported_from is {imported_from!r}; expected the name of a file")
-        return parse_record(config), checkpoints, str(config["device"]["platform"]), imported_from
+        platform = str(config["device"]["platform"])
+        return parse_record(config), checkpoints, platform, imported_from, config["format"]
     except DAMAGED as error:
         raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error

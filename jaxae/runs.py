@@ -41,6 +41,7 @@ class Run:
       checkpoint_config: when it is saved.
       platform: of the device it began on, such as "cpu".
       imported_from: the file that its parameters came from, if it was not trained.
+      format: of its config.json; decides which streams its random numbers are drawn from.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Run:
     checkpoint_config: CheckpointConfig
     platform: str
     imported_from: str | None = None
+    format: int = FORMAT
 
     @classmethod
     def create(
@@ -77,7 +79,7 @@ class Run:
         configs = model_config, train_config, data, checkpoint_config
         run = cls(path, *configs, device.platform, imported_from)
         config = {
-            "format": FORMAT,
+            "format": run.format,
             **run._sections(),
             "device": {"platform": device.platform, "kind": device.device_kind},
             "versions": {
@@ -115,8 +117,8 @@ class Run:
         file = path / "config.json"
         if not file.is_file():
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        record, checkpoint_config, began_on, imported_from = read_record(file)
-        return cls(path, *record, checkpoint_config, began_on, imported_from)
+        record, checkpoint_config, began_on, imported_from, version = read_record(file)
+        return cls(path, *record, checkpoint_config, began_on, imported_from, version)
 
     def settings(self) -> dict[str, Any]:
         """What decides the run's result: model, training, and the data's checksum."""
@@ -213,7 +215,10 @@ class Run:
     def initial_state(self, params: Params) -> TrainState:
         """Return the state before the first epoch."""
         optimizer = make_optimizer(self.train_config, self.data.train_examples)
-        return init_state(params, optimizer, self.train_config.seed)
+        state = init_state(params, optimizer, self.train_config.seed)
+        if self.format == 1:  # One stream for parameters and epochs.
+            return state._replace(key=jax.random.key(self.train_config.seed))
+        return state
 
     @property
     def checkpoints(self) -> Path:

@@ -20,8 +20,10 @@ from jaxae.losses import Batch, Objective, batch_loss
 from jaxae.models import Autoencoder, Params
 
 EVALUATION_BATCH = 1000
-# Folded into a run's key: steps draw from another stream than the epochs' orders.
+# Folded into a key for a stream of its own. Parameters and epochs fold in small numbers: drawn from
+# one key, the first epoch's order would hang together with the first parameter.
 _STEPS = 2**32 - 1
+_TRAINING = 2**32 - 2
 
 
 class TrainState(NamedTuple):
@@ -75,8 +77,11 @@ def num_steps(n: int, batch_size: int) -> int:
 
 
 def init_state(params: Params, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
-    """Return the state before the first epoch; it owns copies of the parameters."""
-    key, zero = jax.random.key(seed), jnp.int32(0)
+    """Return the state before the first epoch; it owns copies of the parameters.
+
+    Its key is of another stream than the parameters that `create_model` draws from the same seed.
+    """
+    key, zero = jax.random.fold_in(jax.random.key(seed), _TRAINING), jnp.int32(0)
     return copy_state(TrainState(params, optimizer.init(params), key, zero, zero))
 
 

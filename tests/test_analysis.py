@@ -309,6 +309,17 @@ def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
         analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)
 
 
+def test_the_classifier_does_not_begin_as_an_autoencoder_does(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = "jaxae.analysis.classifier._fitted"
+    monkeypatch.setattr(fitted, lambda graphdef, params, *_: params)
+    hidden = analysis.fit_classifier(tiny, seed=3).network.hidden.kernel[...]
+    encoder = jaxae.create_model(jaxae.ModelConfig(), tiny.image_shape, seed=3).encoder
+    assert hidden.shape == encoder.hidden.kernel.shape
+    assert abs(np.corrcoef(np.ravel(hidden), np.ravel(encoder.hidden.kernel[...]))[0, 1]) < 0.05
+
+
 def test_one_class_has_no_classifier(tiny: Dataset) -> None:
     split = Split(tiny.train.images, np.zeros(len(tiny.train), int))
     one = dataclasses.replace(tiny, train=split, test=split, class_names=("all",))

@@ -421,6 +421,27 @@ def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
         np.testing.assert_array_equal(flat[name], expected[name], strict=True)
 
 
+def test_a_run_of_format_1_keeps_its_streams(tmp_path: Path) -> None:
+    """Begun anew, for want of a checkpoint, it is trained to the parameters that it had."""
+    run, data = Path(shutil.copytree(FIXTURE, tmp_path / "run")), tmp_path / "blobs"
+    shutil.rmtree(run / "checkpoints")
+    write_blobs(data)
+    assert train(f"--run-dir={run}", "--resume", f"--data-dir={data}") == 0
+    assert json.loads((run / "config.json").read_text())["format"] == 1
+    expected = np.load(FIXTURE.parent / "run-v1-parameters.npz", allow_pickle=False)
+    state = resumed(run)
+    for path, leaf in jax.tree.leaves_with_path(nnx.to_pure_dict(state.params)):
+        # Another machine may round otherwise; another order of the images shows at 1e-4.
+        np.testing.assert_allclose(leaf, expected[jax.tree_util.keystr(path)], atol=1e-6)
+    assert state.key == jax.random.key(0)
+
+
+def test_a_new_run_has_separate_streams_and_format_2(whole: Path) -> None:
+    run = Run.open(whole)
+    assert run.format == json.loads((whole / "config.json").read_text())["format"] == 2
+    assert resumed(whole).key == jax.random.fold_in(jax.random.key(0), 2**32 - 2)
+
+
 def test_a_run_of_format_1_goes_on(tmp_path: Path) -> None:
     run, data = Path(shutil.copytree(FIXTURE, tmp_path / "run")), tmp_path / "blobs"
     write_blobs(data)

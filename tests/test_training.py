@@ -28,7 +28,8 @@ def new_model(dataset: Dataset, seed: int = 0) -> Autoencoder:
 
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
     """The order that an epoch's key draws: part of what a run promises to reproduce."""
-    return np.asarray(jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), n))
+    key = jax.random.fold_in(jax.random.key(seed), 2**32 - 2)
+    return np.asarray(jax.random.permutation(jax.random.fold_in(key, epoch), n))
 
 
 def test_reference_gradients_are_the_finite_differences_of_its_loss(tiny: Dataset) -> None:
@@ -105,6 +106,18 @@ def test_every_epoch_visits_each_image_once_in_a_new_order() -> None:
     first, second = epoch_order(0, 0, 300), epoch_order(0, 1, 300)
     assert sorted(first) == sorted(second) == list(range(300))
     assert not np.array_equal(first, second)
+
+
+def test_parameters_and_epochs_are_drawn_from_different_keys(tiny: Dataset) -> None:
+    params = nnx.state(new_model(tiny), nnx.Param)
+    key = jaxae.init_state(params, jaxae.make_optimizer(TrainConfig(), 300), 0).key
+    # NNX folds the number of the draw into the seed's key, an epoch its own number.
+    for_parameters, for_epochs = (
+        {jax.random.key_data(jax.random.fold_in(key, i)).tobytes() for i in range(30)}
+        for key in (jax.random.key(0), key)
+    )
+    assert len(for_parameters) == len(for_epochs) == 30
+    assert not for_parameters & for_epochs
 
 
 def test_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Dataset) -> None:

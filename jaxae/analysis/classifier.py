@@ -17,6 +17,8 @@ from jaxae.models import Params
 
 _HIDDEN, _EPOCHS, _BATCH, _PEAK_RATE = 512, 5, 128, 3e-3
 _CHUNK = 2000
+# Folded into the seed's key, or the hidden layer would begin as an autoencoder's of that seed does.
+_STREAM = 2**32 - 3
 
 
 class Network(nnx.Module):
@@ -83,11 +85,10 @@ def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
     classes = len(dataset.class_names)
     if classes < 2:
         raise ValueError(f"{dataset.name} has one class; a classifier needs two or more")
-    network = Network(int(np.prod(dataset.image_shape)), classes, rngs=nnx.Rngs(seed))
+    key, orders = jax.random.split(jax.random.fold_in(jax.random.key(seed), _STREAM))
+    network = Network(int(np.prod(dataset.image_shape)), classes, rngs=nnx.Rngs(key))
     graphdef, params = nnx.split(network, nnx.Param)
-    params = _fitted(
-        graphdef, params, jnp.asarray(train.images), jnp.asarray(train.labels), jax.random.key(seed)
-    )
+    params = _fitted(graphdef, params, jnp.asarray(train.images), jnp.asarray(train.labels), orders)
     nnx.update(network, params)
     untested = Classifier(network, 0.0)
     hits = untested.judge(np.asarray(test.images) / np.float32(255)).label == test.labels
