@@ -1,0 +1,156 @@
+"""The lecture's sentences: each rule at its threshold, just off it, and without numbers."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from jaxae.analysis import Estimate
+from jaxae.claims import Claim, claims
+from jaxae.report import Report
+
+DIGITS = tuple("0123456789")
+
+# Sentence, the number that decides, its threshold; whether it holds below, at and above that.
+THRESHOLDS = [
+    ("The cloud is nothing like a normal distribution.", "normality_p", 0.001, (1, 0, 0)),
+    ("The digits lie in long strips.", "elongation", 2.0, (0, 1, 1)),
+    ("In one region the digits are in disorder.", "largest_entropy", 0.75 * np.log2(10), (0, 1, 1)),
+    ("There are wide gaps between them.", "gap_share", 0.1, (0, 1, 1)),
+    ("The box x from −5 to 10, y from −10 to 5 holds the cloud.", "box_coverage", 0.9, (0, 1, 1)),
+]
+# Sentence, and the number whose interval decides.
+INTERVALS = [
+    ("Gaps decode to images that are like no digit.", "distance_rise"),
+    ("A classifier is less sure of what gaps decode to.", "confidence_drop"),
+]
+APART = "1 and 7 separate well."
+SENTENCES = {sentence: number for sentence, number, *_ in THRESHOLDS} | dict(INTERVALS)
+
+
+def report_of(
+    numbers: Mapping[str, Estimate | float] | None = None, names: Sequence[str] = DIGITS
+) -> Report:
+    """A report on which every claim holds, but for the numbers given."""
+    usual: dict[str, Estimate | float] = {
+        "normality_p": 0.0,
+        "non_normality": 0.125,
+        "elongation": 2.5,
+        "largest_entropy": 3.25,
+        "gap_share": 0.25,
+        "distance_rise": Estimate(3.0, 2.0, 4.0),
+        "confidence_drop": Estimate(0.5, 0.25, 0.75),
+        "box_coverage": 0.95,
+    }
+    made = {
+        name: value if isinstance(value, Estimate) else Estimate(value)
+        for name, value in {**usual, **(numbers or {})}.items()
+    }
+    return Report(made, np.eye(len(names)).tolist(), tuple(names))
+
+
+def judged(report: Report) -> dict[str, Claim]:
+    return {claim.sentence: claim for claim in claims(report)}
+
+
+def test_every_sentence_is_judged_once() -> None:
+    sentences = [claim.sentence for claim in claims(report_of())]
+    assert sorted(sentences) == sorted([*SENTENCES, APART])
+    assert all(claim.holds for claim in claims(report_of()))
+
+
+@pytest.mark.parametrize(("sentence", "number", "threshold", "holds"), THRESHOLDS)
+@pytest.mark.parametrize("side", [-1, 0, 1])
+def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
+    sentence: str, number: str, threshold: float, holds: tuple[int, int, int], side: int
+) -> None:
+    value = float(np.nextafter(threshold, threshold + side))
+    found = judged(report_of({number: value}))
+    assert found.pop(sentence).holds is bool(holds[side + 1])
+    assert all(claim.holds for claim in found.values())
+
+
+@pytest.mark.parametrize(("sentence", "number"), INTERVALS)
+@pytest.mark.parametrize(
+    ("estimate", "holds"),
+    [
+        (Estimate(3.0, 1e-9, 7.0), True),
+        (Estimate(3.0, 0.0, 6.0), False),
+        (Estimate(3.0, -1e-9, 7.0), False),
+        (Estimate(-3.0, -4.0, -2.0), False),
+        (Estimate(3.0), False),
+    ],
+    ids=["above 0", "from 0", "below 0", "all below 0", "no interval"],
+)
+def test_a_difference_counts_only_where_its_whole_interval_is_above_zero(
+    sentence: str, number: str, estimate: Estimate, holds: bool
+) -> None:
+    found = judged(report_of({number: estimate}))
+    assert found.pop(sentence).holds is holds
+    assert all(claim.holds for claim in found.values())
+
+
+@pytest.mark.parametrize("cell", [(1, 7), (7, 1)])
+@pytest.mark.parametrize(("share", "holds"), [(0.0499, True), (0.05, False), (0.0501, False)])
+def test_one_and_seven_are_apart_below_five_percent_both_ways(
+    cell: tuple[int, int], share: float, holds: bool
+) -> None:
+    report = report_of()
+    report.mixing[cell[0]][cell[1]] = share
+    claim = judged(report)[APART]
+    assert claim.holds is holds and "5%" in claim.rule
+    assert claim.found == (f"{share:.1%} and 0.0%" if cell == (1, 7) else f"0.0% and {share:.1%}")
+
+
+def test_one_and_seven_are_found_by_their_names() -> None:
+    report = report_of(names=["7", "a", "1"])
+    report.mixing[0][1] = report.mixing[1][2] = 0.9
+    assert judged(report)[APART].holds
+    report.mixing[2][0] = 0.06
+    assert judged(report)[APART].found == "6.0% and 0.0%"
+    assert not judged(report)[APART].holds
+
+
+@pytest.mark.parametrize("names", [["1", "2"], ["7", "2"], ["a", "b"]])
+def test_one_and_seven_are_not_judged_where_either_is_no_class(names: list[str]) -> None:
+    claim = judged(report_of(names=names))[APART]
+    assert claim.holds is None and claim.found == "there are no such classes"
+
+
+@pytest.mark.parametrize(("classes", "bits"), [(2, 0.75), (4, 1.5), (47, 0.75 * np.log2(47))])
+def test_disorder_is_three_quarters_of_the_classes_bits(classes: int, bits: float) -> None:
+    names = [str(label) for label in range(classes)]
+    for value, holds in ((bits, True), (np.nextafter(bits, 0), False)):
+        report = report_of({"largest_entropy": float(value)}, names)
+        assert judged(report)["In one region the digits are in disorder."].holds is holds
+
+
+@pytest.mark.parametrize(("sentence", "number"), SENTENCES.items())
+def test_a_claim_names_the_number_that_decides_or_why_there_is_none(
+    sentence: str, number: str
+) -> None:
+    report = report_of()
+    assert f"{number} {report.numbers[number]}" in judged(report)[sentence].found
+    del report.numbers[number]
+    report.undefined[number] = "the moon is full"
+    found = judged(report)
+    claim = found.pop(sentence)
+    assert claim.holds is None and claim.found == "the moon is full"
+    assert all(other.holds for other in found.values())
+    del report.undefined[number]
+    assert judged(report)[sentence].found == "not measured"
+
+
+@pytest.mark.parametrize(("share", "separate"), [(0.9, ["1"]), (0.8999, [])])
+def test_a_class_is_separate_from_nine_in_ten_neighbours_of_its_own(
+    share: float, separate: list[str]
+) -> None:
+    mixing = [[0.3, 0.7], [1 - share, share]]
+    assert Report(mixing=mixing, class_names=("0", "1")).separate == separate
+
+
+def test_classes_mix_from_a_tenth_of_each_others_neighbours_the_most_first() -> None:
+    mixing = [[0.9, 0.05, 0.05, 0.0], [0.15, 0.4, 0.45, 0], [0.125, 0.5, 0.375, 0], [0.2, 0, 0, 1]]
+    report = Report(mixing=mixing, class_names=("a", "b", "c", "d"))
+    assert [pair[:2] for pair in report.mixed] == [("b", "c"), ("a", "b"), ("a", "d")]
+    assert [pair[2] for pair in report.mixed] == pytest.approx([0.475, 0.1, 0.1])
