@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
 from jaxae.arrays import blaming, read_array
+from jaxae.data.folder import read_class_names
 from jaxae.data.idx import read_idx
 from jaxae.history import read_rows
 from jaxae.interchange import safetensors
@@ -292,6 +293,26 @@ METRICS = Reader(
 )
 
 
+# A data folder.
+
+
+def _verify_meta(path: Path, names: Any) -> None:
+    given = json.loads(path.read_bytes()).get("class_names")
+    assert names == (None if given is None else tuple(map(str, given)))
+
+
+_META = {"class_names": ["low", "middle", "high"], "source": "by hand"}
+META = Reader(
+    "meta.json",
+    "meta.json",
+    [json.dumps(_META).encode(), b"{}"],
+    _edited(_META).map(lambda value: json.dumps(value).encode()),
+    lambda path: read_class_names(path.parent),
+    _verify_meta,
+    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+)
+
+
 # safetensors.
 
 
@@ -354,4 +375,4 @@ SAFETENSORS = Reader(
     ),
 )
 
-READERS = (IDX, NPY, CONFIG, METRICS, SAFETENSORS)
+READERS = (IDX, NPY, CONFIG, METRICS, META, SAFETENSORS)

@@ -1,13 +1,9 @@
-"""Images on disk, in .npy and array_record files, and data sets as folders of them."""
+"""Images on disk, in .npy files, and data sets as folders of them."""
 
 import json
 import os
 import pickle
-import re
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +12,14 @@ import numpy.typing as npt
 import pytest
 
 from jaxae import Dataset, load_dataset
-from jaxae.data import NpyImages, RecordImages, ondisk, write_records
+from jaxae.data import NpyImages, ondisk
 
 Pixels = npt.NDArray[np.uint8]
-OnDisk = NpyImages | RecordImages
-Store = Callable[[Path, Pixels], OnDisk]
 
 
-def store_npy(folder: Path, pixels: Pixels) -> OnDisk:
+def store(folder: Path, pixels: Pixels) -> NpyImages:
     np.save(folder / "images.npy", pixels)
     return NpyImages(folder / "images.npy")
-
-
-def store_records(folder: Path, pixels: Pixels) -> OnDisk:
-    pytest.importorskip("array_record")
-    write_records(folder / "images.array_record", pixels)
-    return RecordImages(folder / "images.array_record", pixels.shape[1:])
-
-
-both = pytest.mark.parametrize("store", [store_npy, store_records])
 
 
 def some(n: int, height: int = 5, width: int = 4) -> Pixels:
@@ -48,7 +33,6 @@ def cut(path: Path, by: int) -> None:
 # Reading.
 
 
-@both
 @pytest.mark.parametrize(
     "rows",
     [
@@ -59,17 +43,14 @@ def cut(path: Path, by: int) -> None:
     ],
     ids=str,
 )
-def test_any_rows_are_what_numpy_takes_from_the_array(
-    tmp_path: Path, store: Store, rows: Any
-) -> None:
+def test_any_rows_are_what_numpy_takes_from_the_array(tmp_path: Path, rows: Any) -> None:
     pixels = some(10)
     found, expected = store(tmp_path, pixels)[rows], pixels[rows]
     assert found.dtype == np.uint8 and found.shape == expected.shape
     np.testing.assert_array_equal(found, expected)
 
 
-@both
-def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path, store: Store) -> None:
+def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path) -> None:
     pixels = some(10)
     images = store(tmp_path, pixels)
     for name in ("shape", "dtype", "ndim", "size"):
@@ -81,7 +62,6 @@ def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path, store: St
         np.array(images, copy=False)
 
 
-@both
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
@@ -91,16 +71,13 @@ def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path, store: St
     ids=str,
 )
 def test_rows_that_are_not_there_or_no_rows_are_refused(
-    tmp_path: Path, store: Store, rows: Any, reason: str
+    tmp_path: Path, rows: Any, reason: str
 ) -> None:
     with pytest.raises(IndexError, match=reason):
         store(tmp_path, some(10))[rows]
 
 
-@both
-def test_more_than_a_block_is_read(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = some(50)
     images, rows = store(tmp_path, pixels), np.random.default_rng(0).integers(0, 50, 200)
     for limit, value in (("_BLOCK_IMAGES", 7), ("_BLOCK_BYTES", 45), ("_BLOCK_BYTES", 1)):
@@ -115,7 +92,7 @@ def test_platforms_without_pread_and_advice_read_the_same(
     pixels = some(10)
     monkeypatch.setattr(ondisk, "_read_at", ondisk._seek_and_read)
     monkeypatch.delattr("os.RWF_NOWAIT", raising=False)
-    np.testing.assert_array_equal(store_npy(tmp_path, pixels)[::-2], pixels[::-2])
+    np.testing.assert_array_equal(store(tmp_path, pixels)[::-2], pixels[::-2])
 
 
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux can tell")
@@ -135,16 +112,15 @@ def test_what_is_not_in_memory_is_fetched_at_once(
         fetched.append((offset - 128) // 20)
 
     pixels = some(10)
-    images = store_npy(tmp_path, pixels)
+    images = store(tmp_path, pixels)
     monkeypatch.setattr("os.preadv", preadv)
     monkeypatch.setattr("os.posix_fadvise", advise)
     np.testing.assert_array_equal(images[[7, 2, 5]], pixels[[7, 2, 5]])
     assert fetched == ([] if error is None else [7, 2, 5])
 
 
-@both
 def test_a_path_from_elsewhere_still_reads_after_a_change_of_folder(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = some(3)
     monkeypatch.chdir(tmp_path)
@@ -153,8 +129,7 @@ def test_a_path_from_elsewhere_still_reads_after_a_change_of_folder(
     np.testing.assert_array_equal(images, pixels)
 
 
-@both
-def test_pickling_takes_the_path_along_and_not_the_pixels(tmp_path: Path, store: Store) -> None:
+def test_pickling_takes_the_path_along_and_not_the_pixels(tmp_path: Path) -> None:
     pixels = some(1000)
     images = store(tmp_path, pixels)
     np.testing.assert_array_equal(images[:3], pixels[:3])  # A reader is open now.
@@ -163,8 +138,7 @@ def test_pickling_takes_the_path_along_and_not_the_pixels(tmp_path: Path, store:
     np.testing.assert_array_equal(pickle.loads(packed), pixels)
 
 
-@both
-def test_many_threads_may_read_at_once(tmp_path: Path, store: Store) -> None:
+def test_many_threads_may_read_at_once(tmp_path: Path) -> None:
     pixels = some(500)
     images = store(tmp_path, pixels)
 
@@ -206,159 +180,46 @@ def test_a_damaged_npy_file_is_named(tmp_path: Path, content: bytes | str) -> No
 
 
 def test_an_npy_file_cut_short_after_opening_is_named(tmp_path: Path) -> None:
-    images = store_npy(tmp_path, some(10))
+    images = store(tmp_path, some(10))
     cut(images.path, 1)
     np.testing.assert_array_equal(images[:9], some(10)[:9])
     with pytest.raises(ValueError, match=rf"^{images.path} was cut short"):
         images[:]
 
 
-@pytest.mark.parametrize("content", [b"", b"no records", b"no records" * 20_000, "cut", "half"])
-def test_a_damaged_record_file_is_named_in_one_line(tmp_path: Path, content: bytes | str) -> None:
-    path = store_records(tmp_path, some(5000)).path
-    if content == "cut":
-        cut(path, 1)
-    elif content == "half":
-        cut(path, path.stat().st_size // 2)
-    elif isinstance(content, bytes):
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"^{path} is not an array_record file: ") as caught:
-        RecordImages(path, (5, 4))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_damaged_record_is_found_when_it_is_read(tmp_path: Path) -> None:
-    pixels = some(5000)
-    images = store_records(tmp_path, pixels)
-    content = bytearray(images.path.read_bytes())
-    at = content.index(pixels[3000].tobytes())
-    content[at] ^= 1
-    images.path.write_bytes(content)
-    np.testing.assert_array_equal(images[:3000], pixels[:3000])
-    with pytest.raises(ValueError, match=rf"^{images.path} is damaged: ") as caught:
-        images[2000:4000]
-    assert "\n" not in str(caught.value)
-
-
-def write_raw(path: Path, records: list[bytes]) -> None:
-    module = pytest.importorskip("array_record.python.array_record_module")
-    writer = module.ArrayRecordWriter(str(path), "group_size:1")
-    for record in records:
-        writer.write(record)
-    writer.close()
-
-
-def test_a_record_of_another_length_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "images.array_record"
-    write_raw(path, [bytes(20)] * 7 + [bytes(19)])
-    images = RecordImages(path, (5, 4))
-    assert not images[:7].any()
-    with pytest.raises(ValueError, match=rf"^{path}: record 7 has 19 bytes; expected 20,.*5×4"):
-        images[[6, 7]]
-
-
-@pytest.mark.parametrize("image_shape", [(5, 5), (10**9, 10**9)])
-def test_records_of_another_image_size_are_refused_when_opened(
-    tmp_path: Path, image_shape: tuple[int, int]
-) -> None:
-    path = store_records(tmp_path, some(3)).path
-    with pytest.raises(ValueError, match="record 0 has 20 bytes"):
-        RecordImages(path, image_shape)
-
-
-@both
-def test_a_missing_file_is_an_os_error(tmp_path: Path, store: Store) -> None:
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     images = store(tmp_path, some(3))
     images.path.unlink()
     with pytest.raises(FileNotFoundError):
         pickle.loads(pickle.dumps(images))[:]
 
 
-def test_without_array_record_the_command_that_installs_it_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "array_record.python.array_record_module", None)
-    path = tmp_path / "images.array_record"
-    with pytest.raises(ValueError, match=rf"{path}.*pip install array-record"):
-        write_records(path, some(3))
-    path.touch()
-    with pytest.raises(ValueError, match=rf"{path}.*pip install array-record"):
-        RecordImages(path, (5, 4))
-
-
-# Writing.
-
-
-def test_written_records_are_the_images_bytes_one_by_one(tmp_path: Path) -> None:
-    module = pytest.importorskip("array_record.python.array_record_module")
-    pixels = some(10)
-    write_records(tmp_path / "a.array_record", np.asfortranarray(pixels))
-    reader = module.ArrayRecordReader(str(tmp_path / "a.array_record"))
-    assert reader.read_all() == [image.tobytes() for image in pixels]
-    assert reader.writer_options_string().startswith("group_size:1,")
-
-
-def test_records_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    pytest.importorskip("array_record")
-    source = store_npy(tmp_path, some(10))
-    cut(source.path, 1)
-    with pytest.raises(ValueError, match="cut short"):
-        write_records(tmp_path / "a.array_record", source)
-    others: list[Any] = [np.zeros((3, 5, 4)), some(3)[0], some(3, height=0)]
-    for bad in others:
-        with pytest.raises(ValueError, match=rf"{bad.dtype} of shape {re.escape(str(bad.shape))}"):
-            write_records(tmp_path / "a.array_record", bad)
-    assert list(tmp_path.iterdir()) == [source.path]
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_a_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("array_record")
-    monkeypatch.setattr(ondisk, "atomic", lambda path: nullcontext("/dev/full"))
-    path = tmp_path / "images.array_record"
-    with pytest.raises(OSError, match=f"^{path} cannot be written: .*No space left"):
-        write_records(path, np.zeros((10, 512, 512), np.uint8))
-
-
 # Folders.
 
 
-def write_folder(folder: Path, dataset: Dataset, form: str = "npy") -> Path:
+def write_folder(folder: Path, dataset: Dataset) -> Path:
     folder.mkdir()
-    meta: dict[str, Any] = {"class_names": dataset.class_names}
     for name, split in (("train", dataset.train), ("test", dataset.test)):
-        if form == "npy":
-            np.save(folder / f"{name}_images.npy", split.images)
-        else:
-            pytest.importorskip("array_record")
-            write_records(folder / f"{name}_images.array_record", split.images)
-            meta["image_shape"] = dataset.image_shape
+        np.save(folder / f"{name}_images.npy", split.images)
         np.save(folder / f"{name}_labels.npy", split.labels)
-    (folder / "meta.json").write_text(json.dumps(meta))
+    (folder / "meta.json").write_text(json.dumps({"class_names": dataset.class_names}))
     return folder
 
 
-forms = pytest.mark.parametrize("form", ["npy", "array_record"])
-
-
-@forms
-def test_a_folder_of_arrays_is_the_data_set_that_was_written(
-    tmp_path: Path, tiny: Dataset, form: str
-) -> None:
-    dataset = load_dataset(write_folder(tmp_path / "blobs", tiny, form))
+def test_a_folder_of_arrays_is_the_data_set_that_was_written(tmp_path: Path, tiny: Dataset) -> None:
+    dataset = load_dataset(write_folder(tmp_path / "blobs", tiny))
     for found, expected in ((dataset.train, tiny.train), (dataset.test, tiny.test)):
-        assert isinstance(found.images, NpyImages if form == "npy" else RecordImages)
+        assert isinstance(found.images, NpyImages)
         np.testing.assert_array_equal(found.images, expected.images)
         np.testing.assert_array_equal(found.labels, expected.labels)
     assert (dataset.name, dataset.class_names) == ("blobs", tiny.class_names)
     assert dataset.image_shape == tiny.image_shape
 
 
-@forms
 def test_the_checksum_is_the_same_wherever_the_images_are(
-    tmp_path: Path, tiny: Dataset, form: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny, form)
+    folder = write_folder(tmp_path / "blobs", tiny)
     assert load_dataset(folder).checksum == tiny.checksum
     monkeypatch.setattr("jaxae.data.dataset._BLOCK_BYTES", 48 * 7)  # 300 images are no multiple.
     assert load_dataset(folder).checksum == tiny.checksum
@@ -392,28 +253,13 @@ def test_a_missing_file_of_a_folder_is_named(tmp_path: Path, tiny: Dataset, name
         (" " * (1 << 21), "meta.json: it is larger than"),
         ('{"class_names": "abc"}', "meta.json: class_names is not a list"),
         ('{"class_names": ["a", "b"]}', "labels run from 0 to 2; expected 0 to 1"),
-        ('{"image_shape": [8]}', r"meta.json: image_shape is not \[height, width\]"),
-        ('{"image_shape": [8, 6.0]}', "image_shape is not"),
-        ('{"image_shape": [8, 0]}', "image_shape is not"),
-        ('{"image_shape": [8, true]}', "image_shape is not"),
-        ('{"image_shape": 48}', "image_shape is not"),
-        (
-            '{"image_shape": [8, 7]}',
-            "train_images.array_record: record 0 has 48 bytes; expected 56",
-        ),
-        ("{}", r"train_images.array_record does not tell.*meta.json.*\[height, width\]"),
-        (None, r"train_images.array_record does not tell.*meta.json.*\[height, width\]"),
     ],
 )
 def test_what_meta_json_gets_wrong_is_one_line(
-    tmp_path: Path, tiny: Dataset, meta: str | None, reason: str
+    tmp_path: Path, tiny: Dataset, meta: str, reason: str
 ) -> None:
-    form = "npy" if meta and "class_names" in meta else "array_record"
-    folder = write_folder(tmp_path / "blobs", tiny, form)
-    if meta is None:
-        (folder / "meta.json").unlink()
-    else:
-        (folder / "meta.json").write_text(meta)
+    folder = write_folder(tmp_path / "blobs", tiny)
+    (folder / "meta.json").write_text(meta)
     with pytest.raises(ValueError, match=reason) as caught:
         load_dataset(folder)
     assert "\n" not in str(caught.value)

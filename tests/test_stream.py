@@ -15,23 +15,19 @@ import numpy.typing as npt
 import pytest
 
 from jaxae import Batch, scan_batches
-from jaxae.data import Images, NpyImages, RecordImages, write_records
+from jaxae.data import Images, NpyImages
 from jaxae.data.stream import Chunk, stream
 
 Pixels = npt.NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module", params=["memory", "npy", "array_record"])
+@pytest.fixture(scope="module", params=["memory", "npy"])
 def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Images:
     """The same 103 images of 3×2 pixels, no two alike, in all places they may be."""
     path = tmp_path_factory.mktemp("images") / f"images.{request.param}"
     if request.param == "npy":
         np.save(path, pixels())
         return NpyImages(path)
-    if request.param == "array_record":
-        pytest.importorskip("array_record")
-        write_records(path, pixels())
-        return RecordImages(path, (3, 2))
     return pixels()
 
 
@@ -303,7 +299,7 @@ def test_what_is_on_disk_stays_there(large: Path, use: str) -> None:
     assert growth(large, "np.load(path, mmap_mode='r')", use) > 250 * MIB
 
 
-def test_importing_jaxae_imports_neither_grain_nor_array_record() -> None:
-    script = "import sys, jaxae; print({'grain', 'array_record'} & set(sys.modules))"
+def test_importing_jaxae_does_not_import_grain() -> None:
+    script = "import sys, jaxae; print({'grain'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr

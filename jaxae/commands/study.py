@@ -25,7 +25,7 @@ class Study:
     """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
 
     data_dir: Path | None = None
-    """A folder with four IDX files to train on, or with .npy or .array_record files."""
+    """A folder with four IDX files to train on, or with .npy files."""
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 

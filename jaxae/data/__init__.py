@@ -2,14 +2,6 @@
 
 from jaxae.data.dataset import Dataset, Images, Split
 from jaxae.data.load import load_dataset
-from jaxae.data.ondisk import NpyImages, RecordImages, write_records
+from jaxae.data.ondisk import NpyImages
 
-__all__ = [
-    "Dataset",
-    "Images",
-    "NpyImages",
-    "RecordImages",
-    "Split",
-    "load_dataset",
-    "write_records",
-]
+__all__ = ["Dataset", "Images", "NpyImages", "Split", "load_dataset"]

@@ -26,11 +26,9 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
         - `"mnist"`, bundled with the package and checked against its SHA-256;
         - a folder with the four IDX files of MNIST's layout, gzipped or not, spelled
           `train-images-idx3-ubyte` or `train-images.idx3-ubyte`;
-        - a folder of arrays: `train_images.npy`, uint8 of shape (n, height, width), or
-          `train_images.array_record`, a record the height × width bytes of an image;
+        - a folder of arrays: `train_images.npy`, uint8 of shape (n, height, width);
           `train_labels.npy`; the same two for `test`; and `meta.json`, which may list the
-          `class_names`, and gives `image_shape`, [height, width], to an array_record file. The
-          images stay on disk;
+          `class_names`. The images stay on disk;
         - the name of an image-classification data set of TensorFlow Datasets, such as
           `"fashion_mnist"` or `"emnist/letters"`, converted once into a cache (in
           `$JAXAE_DATA_DIR`, by default the platform's cache folder), such a folder of arrays.
@@ -48,9 +46,7 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
     if folder.is_dir() and name_or_folder != "":
         return read_folder(folder) if holds_arrays(folder) else _from_folder(folder)
     if isinstance(name_or_folder, Path) or folder.is_absolute() or name_or_folder[:1] in ("", "."):
-        raise ValueError(
-            f"{name_or_folder!s}: no such folder; expected one with IDX, .npy or array_record files"
-        )
+        raise ValueError(f"{name_or_folder!s}: no such folder; expected one with IDX or .npy files")
     # Imported here because only a data set of TFDS needs it.
     from jaxae.data.tfds import load_from_tfds
 

@@ -1,4 +1,4 @@
-"""Images that stay on disk and are read when asked for: an .npy file, or one of array_record.
+"""Images that stay on disk, in an .npy file, and are read when asked for.
 
 A read holds what it returns and one block besides, however large the file. Nothing stays mapped:
 the pages of a mapping that were touched once count as the process's own memory, and the system
@@ -6,11 +6,8 @@ fetches a page's neighbours too, of which a random order has no use. Any number 
 at once, and pickling takes the path along, not the pixels.
 """
 
-import abc
-import importlib
 import math
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxae.arrays import blaming, read_header
-from jaxae.data.dataset import Images, Rows, blocks
-from jaxae.files import atomic
-from jaxae.text import reason
+from jaxae.data.dataset import Rows
 
-# A block's limits. What array_record spends on a call is small beside so many records of 28×28.
+# What is read at a time, at most.
 _BLOCK_IMAGES = 4096
 _BLOCK_BYTES = 4 << 20
 
@@ -44,15 +39,35 @@ def _in_memory(handle: int, offsets: list[int]) -> bool:
     return True
 
 
-class _OnDisk(abc.ABC):
-    """What stands for a uint8 array of shape (n, height, width) whose rows a subclass reads."""
+class NpyImages:
+    """The images of an .npy file, which stands for an array of uint8 of shape (n, height, width).
+
+    Raises:
+      ValueError: the file is damaged, holds something else, or is in Fortran order; the text names
+        it.
+      OSError: the file cannot be opened.
+    """
 
     ndim = 3
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, path: Path, shape: tuple[int, ...]):
+    def __init__(self, path: Path):
+        """Read the header and hold it against the file."""
+        with blaming(path):
+            header = read_header(path)
+            if header.dtype != np.uint8 or len(header.shape) != 3:
+                raise ValueError(
+                    f"it holds {header.dtype} of shape {header.shape}; "
+                    "expected uint8 of shape (n, height, width)"
+                )
+            if header.fortran_order:
+                raise ValueError(
+                    "its pixels are in Fortran order, each image's scattered over the file; "
+                    "save numpy.ascontiguousarray(images)"
+                )
         self.path = path.absolute()
-        self.shape = shape
+        self.shape = header.shape
+        self._offset = header.offset
 
     @property
     def size(self) -> int:
@@ -97,36 +112,6 @@ class _OnDisk(abc.ABC):
             raise ValueError(f"{self.path} is on disk; its images cannot be had without a copy")
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    @abc.abstractmethod
-    def _read(self, rows: npt.NDArray[np.int64], size: int) -> bytes:
-        """Return the images of these rows, `size` bytes each, one after another."""
-
-
-class NpyImages(_OnDisk):
-    """The images of an .npy file: uint8 of shape (n, height, width), in C order.
-
-    Raises:
-      ValueError: the file is damaged or holds something else; the text names it.
-      OSError: the file cannot be opened.
-    """
-
-    def __init__(self, path: Path):
-        """Read the header and hold it against the file."""
-        with blaming(path):
-            header = read_header(path)
-            if header.dtype != np.uint8 or len(header.shape) != 3:
-                raise ValueError(
-                    f"it holds {header.dtype} of shape {header.shape}; "
-                    "expected uint8 of shape (n, height, width)"
-                )
-            if header.fortran_order:
-                raise ValueError(
-                    "its pixels are in Fortran order, each image's scattered over the file; "
-                    "save numpy.ascontiguousarray(images)"
-                )
-        super().__init__(path, header.shape)
-        self._offset = header.offset
-
     def _read(self, rows: npt.NDArray[np.int64], size: int) -> bytes:
         offsets = (rows * size + self._offset).tolist()
         with self.path.open("rb", buffering=0) as file:
@@ -139,98 +124,3 @@ class NpyImages(_OnDisk):
         if len(packed) != len(rows) * size:
             raise ValueError(f"{self.path} was cut short after it had been opened; write it again")
         return packed
-
-
-class RecordImages(_OnDisk):
-    """The images of an array_record file, each record the height × width bytes of one image.
-
-    Random reads are fast where the file was written with `group_size:1`, as `write_records` does.
-
-    Args:
-      path: the file.
-      image_shape: height and width.
-
-    Raises:
-      ValueError: the file is damaged, its first record has another length, or the package
-        array-record is missing.
-      OSError: the file cannot be opened.
-    """
-
-    def __init__(self, path: Path, image_shape: tuple[int, int]):
-        """Read the number of records, and the first one for its length."""
-        super().__init__(path, (_open_records(path).num_records(), *image_shape))
-        self._read(np.arange(len(self))[:1], math.prod(image_shape))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind."""
-        return {name: value for name, value in vars(self).items() if name != "_reader"}
-
-    @cached_property
-    def _reader(self) -> Any:
-        return _open_records(self.path)
-
-    def _read(self, rows: npt.NDArray[np.int64], size: int) -> bytes:
-        try:
-            records = self._reader.read(rows.tolist())
-        except RuntimeError as error:
-            raise ValueError(f"{self.path} is damaged: {reason(error)}") from error
-        if set(map(len, records)) - {size}:
-            row = next(row for row, record in enumerate(records) if len(record) != size)
-            _, height, width = self.shape
-            raise ValueError(
-                f"{self.path}: record {rows[row]:,} has {len(records[row]):,} bytes; "
-                f"expected {size:,}, an image of {height}×{width}"
-            )
-        return b"".join(records)
-
-
-def write_records(path: Path, images: Images) -> None:
-    """Write images as an array_record file that is fast to read at random, whole or not at all.
-
-    Args:
-      path: the file, by convention ending in `.array_record`.
-      images: uint8 of shape (n, height, width), in memory or on disk.
-
-    Raises:
-      ValueError: these are no such images, or the package array-record is missing.
-      OSError: the file cannot be written.
-    """
-    if images.ndim != 3 or images.dtype != np.uint8 or images.size == 0:
-        raise ValueError(
-            f"images are {images.dtype} of shape {images.shape}; "
-            "expected uint8 of shape (n, height, width)"
-        )
-    module = _import_array_record(path)
-    with atomic(path) as partial:
-        # Uncompressed, because unpacking an image of 28×28 takes as long as all else in reading it.
-        writer = module.ArrayRecordWriter(str(partial), "group_size:1,uncompressed")
-        try:
-            for block in blocks(images, _BLOCK_BYTES):
-                for image in block:
-                    writer.write(image.tobytes())
-            writer.close()
-        except RuntimeError as error:
-            raise OSError(f"{path} cannot be written: {reason(error)}") from error
-
-
-def _open_records(path: Path) -> Any:
-    module = _import_array_record(path)
-    path.open("rb").close()  # The reader would not say at once that there is no such file.
-    options = "readahead_buffer_size:0,max_parallelism:0"  # Those for reading at random.
-    reader = module.ArrayRecordReader(str(path), options, file_reader_buffer_size=1024)
-    if not reader.ok():
-        try:
-            reader.read([0])  # What is wrong is told only by a read.
-        except RuntimeError as error:
-            raise ValueError(f"{path} is not an array_record file: {reason(error)}") from error
-    return reader
-
-
-def _import_array_record(path: Path) -> Any:
-    try:
-        return importlib.import_module("array_record.python.array_record_module")
-    except ImportError as error:
-        raise ValueError(
-            f"{path}: array_record files need 'pip install array-record', which not every "
-            "platform has; .npy files need nothing"
-        ) from error

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from jaxae.data.dataset import Dataset
-from jaxae.data.folder import read_folder, read_meta
+from jaxae.data.folder import read_class_names, read_folder
 from jaxae.text import reason
 
 _INSTALL = "pip install 'jaxae[tfds]'"
@@ -63,7 +63,7 @@ def load_from_tfds(name: str) -> Dataset:
 
 
 def _open(name: str, folder: Path) -> Dataset:
-    if read_meta(folder).class_names is None:  # Optional in a user's folder, written in a cache.
+    if read_class_names(folder) is None:  # Optional in a user's folder, written in a cache.
         raise ValueError(f"{folder / 'meta.json'} has no class_names")
     return dataclasses.replace(read_folder(folder), name=name)
 
