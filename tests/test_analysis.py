@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.metrics import mean_squared_error
+from sklearn.metrics import mean_squared_error, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
 import jaxae
@@ -47,6 +47,36 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         assert 0.93 <= covered <= 0.975
 
 
+def test_intervals_are_those_of_the_textbooks() -> None:
+    """Student's t, Wilson's score and Welch's t, each from its formula."""
+    x, y = np.array([1.0, 2.0, 4.0, 9.0]), np.array([0.5, 0.6, 0.9, 0.7, 0.2])
+    reach = stats.t.ppf(0.975, 3) * x.std(ddof=1) / 2
+    assert analysis.mean(x) == pytest.approx((4, 4 - reach, 4 + reach))
+    z, n, p = stats.norm.ppf(0.975), 40, 3 / 40
+    middle, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    low, high = (middle - spread) / (1 + z**2 / n), (middle + spread) / (1 + z**2 / n)
+    assert analysis.share(3, 40) == pytest.approx((p, low, high))
+    a, b = x.var(ddof=1) / 4, y.var(ddof=1) / 5
+    freedom = (a + b) ** 2 / (a**2 / 3 + b**2 / 4)
+    reach = stats.t.ppf(0.975, freedom) * np.sqrt(a + b)
+    apart = x.mean() - y.mean()
+    assert analysis.difference(x, y) == pytest.approx((apart, apart - reach, apart + reach))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(-1, 3), (4, 3), (0, 0)])
+def test_a_share_is_of_one_trial_or_more_and_of_no_more_hits(hits: int, n: int) -> None:
+    with pytest.raises(ValueError, match=f"{hits} hits of {n}"):
+        analysis.share(hits, n)
+    assert (analysis.share(0, 1).value, analysis.share(1, 1).value) == (0, 1)
+
+
+def test_a_difference_needs_two_values_on_both_sides() -> None:
+    for a, b in (([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0])):
+        with pytest.raises(ValueError, match="expected two or more"):
+            analysis.difference(a, b)
+    assert analysis.difference([3.0, 3.0], [1.0, 1.0]) == (2, 2, 2)
+
+
 def test_a_single_value_has_no_interval() -> None:
     assert analysis.mean([2.5]) == Estimate(2.5, None, None)
     with pytest.raises(ValueError, match="expected one or more finite"):
@@ -63,6 +93,11 @@ def test_squared_errors_are_scikit_learns() -> None:
     expected = mean_squared_error(images.reshape(5000, -1) / 255, x_hat.reshape(5000, -1))
     assert np.mean(found) / 12 == pytest.approx(expected, rel=1e-6)
     assert found[7] == pytest.approx(np.sum((x_hat[7].astype(float) - images[7] / 255) ** 2))
+
+
+def test_squared_errors_of_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 4, 3\), reconstructions of \(2, 3, 4\)"):
+        analysis.squared_errors(np.zeros((2, 4, 3), np.uint8), np.zeros((2, 3, 4)))
 
 
 def test_henze_zirkler_gives_the_published_value_for_iris() -> None:
@@ -102,6 +137,24 @@ def test_elongation_of_an_ellipse_whatever_its_direction(ratio: float) -> None:
     assert analysis.elongation(ellipse) == pytest.approx(expected, rel=1e-6)
 
 
+def test_elongation_is_of_the_two_largest_of_many_deviations() -> None:
+    axes = np.kron(np.diag([6.0, 3.0, 1.0]), [[1.0], [-1.0]])
+    assert analysis.elongation(axes) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_a_shape_needs_two_points_more_than_dimensions(n: int) -> None:
+    points = np.array([[0.0, 0], [3, 1], [1, 2], [5, 1]])[:n]
+    for function in (analysis.elongation, analysis.henze_zirkler):
+        if n == 4:
+            function(points)
+            continue
+        with pytest.raises(
+            ValueError, match=r"shape \(3, 2\); expected \(n, d\) with n above d \+ 1"
+        ):
+            function(points)
+
+
 @pytest.mark.parametrize(
     ("points", "reason"),
     [
@@ -124,6 +177,13 @@ def test_knn_accuracy_is_scikit_learns(k: int, pca: Any) -> None:
     found = analysis.knn_accuracy(z, labels, z_test, labels_test, k)
     assert found.value == pytest.approx(expected, abs=1e-12)
     assert found.low is not None and found.high is not None and found.low < expected < found.high
+
+
+def test_a_tie_of_votes_goes_to_the_lower_label() -> None:
+    z, labels = np.array([[0.0], [1.0]]), np.array([2, 1])
+    for judged, share in ((1, 1), (2, 0)):
+        found = analysis.knn_accuracy(z, labels, np.array([[0.1]]), np.array([judged]), 2)
+        assert found.value == share
 
 
 def test_class_neighbours_by_hand() -> None:
@@ -151,12 +211,47 @@ def test_silhouette_by_hand() -> None:
     assert analysis.silhouette(z, labels) == pytest.approx(expected)
 
 
-def test_a_perfect_map_is_trusted_fully_and_a_shuffled_one_as_chance_has_it() -> None:
+def test_silhouette_is_scikit_learns_of_some_points_if_there_are_many(pca: Any) -> None:
+    z, labels, _, _ = pca
+    assert analysis.silhouette(z, labels) == pytest.approx(silhouette_score(z, labels))
+    rows = np.random.default_rng(3).permutation(3000)[:200]
+    sampled = [analysis.silhouette(z, labels, at_most=200, seed=seed) for seed in range(4)]
+    assert len(set(sampled)) == 4 and np.ptp(sampled) < 0.2
+    assert np.mean(sampled) == pytest.approx(silhouette_score(z[rows], labels[rows]), abs=0.1)
+
+
+def trust(images: Any, z: Any, k: int) -> float:
+    """Venna and Kaski's formula, pair by pair."""
+    flat, n = images.reshape(len(images), -1) / 255, len(z)
+    near, ranks = np.argsort(cdist(z, z), axis=1), np.argsort(np.argsort(cdist(flat, flat)))
+    # The rank of a point among its own neighbours is 0.
+    penalty = sum(max(0, ranks[i, j] - k) for i in range(n) for j in near[i, 1 : k + 1])
+    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * penalty
+
+
+def test_trustworthiness_is_its_formula_of_images_that_latent_neighbours_are() -> None:
+    """Two clusters of images folded onto one: what is near in latent space is not near as images.
+
+    The other way round all is well: near images have near points.
+    """
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (300, 3, 2)).astype(np.uint8)
+    images = rng.integers(0, 20, (40, 3, 2)).astype(np.uint8)
+    images[20:] += 200
+    z = images.reshape(40, 6)[:, :2] % 200 / 3.0 + rng.normal(0, 0.01, (40, 2))
+    found = analysis.trustworthiness(images, z, k=4)
+    assert found == pytest.approx(trust(images, z, 4))
+    swapped = trust(np.pad(z, ((0, 0), (0, 4))), images.reshape(40, 6), 4)
+    assert found < swapped - 0.1
+    assert analysis.trustworthiness(images, z) == pytest.approx(trust(images, z, 5))
+
+
+def test_a_perfect_map_is_trusted_fully_and_needs_over_twice_its_neighbours() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 3, 2)).astype(np.uint8)
     z = images.reshape(300, 6) * 3.0
     assert analysis.trustworthiness(images, z) == 1
-    assert analysis.trustworthiness(images, rng.permutation(z)) == pytest.approx(0.5, abs=0.1)
+    assert analysis.trustworthiness(images[:11], z[:11]) == 1
+    with pytest.raises(ValueError, match="10 examples; expected more than 10 for 5"):
+        analysis.trustworthiness(images[:10], z[:10])
 
 
 def test_entropy_of_cells_by_hand() -> None:
@@ -198,13 +293,26 @@ def test_the_gap_share_of_one_embedding_is_what_its_disc_leaves() -> None:
 
 
 def test_the_gap_share_of_a_hull_is_of_its_own_area() -> None:
-    """A triangle of embeddings: its corners' discs cover half a disc of its area in all."""
-    z = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
-    area, radius = np.sqrt(3) / 4, 0.2
+    """Corners of a triangle: parts of their discs make half a disc, of its area, half the box's."""
+    z = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 4.0]])
+    area, radius = 16, 1.9
     found = analysis.hull_gap_share(z, latent_plane(z), radius)
     assert found == pytest.approx(1 - np.pi * radius**2 / 2 / area, abs=0.01)
     ends = np.array([[0.0], [1.0]])
     assert analysis.hull_gap_share(ends, latent_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_gap_share_is_of_the_boxs_own_place_and_extent() -> None:
+    """The box is 8 by 2; an embedding at its lower right corner leaves a quarter of a disc."""
+    box, corner = Box(2, 10, -1, 1), np.array([[10.0, -1.0]])
+    found = analysis.gap_share(corner, latent_plane(corner), box, 1.5)
+    assert found == pytest.approx(1 - np.pi * 1.5**2 / 4 / 16, abs=0.005)
+
+
+def test_the_distance_to_the_nearest_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    points, z = rng.normal(size=(7, 3)), rng.normal(size=(20, 3))
+    np.testing.assert_allclose(analysis.distance_to_nearest(points, z), cdist(points, z).min(1))
 
 
 def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
@@ -226,6 +334,8 @@ def test_a_hull_without_area_is_refused(same: Any) -> None:
 def test_gap_radius_is_half_the_grids_spacing() -> None:
     assert analysis.gap_radius(jaxae.LECTURE_BOX) == pytest.approx(15 / 11 / 2)
     assert analysis.gap_radius(Box(0, 11, 0, 0)) == pytest.approx(0.5)
+    assert analysis.gap_radius(Box(-4, 18, 3, 8.5)) == pytest.approx(np.sqrt(2 * 0.5) / 2)
+    assert analysis.gap_radius(Box(0, 4, 0, 4), n=3) == pytest.approx(1)
 
 
 def test_nearest_image_distance_is_scipys() -> None:
@@ -234,11 +344,14 @@ def test_nearest_image_distance_is_scipys() -> None:
     images = rng.random((7, 5, 4), dtype=np.float32)
     expected = cdist(images.reshape(7, -1), known.reshape(4500, -1) / 255).min(axis=1)
     np.testing.assert_allclose(analysis.nearest_image_distance(images, known), expected, rtol=1e-5)
-    own = known[:3] / np.float32(255)
+    own = known[[0, 1999, 2000, 3999, 4000, 4499]] / np.float32(255)
     np.testing.assert_allclose(analysis.nearest_image_distance(own, known), 0, atol=2e-3)
 
 
 def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
+    # A fifth of the test labels is wrong, none of the training labels.
+    labels = np.where(np.arange(60) % 5 == 0, (tiny.test.labels + 1) % 3, tiny.test.labels)
+    tiny = dataclasses.replace(tiny, test=Split(tiny.test.images, labels))
     classifier = analysis.fit_classifier(tiny)
     images = np.asarray(tiny.test.images) / np.float32(255)
     label, confidence, entropy = classifier.judge(images)
@@ -248,7 +361,11 @@ def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     np.testing.assert_array_equal(label, p.argmax(axis=1))
     np.testing.assert_allclose(confidence, p.max(axis=1), rtol=1e-4)
     np.testing.assert_allclose(entropy, stats.entropy(p, base=2, axis=1), rtol=1e-3, atol=1e-5)
-    assert classifier.test_accuracy == np.mean(label == tiny.test.labels) > 0.9
+    assert classifier.test_accuracy == np.mean(label == labels)
+    assert 0.7 < classifier.test_accuracy <= 0.8
+    many = classifier.judge(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
+    for part, whole in zip((label, confidence, entropy), many, strict=True):
+        np.testing.assert_allclose(whole, np.tile(part, 35), rtol=1e-5, atol=1e-6)
     assert [len(part) for part in classifier.judge(images[:0])] == [0, 0, 0]
 
 

@@ -14,7 +14,6 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
-from sklearn.decomposition import PCA
 
 import jaxae
 from benchmarks import reference
@@ -316,21 +315,6 @@ def test_grid_of_more_than_two_dimensions_asks_for_its_plane() -> None:
         jaxae.latent_grid(model)
 
 
-def test_plane_is_that_of_the_first_two_principal_components() -> None:
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) + rng.normal(size=6)
-    plane = jaxae.latent_plane(z)
-    theirs = PCA(2).fit_transform(z)
-    ours = plane.project(z)
-    np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-8)  # Signs are free.
-    np.testing.assert_allclose(plane.project(plane.lift(ours)), ours, atol=1e-10)
-
-
-def test_fitted_box_leaves_one_percent_at_each_side() -> None:
-    points = np.stack([np.arange(101.0), 10 * np.arange(101.0)], axis=1)
-    assert jaxae.fitted_box(points) == Box(1, 99, 10, 990)
-
-
 @pytest.mark.parametrize(
     ("images", "reason"),
     [
@@ -367,12 +351,6 @@ def test_encode_refuses_what_is_no_image(
 def test_decode_refuses_what_is_no_point(model: Autoencoder, z: np.ndarray, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         jaxae.decode(model, z)
-
-
-@pytest.mark.parametrize("box", [Box(1, 1, 0, 1), Box(0, 1, 2, 1), Box(0, np.nan, 0, 1)])
-def test_a_box_without_area_is_refused(box: Box) -> None:
-    with pytest.raises(ValueError, match="is no box"):
-        jaxae.grid_points(box)
 
 
 def test_a_line_or_grid_of_one_point_is_refused(model: Autoencoder) -> None:

@@ -37,7 +37,7 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
     and 4 where S is singular.
 
     Args:
-      z: points of shape (n, d), n > d.
+      z: points of shape (n, d), n > d + 1.
       at_most: how many of them to test, drawn at random if there are more, since pairs are summed;
         the same number makes effects comparable.
       seed: draws them.
@@ -70,7 +70,7 @@ def elongation(z: Points) -> float:
     """Largest principal standard deviation over the second largest, 1 (round) to ∞ (a line).
 
     Args:
-      z: points of shape (n, d), n > 2 and d ≥ 2.
+      z: points of shape (n, d), d ≥ 2 and n > d + 1.
 
     Raises:
       ValueError: too few points or dimensions, or points that all lie on a line or are the same.
