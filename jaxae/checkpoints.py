@@ -22,6 +22,7 @@ import orbax.checkpoint as ocp
 from jax import dtypes
 
 from jaxae.devices import chosen_device
+from jaxae.files import make_folder, sync
 from jaxae.processes import first_decides, is_first
 
 _log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class CheckpointWriter:
         first_decides(lambda: self._tidy(newest))
 
     def _tidy(self, newest: int) -> None:
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
         later = [number for number in saved_numbers(self._folder) if number > newest]
         unfinished = self._folder.glob("*.orbax-checkpoint-tmp*")
         for path in (*unfinished, *(self._folder / str(number) for number in later)):
@@ -166,7 +167,13 @@ class CheckpointWriter:
         with _checkpointer() as checkpointer:
             checkpointer.save(self._folder.resolve() / str(number), args=args)
         if is_first():
+            self._sync(self._folder / str(number))
             self._prune()
+
+    def _sync(self, state: Path) -> None:
+        # Orbax waits for the disk with the arrays only, not with what it needs to find them.
+        for path in (*state.rglob("*"), state, self._folder):
+            sync(path)
 
     def _prune(self) -> None:
         saved = saved_numbers(self._folder)

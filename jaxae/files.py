@@ -1,8 +1,9 @@
 """Write a file whole or not at all; read one that should be small."""
 
+import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,9 @@ _LARGEST_TEXT = 1 << 20  # Far above any real one, which has some forty lines.
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it there when the block ends without error.
+
+    The file is on the disk before it is renamed, and the new name before this returns: a power cut
+    leaves the old file or the new one.
 
     Args:
       path: the final name; its folder is created if need be, and is gone again after an error. A
@@ -26,24 +30,59 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file")
-    missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    made = make_folder(path.parent)
+    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
+        partial.touch(exist_ok=False)
         yield partial
-        # mkstemp makes files private; a result gets the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
+        sync(partial)
         partial.replace(path)
+        sync(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
-        for folder in missing:
+        for folder in made:
             with suppress(OSError):  # Another process may have put something there.
                 folder.rmdir()
         raise
+
+
+def make_folder(path: Path) -> list[Path]:
+    """Make a folder, and those above it that are missing; a power cut does not undo it.
+
+    Raises:
+      OSError: a folder cannot be made.
+
+    Returns:
+      The folders that were missing, the innermost first.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync(folder.parent)
+    return missing
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    if path.is_dir():
+        if os.name == "nt":  # Windows opens no folders.
+            return
+        flags = os.O_RDONLY
+    else:
+        flags = os.O_RDWR  # Windows syncs no file that is open for reading.
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems have no fsync for folders.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: object) -> None:

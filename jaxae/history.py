@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-from jaxae.files import atomic
+from jaxae.files import sync
 from jaxae.fitting import EpochMetrics
 from jaxae.records import DAMAGED
 from jaxae.text import reason
@@ -20,10 +20,13 @@ def append_row(file: Path, row: EpochMetrics) -> None:
     Raises:
       OSError: it cannot be written.
     """
+    new = not file.exists()
     with file.open("a") as stream:
         stream.write(json.dumps(row._asdict()) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
+    if new:
+        sync(file.parent)
 
 
 def read_rows(file: Path) -> list[EpochMetrics]:
@@ -44,17 +47,18 @@ def whole_rows(file: Path) -> list[EpochMetrics]:
 
 
 def cut_rows(file: Path, epochs: int) -> None:
-    """Drop what follows the row of an epoch.
+    """Drop what follows the row of an epoch, if anything does.
 
     Raises:
       OSError: the file cannot be written.
     """
     if not file.is_file():
         return
-    with file.open("rb") as stream:
-        kept = list(itertools.islice(stream, epochs))
-    with atomic(file) as partial:
-        partial.write_bytes(b"".join(kept))
+    with file.open("r+b") as stream:
+        kept = sum(map(len, itertools.islice(stream, epochs)))
+        if kept < file.stat().st_size:
+            stream.truncate(kept)
+            os.fsync(stream.fileno())
 
 
 def _read(file: Path) -> tuple[list[EpochMetrics], str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from jaxae.files import make_folder
+
 LOCK_NAME = ".lock"
 
 
@@ -20,7 +22,7 @@ def locked(folder: Path) -> Iterator[None]:
       ValueError: another process holds the folder.
       OSError: the folder cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         with FileLock(folder / LOCK_NAME, timeout=0):
             yield
