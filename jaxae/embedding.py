@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius
 from jaxae.data import Dataset
 from jaxae.latent import decode, encode
@@ -52,15 +53,18 @@ class Embedding:
 
     @cached_property
     def own_box(self) -> Box:
-        """From the 1st to the 99th percentile of the cloud."""
-        return fitted_box(self.points)
-
-    def tiles(self, box: Box, n: int = 12) -> "Tiles":
-        """Decode a box's n×n grid, row by row; on a plane of one axis, its n points.
+        """From the 1st to the 99th percentile of the cloud.
 
         Raises:
-          ValueError: the box is empty, as a cloud's own is where all embeddings are the same.
+          UndefinedError: they are the same along the first axis, so that a grid has no width.
         """
+        box = fitted_box(self.points)
+        if box.x_min == box.x_max:
+            raise UndefinedError("the embeddings are all the same along x; their box has no width")
+        return box
+
+    def tiles(self, box: Box, n: int = 12) -> "Tiles":
+        """Decode a box's n×n grid, row by row; on a plane of one axis, its n points."""
         points = grid_points(box, n)
         points = points[0, :, :1] if len(self.plane.axes) == 1 else points.reshape(-1, 2)
         z = self.plane.lift(points).astype(np.float32)

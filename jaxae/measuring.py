@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxae import analysis
-from jaxae.analysis import Classifier, Estimate
+from jaxae.analysis import Classifier, Estimate, UndefinedError
 from jaxae.data import Dataset, Split
 from jaxae.embedding import Embedding
 from jaxae.latent import decode
 from jaxae.models import VariationalAutoencoder
 from jaxae.plane import LECTURE_BOX, Box
-from jaxae.report import Report
+from jaxae.report import OF_TILES, Report
 
 _NEIGHBOURS = 10
 _EVIDENCE_IMAGES, _EVIDENCE_SAMPLES = 2000, 100
@@ -45,13 +45,14 @@ def measure(
     _separation(report, embedding)
     _gaps(report, embedding)
     if classifier is None:
-        report.undefined["classifier_accuracy"] = "one class; a classifier needs two or more"
+        names = ("classifier_accuracy", *OF_TILES, *(f"central_{name}" for name in OF_TILES))
+        report.undefined |= dict.fromkeys(names, "one class; a classifier needs two or more")
     else:
         tests = len(embedding.dataset.test)
         hits = round(classifier.test_accuracy * tests)
         report.add("classifier_accuracy", analysis.share, hits, tests)
-        _nonsense(report, embedding, classifier, LECTURE_BOX, "")
-        _nonsense(report, embedding, classifier, embedding.own_box, "central_")
+        _nonsense(report, embedding, classifier, "")
+        _nonsense(report, embedding, classifier, "central_")
     if isinstance(embedding.model, VariationalAutoencoder):
         _evidence(report, embedding.model, embedding.dataset, kl_weight)
     return report
@@ -81,7 +82,13 @@ def _shape(report: Report, embedding: Embedding) -> None:
         report.add(f"non_normality/{name}", lambda z: analysis.henze_zirkler(z).effect, z[own])
         report.add(f"elongation/{name}", analysis.elongation, z[own])
     found = [number.value for name, number in report.numbers.items() if "elongation/" in name]
-    report.add("elongation", lambda: float(np.median(found)) if found else np.nan)
+
+    def elongation() -> float:
+        if not found:
+            raise UndefinedError("no class has an elongation")
+        return float(np.median(found))
+
+    report.add("elongation", elongation)
 
 
 def _separation(report: Report, embedding: Embedding) -> None:
@@ -119,36 +126,44 @@ def _disorder(embedding: Embedding) -> Estimate:
 
 
 def _gaps(report: Report, embedding: Embedding) -> None:
-    z, plane, own = embedding.z, embedding.plane, embedding.own_box
+    z, plane = embedding.z, embedding.plane
     axes = len(plane.axes)
     low = np.array([LECTURE_BOX.x_min, LECTURE_BOX.y_min])[:axes]
     high = np.array([LECTURE_BOX.x_max, LECTURE_BOX.y_max])[:axes]
     inside = np.all((embedding.points >= low) & (embedding.points <= high), axis=1)
     report.add("box_coverage", analysis.share, int(inside.sum()), len(inside))
-    for name, box in (("gap_share", LECTURE_BOX), ("central_gap_share", own)):
-        report.add(name, analysis.gap_share, z, plane, box, analysis.gap_radius(box))
-    report.add("hull_gap_share", analysis.hull_gap_share, z, plane, analysis.gap_radius(own))
+
+    def gap_share(box: Box) -> float:
+        return analysis.gap_share(z, plane, box, analysis.gap_radius(box))
+
+    def hull_gap_share() -> float:
+        return analysis.hull_gap_share(z, plane, analysis.gap_radius(embedding.own_box))
+
+    report.add("gap_share", gap_share, LECTURE_BOX)
+    report.add("central_gap_share", lambda: gap_share(embedding.own_box))
+    report.add("hull_gap_share", hull_gap_share)
 
 
-def _nonsense(
-    report: Report, embedding: Embedding, classifier: Classifier, box: Box, prefix: str
-) -> None:
+def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, prefix: str) -> None:
     try:
-        tiles = embedding.tiles(box)
-    except ValueError as error:
-        report.undefined[f"{prefix}gap_confidence"] = str(error)
+        tiles = embedding.tiles(embedding.own_box if prefix else LECTURE_BOX)
+    except UndefinedError as error:
+        report.undefined |= {f"{prefix}{name}": str(error) for name in OF_TILES}
         return
     gap = tiles.in_gap
+    few, tile = min((gap.sum(), "gap"), ((~gap).sum(), "tile near an embedding"))
+    reason = f"{'only one' if few else 'no'} {tile} in the box"
+    add = functools.partial(report.add, otherwise=reason)
     _, confidence, entropy = classifier.judge(tiles.images)
     train_images = np.asarray(embedding.dataset.train.images)
     distance = analysis.nearest_image_distance(tiles.images, train_images)
     for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):
-        report.add(f"{prefix}gap_{what}", analysis.mean, values[gap])
-        report.add(f"{prefix}occupied_{what}", analysis.mean, values[~gap])
+        add(f"{prefix}gap_{what}", analysis.mean, values[gap])
+        add(f"{prefix}occupied_{what}", analysis.mean, values[~gap])
     difference = analysis.difference
-    report.add(f"{prefix}confidence_drop", difference, confidence[~gap], confidence[gap])
-    report.add(f"{prefix}entropy_rise", difference, entropy[gap], entropy[~gap])
-    report.add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
+    add(f"{prefix}confidence_drop", difference, confidence[~gap], confidence[gap])
+    add(f"{prefix}entropy_rise", difference, entropy[gap], entropy[~gap])
+    add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
 
 
 def _evidence(

@@ -1,17 +1,18 @@
 """A model's numbers: what each is called, its unit, its value, and why it may be missing."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jaxae.analysis.estimates import Estimate
+from jaxae.analysis.estimates import Estimate, UndefinedError
 
 _SEPARATE, _MIXED = 0.9, 0.1
 
 # Name: (unit, what it is). A name followed by /CLASS is the same of one class.
-_OF_ALL = {
+_OF_CLOUD = {
     "train_squared_error": ("pixels²", "squared error a training image, summed over its pixels"),
     "train_mse_per_pixel": ("0 to 1", "the same a pixel"),
     "test_squared_error": ("pixels²", "squared error a test image, summed over its pixels"),
@@ -34,6 +35,8 @@ _OF_ALL = {
     "central_gap_share": ("0 to 1", "the same of the cloud's own 1st to 99th percentile"),
     "hull_gap_share": ("0 to 1", "the same of the cloud's convex hull, spacing of its own box"),
     "classifier_accuracy": ("0 to 1", "of the classifier below, on test images"),
+}
+OF_TILES = {
     "gap_confidence": ("0 to 1", "its confidence in tiles of the box that lie in gaps"),
     "occupied_confidence": ("0 to 1", "the same in tiles among embeddings"),
     "confidence_drop": ("−1 to 1", "occupied minus gap"),
@@ -43,6 +46,8 @@ _OF_ALL = {
     "gap_distance": ("pixels", "from a gap tile to the nearest training image"),
     "occupied_distance": ("pixels", "the same of tiles among embeddings"),
     "distance_rise": ("pixels", "gap minus occupied"),
+}
+_OF_VARIATIONAL = {
     "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) a test image"),
     "log_evidence": (
         "nats",
@@ -50,13 +55,22 @@ _OF_ALL = {
     ),
 }
 # The tiles' numbers once more, of a grid on the cloud's own 1st to 99th percentile.
-_OF_TILES = [name for name in _OF_ALL if name.endswith(("_confidence", "_entropy", "_distance"))]
-_OF_TILES += ["confidence_drop", "entropy_rise", "distance_rise"]
-NUMBERS = _OF_ALL | {
-    f"central_{name}": (_OF_ALL[name][0], f"{_OF_ALL[name][1]}; cloud's own box")
-    for name in _OF_ALL
-    if name in _OF_TILES and name != "largest_entropy"
+_CENTRAL = {
+    f"central_{name}": (unit, f"{words}; cloud's own box")
+    for name, (unit, words) in OF_TILES.items()
 }
+NUMBERS = _OF_CLOUD | OF_TILES | _OF_VARIATIONAL | _CENTRAL
+
+
+def limits(name: str) -> tuple[float, float]:
+    """The least and the greatest value that a number can have."""
+    base = name.partition("/")[0]
+    unit = NUMBERS[base][0]
+    if " to " in unit:
+        low, high = unit.replace("−", "-").split(" to ")
+        return float(low), float(high)
+    signed = base.endswith("_rise") or base == "log_evidence"
+    return -math.inf if signed else float(unit == "ratio"), math.inf
 
 
 @dataclasses.dataclass
@@ -75,18 +89,35 @@ class Report:
     class_names: tuple[str, ...] = ()
     undefined: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def add(self, name: str, compute: Callable[..., Estimate | float], *args: Any) -> None:
-        """Compute a number from its arguments; a ValueError says why there is none."""
+    def add(
+        self,
+        name: str,
+        compute: Callable[..., Estimate | float],
+        *args: Any,
+        otherwise: str = "",
+    ) -> None:
+        """Compute a number.
+
+        Args:
+          name: a key of `NUMBERS`, or one followed by /CLASS.
+          compute: called with the arguments; what it gives is cut to the number's limits.
+          *args: the arguments.
+          otherwise: why the number is missing where `compute` raises `UndefinedError`; by default
+            what that says.
+        """
         try:
             found = compute(*args)
-        except ValueError as error:
-            self.undefined[name] = str(error)
+        except UndefinedError as error:
+            self.undefined[name] = otherwise or str(error)
             return
-        estimate = found if isinstance(found, Estimate) else Estimate(found)
-        if np.isfinite(estimate.value):
-            self.numbers[name] = estimate
-        else:
-            self.undefined[name] = f"the formula gives {estimate.value} here"
+        value, *interval = found if isinstance(found, Estimate) else Estimate(found)
+        if not np.isfinite(value):
+            self.undefined[name] = "it is not finite"
+            return
+        # Student's t interval of a mean of shares may pass 0 or 1, which no share does.
+        low, high = limits(name)
+        within = (None if end is None else min(max(end, low), high) for end in interval)
+        self.numbers[name] = Estimate(value, *within)
 
     @property
     def separate(self) -> list[str]:

@@ -159,19 +159,19 @@ def verdicts(claims: Sequence[Sequence[Claim]]) -> list[Verdict]:
 def summary(reports: Sequence[Report]) -> Report:
     """Mean of each number over the seeds, with Student's t interval; of p-values, the largest.
 
-    A number that a seed lacks is undefined in the summary, with that seed's reason.
+    A number that some seeds lack is undefined in the summary, with the first one's reason.
     """
     first = reports[0]
     total = Report(class_names=first.class_names)
     total.mixing = np.mean([report.mixing for report in reports], axis=0).tolist()
-    for name in dict.fromkeys(name for report in reports for name in report.numbers):
-        values = [report.numbers[name].value for report in reports if name in report.numbers]
-        if len(values) == len(reports):
+    names = (name for report in reports for name in (*report.numbers, *report.undefined))
+    for name in dict.fromkeys(names):
+        without = [report for report in reports if name not in report.numbers]
+        if not without:
+            values = [report.numbers[name].value for report in reports]
             total.add(name, max if name == "normality_p" else analysis.mean, values)
         else:
-            missing = f"{len(reports) - len(values)} of {len(reports)} seeds have none"
-            total.undefined[name] = missing
-    for report in reports:
-        for name, reason in report.undefined.items():
-            total.undefined.setdefault(name, reason)
+            reason = without[0].undefined.get(name, "not measured")
+            some = f" (in {len(without)} of {len(reports)} seeds)"
+            total.undefined[name] = reason + some * (len(without) < len(reports))
     return total

@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import jaxae
 from jaxae import Box, Dataset, ModelConfig, Split, analysis, latent_plane
-from jaxae.analysis import Estimate
+from jaxae.analysis import Estimate, UndefinedError
 
 UNIT = Box(0, 1, 0, 1)
 
@@ -79,9 +79,10 @@ def test_a_difference_needs_two_values_on_both_sides() -> None:
 
 def test_a_single_value_has_no_interval() -> None:
     assert analysis.mean([2.5]) == Estimate(2.5, None, None)
-    with pytest.raises(ValueError, match="expected one or more finite"):
+    assert analysis.share(1, 1) == Estimate(1.0, None, None)
+    with pytest.raises(UndefinedError, match="no values"):
         analysis.mean([])
-    with pytest.raises(ValueError, match="expected one or more finite"):
+    with pytest.raises(UndefinedError, match="infinite or NaN"):
         analysis.mean([1.0, np.nan])
 
 
@@ -161,7 +162,7 @@ def test_a_shape_needs_two_points_more_than_dimensions(n: int) -> None:
         (np.ones((9, 2)), "all the same"),
         (np.arange(9.0)[:, None] * [1, 2], "on a line"),
         (np.arange(9.0)[:, None], "one latent dimension"),
-        (np.zeros((2, 2)), "n above"),
+        (np.zeros((2, 2)), "too few"),
         (np.full((9, 2), np.nan), "NaN or infinite"),
     ],
 )
@@ -267,9 +268,9 @@ def test_a_map_of_nothing_is_refused() -> None:
     points, labels = np.full((9, 2), 0.5), np.zeros(9, int)
     with pytest.raises(ValueError, match="no area"):
         analysis.entropy_map(points, labels, Box(0, 0, 0, 0))
-    with pytest.raises(ValueError, match="no cell has 10"):
+    with pytest.raises(ValueError, match="no cell of the map has 10"):
         analysis.entropy_map(points, labels, UNIT, least=10)
-    with pytest.raises(ValueError, match="two coordinates"):
+    with pytest.raises(ValueError, match="one latent dimension"):
         analysis.entropy_map(points[:, :1], labels, UNIT)
 
 
@@ -418,11 +419,13 @@ def test_divergences_are_the_losses_own() -> None:
 
 def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
     z, labels = np.zeros((3, 2)), np.array([0, 1, 0])
-    with pytest.raises(ValueError, match="k is 5 with 3"):
+    with pytest.raises(UndefinedError, match="3 training points"):
         analysis.knn_accuracy(z, labels, z, labels, 5)
-    with pytest.raises(ValueError, match="1 classes"):
+    with pytest.raises(UndefinedError, match="one class"):
         analysis.silhouette(z, np.zeros(3, int))
-    with pytest.raises(ValueError, match="3 examples"):
+    with pytest.raises(UndefinedError, match="class of its own"):
+        analysis.silhouette(z, np.arange(3))
+    with pytest.raises(UndefinedError, match="3 examples"):
         analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)
 
 

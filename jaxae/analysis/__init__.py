@@ -11,7 +11,7 @@ evidence         a bound on log p(x), of variational models
 """
 
 from jaxae.analysis.classifier import Classifier, fit_classifier
-from jaxae.analysis.estimates import Estimate, difference, mean, share
+from jaxae.analysis.estimates import Estimate, UndefinedError, difference, mean, share
 from jaxae.analysis.evidence import divergences, log_evidence_bound
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius, gap_share, hull_gap_share
 from jaxae.analysis.nonsense import nearest_image_distance
@@ -29,6 +29,7 @@ __all__ = [
     "Classifier",
     "Estimate",
     "Normality",
+    "UndefinedError",
     "class_neighbours",
     "difference",
     "distance_to_nearest",

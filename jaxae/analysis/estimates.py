@@ -9,6 +9,10 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
+class UndefinedError(ValueError):
+    """These data have no such number; the message says why in words, as for one class only."""
+
+
 class Estimate(NamedTuple):
     """A number and its 95 % confidence interval.
 
@@ -33,7 +37,7 @@ def mean(values: npt.ArrayLike) -> Estimate:
     """Mean of independent values of shape (n,), n ≥ 1, with Student's t interval.
 
     Raises:
-      ValueError: there is no value, or one that is not finite.
+      UndefinedError: there is no value, or one that is not finite.
     """
     x = _checked(values)
     middle = float(x.mean())
@@ -44,13 +48,15 @@ def mean(values: npt.ArrayLike) -> Estimate:
 
 
 def share(hits: int, n: int) -> Estimate:
-    """Share of n ≥ 1 independent trials that hit, with Wilson's interval (1927).
+    """Share of n ≥ 1 independent trials that hit, with Wilson's interval (1927) for n ≥ 2.
 
     Raises:
       ValueError: n is below 1, or hits is not from 0 to n.
     """
     if not 0 <= hits <= n or n < 1:
         raise ValueError(f"{hits} hits of {n}; expected at least one trial, and 0 to n hits")
+    if n == 1:
+        return Estimate(float(hits))
     interval = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(hits / n, float(interval.low), float(interval.high))
 
@@ -63,11 +69,11 @@ def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
       b: finite values of shape (m,), m ≥ 2.
 
     Raises:
-      ValueError: fewer than two values, or one that is not finite.
+      UndefinedError: fewer than two values, or one that is not finite.
     """
     x, y = _checked(a), _checked(b)
     if min(len(x), len(y)) < 2:
-        raise ValueError(f"{len(x)} and {len(y)} values; expected two or more of each")
+        raise UndefinedError(f"{len(x)} and {len(y)} values; expected two or more of each")
     apart = float(x.mean() - y.mean())
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         return Estimate(apart, apart, apart)
@@ -77,6 +83,10 @@ def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
 
 def _checked(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     x = np.asarray(values, np.float64)
-    if x.ndim != 1 or len(x) == 0 or not np.isfinite(x).all():
-        raise ValueError(f"values of shape {x.shape}; expected one or more finite ones, in a row")
+    if x.ndim != 1:
+        raise ValueError(f"values of shape {x.shape}; expected (n,)")
+    if len(x) == 0:
+        raise UndefinedError("there are no values")
+    if not np.isfinite(x).all():
+        raise UndefinedError("a value is infinite or NaN")
     return x

@@ -15,6 +15,7 @@ from flax import nnx
 from jax import lax
 from jax.scipy import special, stats
 
+from jaxae.analysis.estimates import UndefinedError
 from jaxae.losses import kl_divergence, to_unit_interval
 from jaxae.models import Params, VariationalAutoencoder
 
@@ -53,12 +54,15 @@ def log_evidence_bound(
       Shape (n,), in nats: log densities, so they may be above 0.
 
     Raises:
-      ValueError: no samples, or a weight of 0, under which p(x|z) is no distribution.
+      UndefinedError: a weight of 0, under which p(x|z) is no distribution.
+      ValueError: no samples, or a weight below 0.
     """
-    if samples < 1 or kl_weight <= 0:
+    if samples < 1 or kl_weight < 0:
         raise ValueError(
             f"{samples} samples, kl_weight {kl_weight}; expected 1 or more, and above 0"
         )
+    if kl_weight == 0:
+        raise UndefinedError("the model was trained with kl_weight 0, so p(x|z) has no variance")
     graphdef, params = nnx.split(model, nnx.Param)
     keys = jax.random.split(jax.random.key(seed), len(images))
     return np.asarray(_bounds(graphdef, params, images, keys, samples, kl_weight / 2))

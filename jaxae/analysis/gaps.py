@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, KDTree, QhullError
 
+from jaxae.analysis.estimates import UndefinedError
 from jaxae.plane import Box, Plane, grid_points
 
 Points = npt.NDArray[np.floating]
@@ -43,18 +44,18 @@ def hull_gap_share(z: Points, plane: Plane, radius: float) -> float:
     """As `gap_share`, of the convex hull of the cloud as the plane shows it.
 
     Raises:
-      ValueError: the cloud has no extent in some direction, so its hull has no area.
+      UndefinedError: the cloud has no extent in some direction, so its hull has no area.
     """
     points = plane.project(z)
     low, high = points.min(axis=0), points.max(axis=0)
     if points.shape[1] == 1:
         if low[0] == high[0]:
-            raise ValueError("the embeddings are all the same; their hull has no extent")
+            raise UndefinedError("the embeddings are all the same; their hull has no extent")
         return gap_share(z, plane, Box(float(low[0]), float(high[0]), 0.0, 0.0), radius)
     try:
         hull = ConvexHull(points)
     except QhullError:
-        raise ValueError("the embeddings lie on a line; their hull has no area") from None
+        raise UndefinedError("the embeddings lie on a line; their hull has no area") from None
     around = lattice(Box(float(low[0]), float(high[0]), float(low[1]), float(high[1])), plane)
     inside = np.all(around @ hull.equations[:, :2].T + hull.equations[:, 2] <= 0, axis=1)
     return float(np.mean(distance_to_nearest(plane.lift(around[inside]), z) > radius))

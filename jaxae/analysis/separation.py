@@ -6,7 +6,7 @@ scikit-learn is imported where it is used: it takes a second, which no other com
 import numpy as np
 import numpy.typing as npt
 
-from jaxae.analysis.estimates import Estimate, share
+from jaxae.analysis.estimates import Estimate, UndefinedError, share
 from jaxae.plane import Box
 
 Points = npt.NDArray[np.floating]
@@ -28,7 +28,7 @@ def knn_accuracy(
       k: how many vote.
 
     Raises:
-      ValueError: fewer training points than k.
+      UndefinedError: fewer training points than k.
     """
     votes = labels_train[_neighbours(z_train, z_test, k)]
     classes = int(max(labels_train.max(), labels_test.max())) + 1
@@ -61,7 +61,7 @@ def class_neighbours(
       k: neighbours of each.
 
     Raises:
-      ValueError: fewer training points than k.
+      UndefinedError: fewer training points than k.
     """
     found = labels_train[_neighbours(z_train, z_test, k)]
     counts = np.zeros((classes, classes))
@@ -79,17 +79,16 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
       seed: draws them.
 
     Raises:
-      ValueError: only one class, or a class for each point.
+      UndefinedError: only one class, or a class for each point.
     """
     from sklearn.metrics import silhouette_score
 
     rows = _some(len(z), at_most, seed)
     found = len(np.unique(labels[rows]))
-    if not 2 <= found < len(rows):
-        raise ValueError(
-            f"{found} classes among {len(rows)} points; "
-            "expected two or more, and fewer than there are points"
-        )
+    if found < 2:
+        raise UndefinedError("there is only one class")
+    if found == len(rows):
+        raise UndefinedError("each point has a class of its own")
     return float(silhouette_score(z[rows], labels[rows]))
 
 
@@ -109,13 +108,13 @@ def trustworthiness(
       seed: draws them.
 
     Raises:
-      ValueError: too few examples for so many neighbours.
+      UndefinedError: too few examples for so many neighbours.
     """
     from sklearn import manifold
 
     rows = _some(len(z), at_most, seed)
     if len(rows) <= 2 * k:
-        raise ValueError(f"{len(rows)} examples; expected more than {2 * k} for {k} neighbours")
+        raise UndefinedError(f"{len(rows)} examples are too few; expected more than {2 * k}")
     flat = images[rows].reshape(len(rows), -1) / 255
     return float(manifold.trustworthiness(flat, z[rows], n_neighbors=k))
 
@@ -136,12 +135,12 @@ def entropy_map(
       Shape (cells, cells); y grows with the row.
 
     Raises:
-      ValueError: points that are not in a plane, a box without area, or no cell with enough points.
+      UndefinedError: points on a line, a box without area, or no cell with enough points.
     """
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"points of shape {points.shape}; a map needs two coordinates each")
+    if points.shape[1] != 2:
+        raise UndefinedError("one latent dimension has no map; expected two or more")
     if not (box.x_min < box.x_max and box.y_min < box.y_max):
-        raise ValueError(f"{box} has no area to map; are all the points the same?")
+        raise UndefinedError("the box has no area: the points are on a line, or all the same")
     edges = [
         np.linspace(low, high, cells + 1)
         for low, high in ((box.x_min, box.x_max), (box.y_min, box.y_max))
@@ -154,15 +153,17 @@ def entropy_map(
     )
     total = counts.sum(axis=0)
     if total.max() < least:
-        raise ValueError(f"no cell has {least} points; expected more points, or fewer cells")
+        raise UndefinedError(f"no cell of the map has {least} points")
     p = counts / np.maximum(total, 1)
     entropy = -np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=0)
     return np.where(total >= least, entropy, np.nan)
 
 
 def _neighbours(z_train: Points, z_test: Points, k: int) -> npt.NDArray[np.intp]:
-    if not 1 <= k <= len(z_train):
-        raise ValueError(f"k is {k} with {len(z_train)} training points; expected 1 to that many")
+    if k < 1:
+        raise ValueError(f"k is {k}; expected 1 or more")
+    if k > len(z_train):
+        raise UndefinedError(f"{len(z_train)} training points; {k} neighbours need {k}")
     from sklearn.neighbors import NearestNeighbors
 
     found: npt.NDArray[np.intp] = (

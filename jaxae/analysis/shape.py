@@ -7,6 +7,8 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from jaxae.analysis.estimates import UndefinedError
+
 Points = npt.NDArray[np.floating]
 
 
@@ -43,18 +45,19 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
       seed: draws them.
 
     Raises:
-      ValueError: too few points, or one that is not finite.
+      UndefinedError: too few points.
+      ValueError: one that is not finite.
     """
     x = _checked(z)
     if len(x) > at_most:
         x = x[np.random.default_rng(seed).choice(len(x), at_most, replace=False)]
     n, d = x.shape
     centred = x - x.mean(axis=0)
-    covariance = centred.T @ centred / n
-    if np.linalg.matrix_rank(covariance, hermitian=True) < d:
+    axes, deviations, _ = np.linalg.svd(centred, full_matrices=False)
+    if deviations[-1] ** 2 <= d * np.finfo(float).eps * deviations[0] ** 2:
         return Normality(4.0 * n, 0.0, 4.0, n)
     # Standardised points: their squared distances are Mahalanobis's.
-    y = np.linalg.solve(np.linalg.cholesky(covariance), centred.T).T
+    y = np.sqrt(n) * axes
     beta2 = ((2 * d + 1) * n / 4) ** (2 / (d + 4)) / 2
     pairs = np.exp(-beta2 / 2 * cdist(y, y, "sqeuclidean")).mean()
     own = np.exp(-beta2 / (2 * (1 + beta2)) * np.sum(y**2, axis=1)).mean()
@@ -73,14 +76,15 @@ def elongation(z: Points) -> float:
       z: points of shape (n, d), d ≥ 2 and n > d + 1.
 
     Raises:
-      ValueError: too few points or dimensions, or points that all lie on a line or are the same.
+      UndefinedError: too few points or dimensions, or points that all lie on a line.
+      ValueError: a point that is not finite.
     """
     x = _checked(z)
     if x.shape[1] < 2:
-        raise ValueError("one latent dimension has no elongation; expected two or more")
+        raise UndefinedError("one latent dimension has no elongation; expected two or more")
     deviations = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
     if deviations[1] <= 1e-9 * max(deviations[0], np.finfo(float).tiny):
-        raise ValueError("points on a line, or all the same, have no finite elongation")
+        raise UndefinedError("points on a line, or all the same, have no finite elongation")
     return float(deviations[0] / deviations[1])
 
 
@@ -101,8 +105,11 @@ def _moments(beta2: float, d: int) -> tuple[float, float]:
 
 def _checked(z: Points) -> npt.NDArray[np.float64]:
     x = np.asarray(z, np.float64)
-    if x.ndim != 2 or len(x) <= x.shape[1] + 1:
-        raise ValueError(f"points of shape {x.shape}; expected (n, d) with n above d + 1")
+    if x.ndim != 2:
+        raise ValueError(f"points of shape {x.shape}; expected (n, d)")
+    n, d = x.shape
+    if n <= d + 1:
+        raise UndefinedError(f"{n} points are too few; expected more than {d + 1}")
     if not np.isfinite(x).all():
         raise ValueError("points have values that are NaN or infinite; expected finite ones")
     return x

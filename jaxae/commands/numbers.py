@@ -21,8 +21,9 @@ def show_numbers(report: Report) -> None:
     say(f"separate (purity of 0.9 or more): {', '.join(report.separate) or 'none'}")
     pairs = ", ".join(f"{a} and {b} {share:.2f}" for a, b, share in report.mixed)
     say(f"mixed (0.1 or more of each other's neighbours): {pairs or 'none'}", "")
-    for name, reason in report.undefined.items():
-        say(f"{name} is undefined: {reason}")
+    for reason in dict.fromkeys(report.undefined.values()):
+        names = [name for name, own in report.undefined.items() if own == reason]
+        say(f"undefined: {', '.join(names)} ({reason})")
 
 
 def _cell(report: Report, name: str) -> str:
