@@ -10,5 +10,4 @@ import jaxae
 
 if __name__ == "__main__":
     runs = sys.argv[1:] or ["runs/mnist"]
-    sources = [jaxae.Source(Path(run)) for run in runs]
-    jaxae.draw("coverage", sources, Path(__file__).with_suffix(".png"))
+    jaxae.draw("coverage", runs, Path(__file__).with_suffix(".png"))

@@ -10,5 +10,4 @@ import jaxae
 
 if __name__ == "__main__":
     runs = sys.argv[1:] or ["runs/vae"]
-    sources = [jaxae.Source(Path(run)) for run in runs]
-    jaxae.draw("prior", sources, Path(__file__).with_suffix(".png"))
+    jaxae.draw("prior", runs, Path(__file__).with_suffix(".png"))

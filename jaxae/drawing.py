@@ -1,5 +1,6 @@
 """Every figure by its name: what it shows of which runs, saved with its provenance, verified."""
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def reconstructions(sources: Sources, options: Options) -> Figure:
 
 def curve(sources: Sources, options: Options) -> Figure:
     """Training and test loss against the epoch."""
-    return plots.training_curve(sources[0].run.history())
+    return plots.training_curve(sources[0].snapshot.history)
 
 
 def coverage(sources: Sources, options: Options) -> Figure:
@@ -89,10 +90,7 @@ def entropy(sources: Sources, options: Options) -> Figure:
     """Where classes are in disorder: the labels' entropy over the cloud's own box."""
     own = sources[0].embedding
     box = _needs_plane(sources[0], own.own_box)
-    try:
-        found = analysis.entropy_map(own.points, own.labels, box)
-    except ValueError as error:
-        raise MissingFigureError(f"{sources[0].path}: {error}") from error
+    found = analysis.entropy_map(own.points, own.labels, box)
     return plots.entropy_map(found, box, len(own.dataset.class_names), plane=own.plane)
 
 
@@ -177,12 +175,18 @@ AFTER_TRAINING = ("latent", "grid", "reconstructions", "curve")
 OF_ONE_RUN = tuple(name for name, drawing in FIGURES.items() if drawing.least == 1)[:-1]
 
 
-def draw(name: str, sources: Sources, path: Path, options: Options | None = None) -> None:
+def draw(
+    name: str,
+    sources: Sequence[Source | str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    options: Options | None = None,
+) -> None:
     """Draw a figure into a file, with what it was drawn from in its metadata.
 
     Args:
       name: a key of `FIGURES`.
-      sources: the runs, or studies, to draw from.
+      sources: the runs, or studies, to draw from, or their folders; several figures of one `Source`
+        read it once.
       path: the file; its suffix, .png, .pdf or .svg, chooses the format.
       options: how to draw; `Options()` if not given.
 
@@ -191,13 +195,18 @@ def draw(name: str, sources: Sources, path: Path, options: Options | None = None
       ValueError: an unknown name, too few or too many runs, or a run that is damaged.
       OSError: the file cannot be written.
     """
-    options = options or Options()
-    figure = _drawn(name, sources, options)
-    save_figure(figure, path, metadata_for(path.suffix, _origin(name, sources, options, path)))
+    options, path = options or Options(), Path(path)
+    opened = [source if isinstance(source, Source) else Source(source) for source in sources]
+    figure = _drawn(name, opened, options)
+    save_figure(figure, path, metadata_for(path.suffix, _origin(name, opened, options, path)))
 
 
-def verify(path: Path) -> list[str]:
+def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> list[str]:
     """Draw a figure's file again, from what it says it was drawn from, and compare.
+
+    Args:
+      path: the figure's file.
+      data: where the runs' data are now, as `load_dataset` takes it; by default where they were.
 
     Returns:
       What differs, in words; empty if it is the same, byte for byte.
@@ -205,10 +214,12 @@ def verify(path: Path) -> list[str]:
     Raises:
       ValueError: the file does not say what it was drawn from, or that is not there any more.
     """
+    path = Path(path)
     said = read_provenance(path)
     try:
         name, options = said["figure"], Options(**said["options"])
-        sources = [Source(path.parent / source["path"]) for source in said["sources"]]
+        folders = [path.parent / source["path"] for source in said["sources"]]
+        sources = [Source(folder, data=data) for folder in folders]
         before = [source["runs"] for source in said["sources"]], said["versions"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} says what it was drawn from in another way: {error}") from None
@@ -237,7 +248,11 @@ def _drawn(name: str, sources: Sources, options: Options) -> Figure:
     if not drawing.least <= len(sources) <= drawing.most:
         expected = f"{drawing.least} to {drawing.most}"
         raise ValueError(f"{name} from {len(sources)} runs; expected {expected}")
-    return drawing.function(sources, options)
+    try:
+        return drawing.function(sources, options)
+    except analysis.UndefinedError as error:
+        paths = " and ".join(str(source.path) for source in sources)
+        raise MissingFigureError(f"{paths}: {error}") from error
 
 
 def _origin(name: str, sources: Sources, options: Options, path: Path) -> dict[str, Any]:

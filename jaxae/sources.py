@@ -1,52 +1,130 @@
-"""What figures are drawn from: a run, or a study of several, opened once and kept."""
+"""What figures are drawn from: a run, or a study of several, read once and kept."""
 
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
 from jaxae.analysis import Classifier
+from jaxae.data import Dataset
 from jaxae.embedding import Embedding
 from jaxae.fitting import EpochMetrics
 from jaxae.measuring import classifier_of
+from jaxae.models import Autoencoder
 from jaxae.provenance import parameters_hash
 from jaxae.runs import Run
 
 
+def seed_folders(study: Path) -> list[Path]:
+    """The folders of a study's runs, seed-0 and so on, in order of their seeds."""
+    found = [path for path in study.glob("seed-*") if path.name[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
+
+
+class Snapshot(NamedTuple):
+    """A run as it was when it was read; training may have moved on since.
+
+    Attributes:
+      model: with the parameters of the newest checkpoint.
+      parameters: their hash.
+      history: the rows of metrics.jsonl.
+    """
+
+    model: Autoencoder
+    parameters: str
+    history: list[EpochMetrics]
+
+
 class Source:
-    """A run's folder, or that of a study, which holds a run for each seed.
+    """A run's folder, or that of a study, which holds one run per seed.
+
+    Everything is read when it is first asked for, and then kept: what a figure shows and what its
+    provenance says come from the same reading.
 
     Attributes:
       path: the folder.
       mesh: the devices to compute on, of this process; by default all.
     """
 
-    def __init__(self, path: Path, mesh: Mesh | None = None):
-        """Open nothing yet."""
-        self.path = path
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        mesh: Mesh | None = None,
+        *,
+        data: Dataset | str | Path | None = None,
+    ):
+        """Open nothing yet.
+
+        Args:
+          path: the folder.
+          mesh: the devices to compute on, of this process; by default all.
+          data: the data set, or where it is now as `load_dataset` takes it; by default where it was
+            when the run was trained.
+        """
+        self.path = Path(path)
         self.mesh = mesh
+        self._data = data
 
     @cached_property
+    def runs(self) -> list[Run]:
+        """A study's runs, in order of their seeds; a run itself is a study of one.
+
+        Raises:
+          ValueError: the folder holds neither, or one that is damaged.
+        """
+        is_run = (self.path / "config.json").is_file()
+        seeds = [] if is_run else seed_folders(self.path)
+        return [Run.open(path) for path in seeds or [self.path]]
+
+    @property
     def run(self) -> Run:
         """The run.
 
         Raises:
           ValueError: the folder is no run, or damaged.
         """
-        return Run.open(self.path)
+        first = self.runs[0]
+        if first.path != self.path:
+            raise ValueError(f"{self.path} is a study; expected one of its runs, as {first.path}")
+        return first
 
     @cached_property
-    def runs(self) -> list[Run]:
-        """A study's runs, in order of their seeds; a run itself is a study of one."""
-        seeds = sorted(self.path.glob("seed-*"), key=lambda path: int(path.name.split("-")[1]))
-        return [Run.open(path) for path in seeds] or [self.run]
+    def snapshots(self) -> list[Snapshot]:
+        """The state of each of `runs`.
+
+        Raises:
+          ValueError: a run has no checkpoint, or is damaged.
+        """
+        found = []
+        for run in self.runs:
+            model = run.load_model(mesh=self.mesh)
+            found.append(Snapshot(model, parameters_hash(model), run.history()))
+        return found
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the run.
+
+        Raises:
+          ValueError: the folder is no run, or damaged.
+        """
+        return self.snapshots[self.runs.index(self.run)]
 
     @cached_property
     def embedding(self) -> Embedding:
-        """The run's model with the data that it was trained on."""
-        return Embedding(self.run.load_model(mesh=self.mesh), self.run.load_dataset())
+        """The run's model with the data that it was trained on.
+
+        Raises:
+          ValueError: the folder is no run, or its data moved or changed.
+        """
+        if isinstance(self._data, Dataset):
+            self.run.check_dataset(self._data)
+            dataset = self._data
+        else:
+            dataset = self.run.load_dataset(self._data)
+        return Embedding(self.snapshot.model, dataset)
 
     @cached_property
     def classifier(self) -> Classifier | None:
@@ -56,7 +134,7 @@ class Source:
     @property
     def histories(self) -> list[list[EpochMetrics]]:
         """The metrics of each run."""
-        return [run.history() for run in self.runs]
+        return [snapshot.history for snapshot in self.snapshots]
 
     @property
     def name(self) -> str:
@@ -69,10 +147,7 @@ class Source:
         return {
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
             "runs": [
-                {
-                    "config": run.settings(),
-                    "parameters": parameters_hash(run.load_model()),
-                }
-                for run in self.runs
+                {"config": run.settings(), "parameters": snapshot.parameters}
+                for run, snapshot in zip(self.runs, self.snapshots, strict=True)
             ],
         }

@@ -1,5 +1,6 @@
 """How all figures look: one style, one palette, one way to save."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -61,11 +62,14 @@ def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
     return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
 
 
-def save_figure(figure: Figure, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def save_figure(
+    figure: Figure, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write a figure whole or not at all; the suffix chooses the format (png, pdf, svg).
 
     The same figure gives the same bytes: no date is written, unless it is in the metadata.
     """
+    path = Path(path)
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix, {})
     with mpl.rc_context(_STYLE), atomic(path) as partial:
         figure.savefig(partial, metadata={**undated, **(metadata or {})})

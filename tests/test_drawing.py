@@ -122,9 +122,56 @@ def test_figures_of_two_runs(runs: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_or_a_file_but_not_both(runs: Path, capsys: Any) -> None:
-    for arguments in ([], [str(runs / "ae"), "--verify", "x.png"]):
-        assert main(["figures", *arguments]) == 2
-        assert "expected a run's folder, or --verify" in capsys.readouterr().err
+    assert main(["figures"]) == 2
+    assert "expected a run's folder, or --verify" in capsys.readouterr().err
+    assert main(["figures", str(runs / "ae"), "--verify", "x.png"]) == 2
+    assert f"{runs / 'ae'} and --verify x.png were given" in capsys.readouterr().err
+
+
+def test_provenance_names_the_parameters_that_were_drawn(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is read once: what becomes of it between the drawing and the file doesn't matter."""
+    run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
+    expected = parameters_hash(jaxae.Run.open(run).load_model())
+    curve = FIGURES["curve"]
+
+    def drawn_before_it_went(*args: Any) -> Figure:
+        figure = curve.function(*args)
+        shutil.rmtree(run)
+        return figure
+
+    monkeypatch.setitem(FIGURES, "curve", curve._replace(function=drawn_before_it_went))
+    source = Source(run, data=jaxae.Run.open(run).load_dataset())
+    for name in ("curve", "latent"):
+        jaxae.draw(name, [source], tmp_path / f"{name}.png")
+        (said,) = read_provenance(tmp_path / f"{name}.png")["sources"]
+        assert said["runs"][0]["parameters"] == expected
+
+
+def test_folders_and_files_are_named_by_strings(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jaxae.draw("grid", [str(runs / "ae")], "grid.png")
+    assert jaxae.verify("grid.png") == []
+    jaxae.save_figure(Figure(), "empty.svg")
+    assert (tmp_path / "empty.svg").is_file()
+
+
+def test_data_that_moved_are_found_by_data_dir(
+    runs: Path, blobs: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["source"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config))
+    figure = run / "figures" / "latent.png"
+    for command in (["report", str(run)], ["figures", str(run)], ["figures", "--verify", figure]):
+        capsys.readouterr()
+        assert main([*map(str, command)]) == 2
+        assert "no such folder" in capsys.readouterr().err
+        assert main([*map(str, command), "--data-dir", str(blobs)]) == 0
 
 
 def test_the_parameters_hash_tells_any_change() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ def test_one_class_only(tiny: Dataset) -> None:
         tiny, train=of_one(tiny.train), test=of_one(tiny.test), class_names=("all",)
     )
     report = report_of(one, model_of(one))
-    assert "one class" in report.undefined["classifier_accuracy"]
-    assert "1 classes" in report.undefined["silhouette"]
+    for name in ("classifier_accuracy", "silhouette", "gap_confidence", "central_distance_rise"):
+        assert "one class" in report.undefined[name]
     assert report.numbers["knn1_accuracy"].value == 1
 
 
@@ -75,6 +76,69 @@ def test_identical_points(tiny: Dataset) -> None:
     report = report_of(tiny, model)
     assert report.numbers["non_normality"].value == 4
     assert {"elongation", "hull_gap_share", "central_gap_share"} <= report.undefined.keys()
+    assert "all the same" in report.undefined["central_gap_confidence"]
+    # All embeddings are in one tile of the lecture's box.
+    one = "only one tile near an embedding in the box"
+    assert report.undefined["confidence_drop"] == report.undefined["distance_rise"] == one
+    assert report.numbers["occupied_confidence"].low is None
+    for reason in report.undefined.values():
+        assert "shape" not in reason and "Box(" not in reason, "that is for developers"
+
+
+@pytest.mark.parametrize(
+    ("spread", "missing", "reason"),
+    [(0.0, "occupied_entropy", "no tile near an embedding"), (1.0, "gap_entropy", "no gap in")],
+)
+def test_a_box_that_is_all_gaps_or_has_none_says_so(
+    tiny: Dataset, spread: float, missing: str, reason: str
+) -> None:
+    """The embeddings are put by hand: far away, or one on each point of a fine lattice."""
+    points = jaxae.grid_points(jaxae.LECTURE_BOX, 60).reshape(-1, 2)
+    z = (points * spread + 100 * (1 - spread)).astype(np.float32)
+    z += np.random.default_rng(0).normal(0, 1e-3, z.shape).astype(np.float32)
+    rows = np.resize(np.arange(len(tiny.train)), len(z))
+    crowd = Split(tiny.train.images[rows], tiny.train.labels[rows])
+    embedding = Embedding(model_of(tiny), dataclasses.replace(tiny, train=crowd, test=crowd))
+    embedding.__dict__.update(z_train=z, z_test=z)
+    report = measure(embedding, classifier_of(tiny))
+    assert reason in report.undefined[missing] and reason in report.undefined["entropy_rise"]
+
+
+def test_only_what_is_undefined_is_left_out() -> None:
+    def undefined() -> float:
+        raise analysis.UndefinedError("one class")
+
+    def wrong() -> float:
+        raise ValueError("operands could not be broadcast")
+
+    report = Report()
+    report.add("purity", undefined)
+    report.add("disorder", undefined, otherwise="no cell")
+    assert report.undefined == {"purity": "one class", "disorder": "no cell"}
+    with pytest.raises(ValueError, match="broadcast"):
+        report.add("purity", wrong)
+
+
+def test_intervals_stay_within_what_a_number_can_be() -> None:
+    report = Report()
+    cases = {
+        "box_coverage": ((-0.01, 1.5), (0, 1)),
+        "purity/7": ((0.5, 1.5), (0.5, 1)),
+        "silhouette": ((-1.5, 1.5), (-1, 1)),
+        "non_normality": ((-1, 9), (0, 4)),
+        "elongation": ((-1, 9), (1, 9)),
+        "gap_distance": ((-1, 9), (0, 9)),
+        "central_distance_rise": ((-1, 9), (-1, 9)),
+        "log_evidence": ((-9, 9), (-9, 9)),
+    }
+    for name, (given, within) in cases.items():
+        report.add(name, lambda given=given: Estimate(1.0, *given))
+        assert report.numbers[name] == (1.0, *within)
+
+
+def test_a_summary_of_one_seed_has_no_interval() -> None:
+    one = summary([digits_report(gap_share=Estimate(0.3, 0.2, 0.4))])
+    assert one.numbers["gap_share"] == (0.3, None, None)
 
 
 def test_fewer_examples_than_neighbours(tiny: Dataset) -> None:
@@ -84,7 +148,7 @@ def test_fewer_examples_than_neighbours(tiny: Dataset) -> None:
         test=Split(tiny.test.images[:3], tiny.test.labels[:3]),
     )
     report = report_of(few, model_of(few))
-    assert "k is 5 with 4" in report.undefined["knn5_accuracy"]
+    assert "4 training points" in report.undefined["knn5_accuracy"]
     assert "3 examples" in report.undefined["trustworthiness"]
 
 
@@ -132,11 +196,16 @@ def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset) -> None:
 
 
 def test_a_summary_is_the_mean_over_seeds() -> None:
-    reports = [digits_report(gap_share=Estimate(value)) for value in (0.1, 0.2, 0.6)]
+    reports = [digits_report(gap_share=Estimate(value)) for value in (0.4, 0.5, 0.6)]
     del reports[1].numbers["elongation"]
+    reports[1].undefined["elongation"] = "no class has one"
     total = summary(reports)
-    assert total.numbers["gap_share"] == analysis.mean([0.1, 0.2, 0.6])
-    assert "1 of 3 seeds" in total.undefined["elongation"]
+    assert total.numbers["gap_share"] == analysis.mean([0.4, 0.5, 0.6])
+    assert total.undefined["elongation"] == "no class has one (in 1 of 3 seeds)"
+    for report in reports:
+        report.numbers.pop("purity", None)
+        report.undefined["purity"] = "one class"
+    assert summary(reports).undefined["purity"] == "one class"
     p_values = [digits_report(normality_p=Estimate(value)) for value in (1e-9, 1e-3)]
     assert summary(p_values).numbers["normality_p"] == (1e-3, None, None)
 
@@ -179,6 +248,39 @@ def test_a_report_is_printed_in_tables(study: Path, capsys: Any) -> None:
     assert main(["report", str(study / "seed-0")]) == 0
     out = capsys.readouterr().out
     assert "| gap_share |" in out and "| There are wide gaps between them. |" in out
+
+
+def test_a_report_that_cannot_be_written_is_printed_all_the_same(
+    study: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(study / "seed-0", tmp_path / "run"))
+    expected = (run / "report.json").read_text()
+    (run / "report.json").unlink()
+    (run / "report.json").mkdir()  # Root writes to folders that are read-only, but not to this.
+    assert main(["report", str(run), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == expected
+    assert err.count("\n") == 1 and "is not written" in err and "--out" in err
+    elsewhere = tmp_path / "new" / "numbers.json"
+    assert main(["report", str(run), "--out", str(elsewhere)]) == 0
+    out, err = capsys.readouterr()
+    assert "| gap_share |" in out and out.endswith(f"{elsewhere}\n") and err == ""
+    assert elsewhere.read_text() == expected
+    assert main(["report", str(run), "--out", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "| gap_share |" in out and f"{tmp_path} is a folder" in err
+
+
+def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
+    study: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(study / "seed-0", tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config["train"]["stream"] = True
+    (run / "config.json").write_text(json.dumps(config))
+    assert main(["report", str(run), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) and "holds all 300 in memory" in err and err.count("\n") == 1
 
 
 def test_a_study_is_not_overwritten_unless_told(study: Path, tmp_path: Path, capsys: Any) -> None:

@@ -36,6 +36,9 @@ class Figures:
     fit_box: Flag = False
     """Decode grids on the cloud's own 1st to 99th percentile, not on the lecture's box."""
 
+    data_dir: Path | None = None
+    """Where the run's data are now, if they moved."""
+
     verify: Path | None = None
     """A figure's file to verify; nothing is drawn then."""
 
@@ -44,18 +47,25 @@ class Figures:
         from jaxae.drawing import OF_ONE_RUN, verify
         from jaxae.sources import Source
 
-        if (self.run is None) == (self.verify is None):
-            raise ValueError(
-                "expected a run's folder, or --verify and a figure's file (jaxae --help explains)"
-            )
         if self.verify is not None:
-            found = verify(self.verify)
+            if self.run is not None:
+                raise ValueError(
+                    f"{self.run} and --verify {self.verify} were given; expected one of them, "
+                    "since a figure's file says itself which run it was drawn from"
+                )
+            found = verify(self.verify, data=self.data_dir)
             say(f"{self.verify}: {'; '.join(found) or 'the same'}")
             if found:
                 sys.exit(1)
         elif self.run is not None:
-            folder = self.out or self.run / "figures"
-            draw_all(Source(self.run), folder, self.format, self.fit_box, OF_ONE_RUN)
+            source = Source(self.run, data=self.data_dir)
+            draw_all(
+                source, self.out or self.run / "figures", self.format, self.fit_box, OF_ONE_RUN
+            )
+        else:
+            raise ValueError(
+                "expected a run's folder, or --verify and a figure's file (jaxae --help explains)"
+            )
 
 
 def draw_all(
