@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
 import jaxae
-from jaxae import Box, EpochMetrics, plots
 from jaxae.cli import main
 from jaxae.drawing import FIGURES, OF_ONE_RUN, Options
 from jaxae.provenance import parameters_hash, read_provenance
@@ -30,11 +27,6 @@ def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = ["--model", kind, "--data-dir", str(blobs), *SMALL]
         assert main(["train", "--run-dir", str(folder / kind), *options]) == 0
     return folder
-
-
-def drawn(figure: Figure) -> Figure:
-    FigureCanvasAgg(figure).draw()
-    return figure
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
@@ -181,51 +173,3 @@ def test_the_parameters_hash_tells_any_change() -> None:
     bias = models[1].encoder.latent.bias
     bias[...] = bias[...].at[0].set(np.float32(1e-30))
     assert parameters_hash(models[1]) != same
-
-
-def test_frames_are_tinted_by_distance_and_sit_on_their_points() -> None:
-    box, n = Box(0, 11, -11, 0), 12
-    distance = np.arange(144.0).reshape(n, n)
-    figure = drawn(plots.coverage_grid(np.zeros((n, n, 4, 4)), distance, 10.0, 0.25, box))
-    axes = figure.axes[0]
-    (frames,) = (c for c in axes.collections if isinstance(c, PatchCollection))
-    np.testing.assert_allclose(np.asarray(frames.get_array()), np.clip(distance.ravel() / 10, 0, 4))
-    centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
-    np.testing.assert_allclose(centres, jaxae.grid_points(box).reshape(-1, 2), atol=1e-9)
-    assert axes.get_title(loc="left") == "embeddings are near 25% of the box"
-
-
-def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
-    entropy = np.array([[0.0, 1.0], [2.0, np.nan]])
-    axes = drawn(plots.entropy_map(entropy, Box(-1, 3, 5, 7), 8)).axes[0]
-    (image,) = axes.images
-    assert tuple(image.get_extent()) == (-1, 3, 5, 7) and image.origin == "lower"
-    assert image.get_clim() == (0, 3)
-    shown: Any = image.get_array()
-    np.testing.assert_array_equal(shown.filled(np.nan), entropy)
-
-
-def test_gap_tiles_show_both_groups_and_their_means() -> None:
-    rng = np.random.default_rng(0)
-    in_gap = np.arange(40) < 12
-    confidence = rng.random(40)
-    figure = drawn(plots.gap_tiles(rng.random((40, 4, 4)), in_gap, confidence, rng.random(40)))
-    dots = [line for line in figure.axes[2].lines if line.get_marker() == "."]
-    for line, own in zip(dots, (in_gap, ~in_gap), strict=True):
-        np.testing.assert_array_equal(np.sort(line.get_xdata()), np.sort(confidence[own]))
-    lines = (line for line in figure.axes[2].lines if line.get_marker() == "D")
-    means = np.concatenate([np.asarray(line.get_xdata(), float) for line in lines])
-    expected = np.array([confidence[in_gap].mean(), confidence[~in_gap].mean()])
-    np.testing.assert_allclose(means, expected)
-
-
-def test_seed_curves_have_a_mean_and_a_band() -> None:
-    def history(*losses: float) -> list[EpochMetrics]:
-        return [EpochMetrics(i + 1, 0, loss, 1, 1) for i, loss in enumerate(losses)]
-
-    figure = drawn(plots.seed_curves({"a": [history(3, 1), history(5, 2)]}))
-    axes = figure.axes[0]
-    middle = np.asarray(axes.lines[0].get_ydata(), float)
-    np.testing.assert_allclose(middle, np.array([4, 1.5]))
-    band = axes.collections[0].get_paths()[0].vertices
-    assert {(1, 3), (1, 5), (2, 1), (2, 2)} <= {tuple(vertex) for vertex in np.asarray(band)}

@@ -1,42 +1,32 @@
-"""Figures, by reading back what is drawn on them."""
+"""Clouds, maps and curves, by reading back what is drawn on them."""
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.text import Annotation
 
 import jaxae
 from jaxae import LECTURE_BOX, Box, EpochMetrics, grid_points, latent_plane, plots
-from jaxae.style import class_colours
+from jaxae.plane import Plane
+from jaxae.style import BLUE, ORANGE, SERIES, class_colours
+from tests.readback import (
+    DIGITS,
+    assert_shows,
+    box_of,
+    cloud,
+    drawn,
+    embedding,
+    tiles,
+)
 
 TAB10 = ["1f77b4", "ff7f0e", "2ca02c", "d62728", "9467bd"]
 TAB10 += ["8c564b", "e377c2", "7f7f7f", "bcbd22", "17becf"]
-DIGITS = [str(digit) for digit in range(10)]
-
-
-def drawn(figure: Figure) -> Figure:
-    FigureCanvasAgg(figure).draw()
-    return figure
-
-
-def cloud(axes: Axes) -> PathCollection:
-    (dots,) = (c for c in axes.collections if isinstance(c, PathCollection))
-    return dots
-
-
-def embedding(n: int = 500, latent_dim: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return rng.normal(0, [4, 1, 0.5][:latent_dim] + [0.1] * (latent_dim - 3), (n, latent_dim)), (
-        np.arange(n) % 10
-    )
 
 
 def test_scatter_shows_every_example_in_its_class_colour() -> None:
@@ -57,31 +47,55 @@ def test_scatter_names_each_class_at_the_middle_of_its_colour() -> None:
     assert [text.get_text() for text in bar.get_yticklabels()] == DIGITS
     np.testing.assert_allclose(bar.get_yticks(), range(10))
     assert bar.get_ylim() == (-0.5, 9.5)
+    (key,) = (c for c in bar.collections if c.get_array() is not None)
+    shown = np.asarray(key.to_rgba(np.arange(10.0)))
+    np.testing.assert_allclose(shown[:, :3], [to_rgb("#" + colour) for colour in TAB10])
 
 
 def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
     z, labels = embedding()
-    axes = drawn(plots.latent_scatter(z, labels, DIGITS, n=12)).axes[0]
+    axes = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[0]
     assert axes.get_aspect() == 1
-    (box,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
-    np.testing.assert_allclose(box.get_bbox().extents, [-5, -10, 10, 5])
+    assert box_of(axes) == (-5, -10, 10, 5)
     points = np.stack(axes.lines[0].get_data(), axis=1)
-    assert len(points) == 144
-    np.testing.assert_allclose(points.min(axis=0), [-5, -10])
-    np.testing.assert_allclose(points.max(axis=0), [10, 5])
+    np.testing.assert_allclose(points, grid_points(LECTURE_BOX).reshape(-1, 2))
     # Nothing that is drawn lies outside the axes.
     (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
     everything = np.concatenate([points, z])
     assert (everything > [x_min, y_min]).all() and (everything < [x_max, y_max]).all()
 
 
+def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
+    z, labels = embedding()
+    box = Box(-1, 7, 2, 5)
+    axes = drawn(plots.latent_scatter(z, labels, DIGITS, box=box, n=3)).axes[0]
+    assert box_of(axes) == (-1, 2, 7, 5)
+    points = np.stack(axes.lines[0].get_data(), axis=1)
+    np.testing.assert_allclose(points, [(x, y) for y in (2, 3.5, 5) for x in (-1, 3, 7)])
+    axes = drawn(plots.latent_scatter(z, labels, DIGITS, box=None)).axes[0]
+    assert not axes.patches and not axes.lines
+
+
 def test_scatter_of_many_dimensions_shows_the_principal_plane_and_says_so() -> None:
     z, labels = embedding(latent_dim=8)
     axes = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[0]
-    expected = latent_plane(z).project(z)
-    offsets = np.asarray(cloud(axes).get_offsets())
-    np.testing.assert_allclose(np.sort(offsets[:, 0]), np.sort(expected[:, 0]))
+    assert_shows(axes, latent_plane(z).project(z))
     assert axes.get_xlabel() == "principal component 1 of 8 latent dimensions"
+    assert axes.get_ylabel() == "principal component 2"
+
+
+def test_scatter_shows_the_plane_that_it_is_given() -> None:
+    z, labels = embedding(latent_dim=3)
+    plane = Plane(np.array([1.0, 2.0, 3.0]), np.eye(3)[[2, 0]], is_cut=True)
+    axes = drawn(plots.latent_scatter(z, labels, DIGITS, plane=plane)).axes[0]
+    assert_shows(axes, z[:, [2, 0]] - [3, 1])
+
+
+def test_axes_of_two_dimensions_are_named_after_them() -> None:
+    z, labels = embedding()
+    for figure in (plots.latent_scatter(z, labels, DIGITS), plots.reconstruction_grid(tiles())):
+        axes = drawn(figure).axes[0]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("$z_1$", "$z_2$")
 
 
 def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
@@ -92,6 +106,7 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
     for x, y in offsets:
         assert abs(y - where[x]) < 0.5
     assert [text.get_text() for text in axes.get_yticklabels()] == DIGITS
+    assert axes.get_ylabel() == "class"
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])
@@ -114,67 +129,63 @@ def test_every_class_has_a_colour_of_its_own(classes: int) -> None:
     assert len(seen) == classes
 
 
-def tiles(box: Box = LECTURE_BOX, rows: int = 12, columns: int = 12) -> np.ndarray:
-    """Each tile is flat grey, but for a white top-left pixel; its grey tells row and column."""
-    grey = np.linspace(0, 0.9, rows * columns).reshape(rows, columns, 1, 1)
-    images = np.tile(grey, (1, 1, 6, 5))
-    images[:, :, 0, 0] = 1
-    return images
+@pytest.mark.parametrize(("classes", "palette"), [(10, "tab10"), (11, "tab20"), (20, "tab20")])
+def test_colours_of_a_palette_are_taken_in_its_order(classes: int, palette: str) -> None:
+    colours, norm = class_colours(classes)
+    found = [to_hex(colours(norm(label))) for label in range(classes)]
+    expected: Any = mpl.colormaps[palette]
+    assert found == [to_hex(colour) for colour in expected.colors[:classes]]
 
 
-@pytest.mark.parametrize("box", [LECTURE_BOX, Box(0, 1, -30, 2)])
-def test_each_tile_is_centred_on_the_point_it_was_decoded_from(box: Box) -> None:
-    images = tiles(box)
-    axes = drawn(plots.reconstruction_grid(images, box)).axes[0]
+def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
+    entropy = np.array([[0.0, 1.0], [2.0, np.nan]])
+    figure = drawn(plots.entropy_map(entropy, Box(-1, 3, 5, 7), 8))
+    axes, bar = figure.axes
     (image,) = axes.images
-    shown = np.asarray(image.get_array())
-    left, right, bottom, top = image.get_extent()
-    assert image.origin == "upper"
-    height, width = shown.shape
-    points = grid_points(box)
-    for row, column in [(0, 0), (0, 11), (11, 0), (5, 7)]:
-        x, y = points[row, column]
-        # The pixels of a 6×5 tile around that point, found through the extent alone.
-        pixel_x = (x - left) / (right - left) * width - 2.5
-        pixel_y = (top - y) / (top - bottom) * height - 3
-        np.testing.assert_allclose([pixel_x, pixel_y], np.rint([pixel_x, pixel_y]), atol=1e-6)
-        tile = shown[round(pixel_y) :, round(pixel_x) :][:6, :5]
-        np.testing.assert_array_equal(tile, images[row, column])
-
-
-def test_grid_has_square_pixels_and_the_full_grey_scale() -> None:
-    axes = drawn(plots.reconstruction_grid(tiles(), Box(0, 1, -30, 2))).axes[0]
-    (image,) = axes.images
-    extent = axes.get_window_extent()
-    height, width = np.asarray(image.get_array()).shape
-    np.testing.assert_allclose(extent.height / height, extent.width / width, rtol=1e-3)
-    assert image.get_clim() == (0, 1)
-    assert image.get_cmap().name == "gray"
-
-
-def test_grid_of_one_dimension_is_a_single_row() -> None:
-    axes = drawn(plots.reconstruction_grid(tiles(rows=1))).axes[0]
-    assert np.asarray(axes.images[0].get_array()).shape == (6, 60)
-    assert len(axes.get_yticks()) == 0
+    assert tuple(image.get_extent()) == (-1, 3, 5, 7) and image.origin == "lower"
+    shown: Any = image.get_array()
+    np.testing.assert_array_equal(shown.filled(np.nan), entropy)
+    # From one class alone to all of them alike.
+    assert image.get_clim() == (0, 3) and bar.get_ylim() == (0, 3)
+    assert bar.get_ylabel() == "entropy of the labels (bits)"
 
 
 def test_curve_draws_both_losses() -> None:
     history = [EpochMetrics(k, 40 / k, 41 / k, 1.0, 6e4) for k in (1, 2, 3)]
     axes = drawn(plots.training_curve(history)).axes[0]
-    lines = {line.get_label(): np.asarray(line.get_xydata()) for line in axes.lines}
-    np.testing.assert_allclose(lines["train"], [[1.0, 40.0], [2.0, 20.0], [3.0, 40 / 3]])
-    np.testing.assert_allclose(lines["test"], [[1.0, 41.0], [2.0, 20.5], [3.0, 41 / 3]])
-    assert axes.texts[0].get_text() == "13.7"
+    lines = {line.get_label(): line for line in axes.lines}
+    np.testing.assert_allclose(
+        np.asarray(lines["train"].get_xydata()), [[1.0, 40.0], [2.0, 20.0], [3.0, 40 / 3]]
+    )
+    np.testing.assert_allclose(
+        np.asarray(lines["test"].get_xydata()), [[1.0, 41.0], [2.0, 20.5], [3.0, 41 / 3]]
+    )
+    assert (lines["train"].get_color(), lines["test"].get_color()) == (ORANGE, BLUE)
+    (last,) = axes.texts
+    assert last.get_text() == "13.7" and last.get_color() == BLUE
+    assert isinstance(last, Annotation) and last.xy == (3, 41 / 3)
+    legend: Any = axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["train", "test"]
+    assert axes.get_xlabel() == "epoch"
 
 
-def test_reconstructions_put_originals_above() -> None:
-    originals = np.random.default_rng(0).integers(0, 256, (5, 8, 6), dtype=np.uint8)
-    decoded = np.random.default_rng(1).random((5, 8, 6))
-    figure = drawn(plots.reconstructions(originals, decoded))
-    above, below = sorted(figure.axes, key=lambda axes: -axes.get_position().y0)
-    np.testing.assert_allclose(np.asarray(above.images[0].get_array())[:, 6:12], originals[1] / 255)
-    np.testing.assert_allclose(np.asarray(below.images[0].get_array())[:, 6:12], decoded[1])
-    assert (above.get_ylabel(), below.get_ylabel()) == ("original", "decoded")
+def test_seed_curves_have_a_mean_and_a_band_in_a_colour_of_their_own() -> None:
+    def history(*losses: float) -> list[EpochMetrics]:
+        return [EpochMetrics(i + 1, 90, loss, 1, 1) for i, loss in enumerate(losses)]
+
+    histories = {"a": [history(3, 1), history(5, 2), history(10, 3)], "b": [history(7, 6)]}
+    axes = drawn(plots.seed_curves(histories)).axes[0]
+    for index, middle in enumerate(([6, 2], [7, 6])):
+        line, band = axes.lines[index], axes.collections[index]
+        np.testing.assert_allclose(np.asarray(line.get_xydata()), [[1, middle[0]], [2, middle[1]]])
+        assert line.get_color() == SERIES[index]
+        assert to_hex(np.asarray(band.get_facecolor())[0]) == SERIES[index].lower()
+    box = axes.collections[0].get_paths()[0].vertices
+    corners = {tuple(vertex) for vertex in np.asarray(box)}
+    assert corners == {(1, 3), (1, 10), (2, 1), (2, 3)}
+    legend: Any = axes.get_legend()
+    first, second = (text.get_text() for text in legend.get_texts())
+    assert first == "a, 3 seeds" and second.startswith("b, 1")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def coverage_grid(
     Args:
       images: from `latent_grid`, shape (rows, columns, height, width), values 0 to 1.
       distance: of each tile's point to the nearest embedding, shape (rows, columns).
-      radius: beyond which a tile lies in a gap, the middle of the colours.
+      radius: beyond which a tile lies in a gap; colours show multiples of it, 0 to 4.
       coverage: share of the box's area that embeddings are near, 0 to 1, written above.
       box: the box that was decoded.
     """

@@ -1,0 +1,180 @@
+"""Grids and rows of images, by reading back what is drawn on them."""
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_hex
+
+from jaxae import LECTURE_BOX, Box, grid_points, latent_plane, plots
+from tests.readback import (
+    DIGITS,
+    assert_grey,
+    assert_shows,
+    box_of,
+    drawn,
+    embedding,
+    from_the_top,
+    strip,
+    tiles,
+)
+
+
+@pytest.mark.parametrize("box", [LECTURE_BOX, Box(0, 1, -30, 2)])
+def test_each_tile_is_centred_on_the_point_it_was_decoded_from(box: Box) -> None:
+    images = tiles(box)
+    axes = drawn(plots.reconstruction_grid(images, box)).axes[0]
+    (image,) = axes.images
+    shown = np.asarray(image.get_array())
+    left, right, bottom, top = image.get_extent()
+    assert image.origin == "upper"
+    height, width = shown.shape
+    points = grid_points(box)
+    for row, column in [(0, 0), (0, 11), (11, 0), (5, 7)]:
+        x, y = points[row, column]
+        # The pixels of a 6×5 tile around that point, found through the extent alone.
+        pixel_x = (x - left) / (right - left) * width - 2.5
+        pixel_y = (top - y) / (top - bottom) * height - 3
+        np.testing.assert_allclose([pixel_x, pixel_y], np.rint([pixel_x, pixel_y]), atol=1e-6)
+        tile = shown[round(pixel_y) :, round(pixel_x) :][:6, :5]
+        np.testing.assert_array_equal(tile, images[row, column])
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "box", "extent"),
+    [
+        (12, 12, LECTURE_BOX, (-5 - 15 / 22, 10 + 15 / 22, -10 - 15 / 22, 5 + 15 / 22)),
+        (3, 5, Box(0, 8, -6, -2), (-1, 9, -7, -1)),
+        (1, 5, Box(0, 8, 0, 0), (-1, 9, -1, 1)),
+        (1, 5, Box(0, 8, 3, 5), (-1, 9, -1, 1)),
+    ],
+)
+def test_a_grid_reaches_half_a_tile_past_its_box(
+    rows: int, columns: int, box: Box, extent: tuple[float, ...]
+) -> None:
+    images = tiles(rows=rows, columns=columns)
+    axes = drawn(plots.reconstruction_grid(images, box)).axes[0]
+    np.testing.assert_allclose(axes.images[0].get_extent(), extent)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    np.testing.assert_allclose([left, right, bottom, top], extent)
+    # The mosaic's first row of tiles, which is on top, is the grid's last.
+    shown = np.asarray(axes.images[0].get_array())
+    np.testing.assert_array_equal(shown[:6, 5:10], images[-1, 1])
+
+
+def test_grid_has_square_pixels_and_the_full_grey_scale() -> None:
+    axes = drawn(plots.reconstruction_grid(tiles(columns=7), Box(0, 1, -30, 2))).axes[0]
+    (image,) = axes.images
+    extent = axes.get_window_extent()
+    height, width = np.asarray(image.get_array()).shape
+    np.testing.assert_allclose(extent.height / height, extent.width / width, rtol=1e-3)
+    assert_grey(axes)
+
+
+def test_grid_of_one_dimension_is_a_single_row() -> None:
+    axes = drawn(plots.reconstruction_grid(tiles(rows=1))).axes[0]
+    assert np.asarray(axes.images[0].get_array()).shape == (6, 60)
+    assert len(axes.get_yticks()) == 0
+
+
+def test_a_grid_on_a_cut_names_the_components() -> None:
+    plane = latent_plane(embedding(latent_dim=5)[0])
+    axes = drawn(plots.reconstruction_grid(tiles(), plane=plane)).axes[0]
+    assert axes.get_xlabel() == "principal component 1 of 5 latent dimensions"
+
+
+def test_images_are_laid_out_row_by_row() -> None:
+    images = tiles(rows=3, columns=4).reshape(12, 6, 5)
+    axes = drawn(plots.image_grid(images, columns=4)).axes[0]
+    shown = np.asarray(axes.images[0].get_array())
+    assert shown.shape == (18, 20)
+    np.testing.assert_array_equal(shown[6:12, 10:15], images[4 + 2])
+    assert_grey(axes)
+
+
+def test_frames_are_tinted_by_distance_and_stay_inside_their_tiles() -> None:
+    box, n = Box(0, 22, -11, 0), 12
+    distance = np.arange(144.0).reshape(n, n)
+    figure = drawn(plots.coverage_grid(tiles(), distance, 10.0, 0.253, box))
+    axes, bar = figure.axes
+    frames = frames_of(axes)
+    # In multiples of the radius, up to four.
+    np.testing.assert_allclose(np.asarray(frames.get_array()), np.minimum(distance.ravel() / 10, 4))
+    assert frames.get_clim() == (0, 4) and bar.get_ylim() == (0, 4)
+    assert bar.get_ylabel() == "distance to the nearest embedding / half a tile"
+    corners = np.array([path.get_extents().get_points() for path in frames.get_paths()])
+    np.testing.assert_allclose(corners.mean(axis=1), grid_points(box).reshape(-1, 2), atol=1e-9)
+    sizes = np.ptp(corners, axis=1)
+    assert (sizes < [2, 1]).all() and (sizes > [1.6, 0.8]).all()
+    assert axes.get_title(loc="left") == "embeddings are near 25% of the box"
+
+
+def test_frames_keep_their_colours_on_the_scale_and_leave_the_tiles_visible() -> None:
+    distance = np.full((12, 12), 1.0)
+    distance[2, 5], distance[7, 1] = 0.0, 100.0
+    axes = drawn(plots.coverage_grid(tiles(), distance, 1.0, 0.5)).axes[0]
+    frames = frames_of(axes)
+    edges = np.asarray(frames.get_edgecolor())
+    scale = frames.get_cmap()
+    assert to_hex(edges[2 * 12 + 5]) == to_hex(scale(0.0))
+    assert to_hex(edges[7 * 12 + 1]) == to_hex(scale(1.0))
+    assert len(np.asarray(frames.get_facecolor())) == 0
+    np.testing.assert_allclose(axes.images[0].get_extent()[0], -5 - 15 / 22)
+    np.testing.assert_array_equal(np.asarray(axes.images[0].get_array())[:6, :5], tiles()[-1, 0])
+
+
+def frames_of(axes: Axes) -> PatchCollection:
+    (frames,) = (c for c in axes.collections if isinstance(c, PatchCollection))
+    return frames
+
+
+def test_reconstructions_put_originals_above() -> None:
+    originals = np.random.default_rng(0).integers(0, 256, (5, 8, 6), dtype=np.uint8)
+    decoded = np.random.default_rng(1).random((5, 8, 6))
+    for given in (originals, originals / 255):
+        above, below = from_the_top(drawn(plots.reconstructions(given, decoded)))
+        np.testing.assert_allclose(strip(above), np.hstack(list(originals / 255)))
+        np.testing.assert_allclose(strip(below), np.hstack(list(decoded)))
+        assert (above.get_ylabel(), below.get_ylabel()) == ("original", "decoded")
+        assert_grey(above)
+        assert_grey(below)
+
+
+def test_interpolations_have_a_row_for_each_model_from_start_to_end() -> None:
+    strips = {name: np.random.default_rng(k).random((7, 4, 3)) for k, name in enumerate("ab")}
+    rows = from_the_top(drawn(plots.interpolations(strips)))
+    assert [axes.get_title(loc="left") for axes in rows] == ["a", "b"]
+    for axes, images in zip(rows, strips.values(), strict=True):
+        np.testing.assert_array_equal(strip(axes), np.hstack(list(images)))
+        assert_grey(axes)
+
+
+def test_each_side_has_its_own_cloud_box_grid_and_numbers() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(20) % 10
+    sides = [
+        plots.Side(
+            name,
+            rng.normal(size=(20, 2)) + 5 * k,
+            latent_plane(np.zeros((1, 2))),
+            Box(k, 3 + k, 0, 2 + k),
+            tiles() / (k + 1),
+            f"{k} gaps",
+        )
+        for k, name in enumerate(("left", "right"))
+    ]
+    figure = drawn(plots.side_by_side(sides, labels, DIGITS))
+    *panels, bar = figure.axes
+    assert [text.get_text() for text in bar.get_yticklabels()] == DIGITS
+    by_name = {axes.get_title(): axes for axes in panels}
+    for side in sides:
+        above, below = by_name[side.name], by_name[side.caption]
+        assert_shows(above, side.z)
+        x_min, x_max, y_min, y_max = side.box
+        assert box_of(above) == (x_min, y_min, x_max, y_max)
+        left, right = x_min - 3 / 22, x_max + 3 / 22
+        np.testing.assert_allclose(below.images[0].get_extent()[:2], (left, right))
+        np.testing.assert_array_equal(strip(below)[:6, :5], side.images[-1, 0])
+        assert above.get_position().y0 > below.get_position().y0
+    first, second = (by_name[side.name].get_position().x0 for side in sides)
+    assert first < second
