@@ -1,9 +1,7 @@
 """What a figure was drawn from, kept in the metadata of its own file, be it PNG, PDF or SVG."""
 
 import hashlib
-import importlib.metadata
 import json
-import platform
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from flax import nnx
 from PIL import Image
 from pypdf import PdfReader
 
+from jaxae.environment import versions_of
 from jaxae.models import Autoencoder
 
 Provenance = dict[str, Any]
@@ -24,8 +23,7 @@ _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 def versions() -> dict[str, str]:
     """Versions of what draws a figure."""
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return versions_of(_PACKAGES)
 
 
 def parameters_hash(model: Autoencoder) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset
+from jaxae.environment import Environment
 from jaxae.files import read_text
 from jaxae.text import reason
 
@@ -87,12 +88,14 @@ def parse_record(sections: Any) -> RunRecord:
         raise ValueError(reason(error)) from error
 
 
-def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | None, int]:
+def read_record(
+    file: Path,
+) -> tuple[RunRecord, CheckpointConfig, Environment, str | None, int]:
     """Read a config.json.
 
     Returns:
-      What the run was made from, when it is saved, the platform that it began on, the file that it
-      was imported from, if it was, and the format.
+      What the run was made from, when it is saved, what computed it last, the file that it was
+      imported from, if it was, and the format.
 
     Raises:
       ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
@@ -107,7 +110,7 @@ def read_record(file: Path) -> tuple[RunRecord, CheckpointConfig, str, str | Non
         imported_from = config.get("imported_from")
         if not isinstance(imported_from, str | None):
             raise ValueError(f"imported_from is {imported_from!r}; expected the name of a file")
-        platform = str(config["device"]["platform"])
-        return parse_record(config), checkpoints, platform, imported_from, config["format"]
+        environment = Environment.parse([config, *config.get("resumed", [])][-1])
+        return parse_record(config), checkpoints, environment, imported_from, config["format"]
     except DAMAGED as error:
         raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error

@@ -1,10 +1,9 @@
 """A run's folder: what it was made from, its metrics, its checkpoints, its figures."""
 
 import dataclasses
-import importlib.metadata
 import json
 import math
-import platform
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from jaxae.checkpoints import read_newest_state, read_state, saved_numbers
 from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import find_devices, make_mesh, replicate
+from jaxae.environment import Environment
 from jaxae.files import write_json
 from jaxae.fitting import EpochMetrics
 from jaxae.history import read_rows
@@ -25,8 +25,6 @@ from jaxae.locking import LOCK_NAME
 from jaxae.models import Autoencoder, Params, abstract_model, create_model
 from jaxae.records import FORMAT, DataRecord, RunRecord, read_record
 from jaxae.training import TrainState, init_state, make_optimizer
-
-_PACKAGES = ("jaxae", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Run:
       train_config: how it is trained.
       data: which data it is trained on.
       checkpoint_config: when it is saved.
-      platform: of the device it began on, such as "cpu".
+      environment: what computed it last.
       imported_from: the file that its parameters came from, if it was not trained.
       format: of its config.json; decides which streams its random numbers are drawn from.
     """
@@ -49,7 +47,7 @@ class Run:
     train_config: TrainConfig
     data: DataRecord
     checkpoint_config: CheckpointConfig
-    platform: str
+    environment: Environment
     imported_from: str | None = None
     format: int = FORMAT
 
@@ -61,7 +59,7 @@ class Run:
         train_config: TrainConfig,
         data: DataRecord,
         *,
-        device: jax.Device,
+        mesh: Mesh,
         checkpoint_config: CheckpointConfig | None = None,
         imported_from: str | None = None,
         overwrite: bool = False,
@@ -77,15 +75,12 @@ class Run:
             _empty(path)
         checkpoint_config = checkpoint_config or CheckpointConfig()
         configs = model_config, train_config, data, checkpoint_config
-        run = cls(path, *configs, device.platform, imported_from)
+        environment = Environment.of(mesh)
+        run = cls(path, *configs, environment, imported_from)
         config = {
             "format": run.format,
             **run._sections(),
-            "device": {"platform": device.platform, "kind": device.device_kind},
-            "versions": {
-                "python": platform.python_version(),
-                **{name: importlib.metadata.version(name) for name in _PACKAGES},
-            },
+            **environment.as_json(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             **({} if imported_from is None else {"imported_from": imported_from}),
         }
@@ -108,17 +103,18 @@ class Run:
                 )
 
     @classmethod
-    def open(cls, path: Path) -> "Run":
+    def open(cls, path: str | os.PathLike[str]) -> "Run":
         """Read a run's config.json.
 
         Raises:
           ValueError: the folder is not a run, or its config.json is damaged.
         """
+        path = Path(path)
         file = path / "config.json"
         if not file.is_file():
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        record, checkpoint_config, began_on, imported_from, version = read_record(file)
-        return cls(path, *record, checkpoint_config, began_on, imported_from, version)
+        record, checkpoint_config, environment, imported_from, version = read_record(file)
+        return cls(path, *record, checkpoint_config, environment, imported_from, version)
 
     def settings(self) -> dict[str, Any]:
         """What decides the run's result: model, training, and the data's checksum."""
@@ -128,18 +124,32 @@ class Run:
             "data": {"name": self.data.name, "checksum": self.data.checksum},
         }
 
-    def update(self, epochs: int, source: str, checkpoint_config: CheckpointConfig) -> "Run":
-        """Change what may change in a run that goes on, in config.json too."""
+    def update(
+        self,
+        epochs: int,
+        source: str,
+        checkpoint_config: CheckpointConfig,
+        environment: Environment,
+        epoch: int,
+    ) -> None:
+        """Change what may change in a run that is resumed after an epoch, in config.json.
+
+        Another environment than the last is added to its list `resumed`, with the epoch.
+        """
         updated = dataclasses.replace(
             self,
             train_config=dataclasses.replace(self.train_config, epochs=epochs),
             data=dataclasses.replace(self.data, source=source),
             checkpoint_config=checkpoint_config,
+            environment=environment,
         )
         if updated != self:
             file = self.path / "config.json"
-            write_json(file, json.loads(file.read_text()) | updated._sections())
-        return updated
+            config = json.loads(file.read_text()) | updated._sections()
+            if environment != self.environment:
+                entry = {"epoch": epoch, **environment.as_json()}
+                config["resumed"] = [*config.get("resumed", []), entry]
+            write_json(file, config)
 
     @property
     def record(self) -> RunRecord:

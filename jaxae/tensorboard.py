@@ -1,6 +1,7 @@
 """A run's metrics as TensorBoard reads them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxae.fitting import EpochMetrics
@@ -9,19 +10,19 @@ _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 class TensorBoard:
-    """An event file in a folder, a point an epoch in each of four plots named as in metrics.jsonl.
+    """An event file in a folder, with one point per epoch in plots named as in metrics.jsonl.
 
     Args:
       folder: what `tensorboard --logdir` is to be given; made if need be.
-      done: epochs that an interrupted run had finished; points of later ones that it left in the
-        folder are no longer shown.
+      history: the epochs of a run that is resumed. They are written if the folder is new; points
+        of later epochs that it holds are no longer shown.
 
     Raises:
       ValueError: tensorboardX is not installed.
       OSError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, done: int = 0):
+    def __init__(self, folder: Path, history: Sequence[EpochMetrics] = ()):
         """Open a new event file beside those that are there."""
         try:
             from tensorboardX import SummaryWriter
@@ -29,9 +30,12 @@ class TensorBoard:
             raise ValueError(f"TensorBoard's files need tensorboardX: {_INSTALL}") from error
         # Files are named by the second, and the process tells two of one second apart.
         suffix = f".{os.getpid()}"
+        missing = () if folder.is_dir() and any(folder.iterdir()) else history
         self._writer = SummaryWriter(
-            str(folder), purge_step=done + 1, flush_secs=1, filename_suffix=suffix
+            str(folder), purge_step=len(history) + 1, flush_secs=1, filename_suffix=suffix
         )
+        for row in missing:
+            self.log(row)
 
     def log(self, metrics: EpochMetrics) -> None:
         """Add one epoch; it is in the file within about a second."""

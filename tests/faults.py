@@ -204,8 +204,8 @@ def interrupted(scene: Scene, number: signal.Signals) -> Tally:
     assert process.returncode == 128 + number
     (saved,) = saved_numbers(run / "checkpoints")
     assert 20 <= saved < EPOCHS
-    assert f"keeps epoch {saved}; jaxae train --run-dir {run} --resume goes on" in err
-    assert f"goes on after epoch {saved}" in scene.go_on(run)
+    assert f"keeps epoch {saved}; jaxae train --run-dir {run} --resume continues it" in err
+    assert f"resuming after epoch {saved}" in scene.go_on(run)
     scene.count(run, tally)
     return tally
 
@@ -258,12 +258,12 @@ def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
         run = Path(shutil.copytree(stopped, scene.new_path()))
         damage(run / name)
         said = scene.go_on(run)
-        if f"goes on after epoch {before}" in said:
+        if f"resuming after epoch {before}" in said:
             assert f"checkpoints/{newest} cannot be read: " in said
             assert f"checkpoints/{before} is taken in its place\n" in said
             fell_back += 1
         else:
-            assert f"goes on after epoch {newest}" in said
+            assert f"resuming after epoch {newest}" in said
         scene.count(run, tally)
         tally.faults += 1
     assert fell_back
@@ -318,7 +318,9 @@ def _assert_told(process: subprocess.Popen[str], run: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     kept, reason = err.splitlines()
-    assert kept.startswith(f"jaxae: {run} keeps epoch ") and kept.endswith(" --resume goes on")
+    assert kept.startswith(f"jaxae: {run}: last saved: epoch ") and kept.endswith(
+        " --resume continues it"
+    )
     assert reason.startswith("jaxae: ") and str(run) in reason
 
 

@@ -1,6 +1,7 @@
 """The command line: what each command writes, and how it refuses."""
 
 import dataclasses
+import datetime
 import json
 import re
 import shutil
@@ -28,6 +29,7 @@ from jaxae import (
     load_dataset,
 )
 from jaxae.cli import main
+from jaxae.commands import common
 from jaxae.commands.common import Hardware
 from jaxae.config import ProcessConfig
 from jaxae.text import printable
@@ -168,6 +170,29 @@ def test_without_a_run_dir_the_run_is_named_after_data_and_time(
     (run,) = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"a-b-\d{8}-\d{6}", run.name)
     assert Run.open(run).data.name == "a/b"
+
+
+def test_two_runs_of_one_second_get_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> "Stopped":
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(common, "datetime", Stopped)
+    monkeypatch.chdir(tmp_path)
+    folders = [common.default_folder("mnist").name for _ in range(3)]
+    assert folders == [f"mnist-20260102-030405{suffix}" for suffix in ("", "-2", "-3")]
+    assert all((tmp_path / "runs" / folder).is_dir() for folder in folders)
+
+
+def test_a_folder_as_a_data_sets_name_is_refused_with_the_option_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jaxae("train", "--dataset", "./mini", "--run-dir", tmp_path / "run") == 2
+    assert "--dataset ./mini is a folder; pass --data-dir ./mini" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["../../up", "/root", "[red]", "a\nb\x1b[2J", "x" * 300, "$(id)"])
@@ -627,7 +652,8 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
     epochs = [row.epoch for row in Run.open(run).history()]
     assert epochs and epochs == list(range(1, len(epochs) + 1))
     assert err.splitlines() == [
-        f"jaxae: {run} keeps epoch {epochs[-1]}; jaxae train --run-dir {run} --resume goes on",
+        f"jaxae: {run}: last saved: epoch {epochs[-1]}; "
+        f"jaxae train --run-dir {run} --resume continues it",
         "jaxae: interrupted",
     ]
     assert jaxae("figures", run) == 0

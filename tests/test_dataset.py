@@ -4,6 +4,7 @@ import gzip
 import re
 import shutil
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,17 @@ def test_a_folder_may_be_a_path_or_start_at_home(
 ) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
     assert load_dataset("~/shapes").checksum == load_dataset(folder).checksum
+
+
+def test_a_folder_never_stands_in_for_a_data_set_of_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    monkeypatch.chdir(folder.parent)
+    hint = f"for the folder {folder.name} pass --data-dir {folder.name}"
+    with pytest.raises(ValueError, match=rf"tfds.*{hint}"):
+        load_dataset(folder.name)
+    assert load_dataset(f"./{folder.name}").checksum == load_dataset(folder).checksum
 
 
 def test_a_class_that_only_the_test_images_have_gets_a_name(folder: Path) -> None:

@@ -17,6 +17,7 @@ from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model, decode, encode
 from jaxae.cli import main
+from jaxae.devices import make_mesh
 from jaxae.interchange import onnx, stablehlo
 from jaxae.interchange import safetensors as format_safetensors
 from jaxae.recording import Recorder
@@ -64,7 +65,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A run of each kind of model, for images of 8×6."""
     config = ModelConfig(latent_dim=3, hidden_dim=16, model=request.param)
     path = tmp_path_factory.mktemp("runs") / "run"
-    made = Run.create(path, *record(config, (8, 6)), device=jax.devices()[0])
+    made = Run.create(path, *record(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
     state = made.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
     Recorder(made, state).close()
     return path

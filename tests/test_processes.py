@@ -227,7 +227,7 @@ def test_one_process_that_is_told_to_stop_stops_all(blobs: Path, tmp_path: Path)
     assert [status for status, _, _ in done] == [128 + signal.SIGTERM] * 2, done
     (saved,) = saved_numbers(run / "checkpoints")
     assert saved == len(losses(run)) < 5000
-    assert f"{run} keeps epoch {saved}" in done[0][2]
+    assert f"{run}: last saved: epoch {saved}" in done[0][2]
 
 
 def test_what_process_0_refuses_all_refuse(blobs: Path, alone: Path) -> None:
@@ -274,10 +274,10 @@ def test_a_stop_within_the_first_epoch_is_saved_by_all(tmp_path: Path) -> None:
     done = end(processes)
     assert [status for status, _, _ in done] == [128 + signal.SIGTERM] * 2, done
     step = saved_numbers(run / "checkpoints" / "within")[-1]
-    assert f"{run} keeps epoch 0 and step {step:,}, within an epoch" in done[0][2]
+    assert f"{run}: last saved: epoch 0 and step {step:,}, within an epoch" in done[0][2]
     done = end(start(2, run, "--resume"))
     assert [status for status, _, _ in done] == [0, 0], done
-    assert "goes on within epoch" in done[0][1]
+    assert "resuming within epoch" in done[0][1]
 
 
 def test_divergence_is_told_by_all(blobs: Path, tmp_path: Path) -> None:

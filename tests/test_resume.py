@@ -26,6 +26,7 @@ from jaxae import (
     CheckpointConfig,
     Dataset,
     Epoch,
+    EpochMetrics,
     ModelConfig,
     Run,
     TrainConfig,
@@ -207,7 +208,7 @@ def test_a_row_that_is_damaged_takes_the_checkpoint_before_it(
     assert train(f"--run-dir={stopped}", "--resume") == 0
     (message,) = caplog.messages
     assert f"{stopped / 'metrics.jsonl'} has 2 whole rows" in message
-    assert "goes on after epoch 2" in capsys.readouterr().out
+    assert "resuming after epoch 2" in capsys.readouterr().out
     assert outcome(stopped) == outcome(whole)
 
 
@@ -251,6 +252,107 @@ def test_data_that_moved_is_found_by_data_dir(
     assert train(f"--run-dir={stopped}", "--resume", f"--data-dir={blobs}") == 0
     assert outcome(stopped) == outcome(whole)
     assert Run.open(stopped).data == Run.open(whole).data
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--stream --checkpoint-steps=2 --devices=2",
+        "--model=vae --kl-weight=2 --input-noise=.1 --precision=bfloat16 --seed=3 --fit-box",
+        "--schedule=onecycle --learning-rate=4e-3 --epochs=8 --batch-size=64 --tensorboard",
+        "--dataset=mini --device=cpu --checkpoint-every=1 --keep=9 --overwrite",
+    ],
+)
+def test_the_line_that_began_a_run_resumes_it(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.setattr("jaxae.commands.training.fit", lambda *_, **__: [])
+    monkeypatch.setattr("jaxae.commands.training.draw_all", lambda *_, **__: None)
+    monkeypatch.chdir(blobs.parent)
+    line = (f"--data-dir={blobs.name}", f"--run-dir={tmp_path / 'run'}", *options.split())
+    assert train(*line) == 0
+    began = Run.open(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert train(*line, f"--data-dir={blobs}", "--resume") == 0
+    assert Run.open(tmp_path / "run") == began
+    assert train(f"--run-dir={tmp_path / 'run'}", "--resume") == 0  # All but the devices are kept.
+    assert dataclasses.replace(Run.open(began.path), environment=began.environment) == began
+
+
+def test_a_finished_run_takes_the_place_to_which_its_data_moved(
+    whole: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    moved = Path(shutil.copytree(blobs, tmp_path / "moved"))
+    assert train(f"--run-dir={run}", "--resume", f"--data-dir={moved}") == 0
+    assert "is finished" in capsys.readouterr().out
+    assert Run.open(run).data.source == str(moved)
+    assert Run.open(run).environment == Run.open(whole).environment
+    other = tmp_path / "other"
+    write_blobs(other, seed=1)
+    assert "checksum" in refusal(capsys, run, f"--data-dir={other}")
+
+
+def rewritten(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    config = json.loads((run / "config.json").read_text())
+    change(config)
+    (run / "config.json").write_text(json.dumps(config))
+
+
+def test_another_environment_is_told_and_recorded(
+    stopped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def long_ago(config: dict[str, Any]) -> None:
+        config["versions"] |= {"jax": "0.1.2", "numpy": "1.0"}
+        config["device"]["count"] = 3
+
+    rewritten(stopped, long_ago)
+    assert train(f"--run-dir={stopped}", "--resume") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "bit for bit" in line)
+    assert line.startswith(f"jax 0.1.2 → {jax.__version__}, number of devices 3 → 1: ")
+    config = json.loads((stopped / "config.json").read_text())
+    (entry,) = config["resumed"]
+    assert config["versions"]["jax"] == "0.1.2" and config["device"]["count"] == 3
+    assert entry["versions"]["jax"] == jax.__version__
+    assert (entry["epoch"], entry["device"]["count"]) == (4, 1)
+
+    # It is told once; the next time nothing has changed.
+    assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
+    assert "bit for bit" not in capsys.readouterr().out
+    assert json.loads((stopped / "config.json").read_text())["resumed"] == [entry]
+
+
+def test_a_run_of_a_platform_that_is_not_here_asks_for_a_device(
+    stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewritten(stopped, lambda config: config["device"].update(platform="gpu", kind="A100"))
+    line = refusal(capsys, stopped)
+    assert "was trained on gpu" in line and "pass --device cpu" in line
+    assert train(f"--run-dir={stopped}", "--resume", "--device=cpu", "--devices=1") == 0
+    assert "device A100 → cpu" in capsys.readouterr().out
+    assert outcome(stopped) == outcome(whole)
+
+
+def test_a_resumed_run_goes_on_writing_for_tensorboard(
+    stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards: list[list[int]] = []
+
+    class Board:
+        def __init__(self, folder: Path, history: list[EpochMetrics]):
+            folder.mkdir(exist_ok=True)
+            boards.append([row.epoch for row in history])
+
+        def log(self, row: EpochMetrics) -> None:
+            boards[-1].append(row.epoch)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("jaxae.commands.training.TensorBoard", Board)
+    assert train(f"--run-dir={stopped}", "--resume", "--tensorboard") == 0
+    assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
+    assert boards == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]
 
 
 # What is refused.
@@ -324,10 +426,7 @@ def test_a_folder_without_a_run_is_refused(
     assert list((tmp_path / "empty").iterdir()) == []
 
 
-def test_what_does_not_go_together_is_refused(
-    stopped: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "--overwrite" in refusal(capsys, stopped, "--overwrite")
+def test_resume_without_the_runs_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--resume") == 2
     assert "--run-dir" in capsys.readouterr().err
 

@@ -148,7 +148,7 @@ def test_a_run_stopped_within_an_epoch_goes_on_from_there(
     process.communicate(timeout=60)
     assert process.returncode == (128 + how if how == signal.SIGTERM else -how)
     assert 0 < saved_numbers(within)[-1] % 293  # Of 293 steps an epoch.
-    assert "goes on within epoch" in train(run, "--resume")
+    assert "resuming within epoch" in train(run, "--resume")
     assert outcome(run) == outcome(never_stopped)
     assert not within.exists()
 

@@ -66,11 +66,19 @@ def test_epochs_that_are_trained_again_are_shown_once(
     # Files are named by the second in which they are opened.
     monkeypatch.setattr(time, "time", lambda: 4e9)
     again = [row._replace(train_loss=1.0) for row in HISTORY]
-    board = TensorBoard(tmp_path, done=1)
+    board = TensorBoard(tmp_path, HISTORY[:1])
     for row in again[1:]:
         board.log(row)
     board.close()
     assert points(tmp_path) == expected([HISTORY[0], *again[1:]])
+
+
+def test_epochs_from_before_the_folder_was_made_are_written_too(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = TensorBoard(tmp_path / "events", HISTORY[:2])
+    board.log(HISTORY[2])
+    board.close()
+    assert points(tmp_path / "events") == expected(HISTORY)
 
 
 def test_without_its_package_the_remedy_is_named(

@@ -5,15 +5,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from jaxae.commands.common import default_folder, say
+from jaxae.commands.common import data_source, default_folder, say
 from jaxae.commands.train import Train
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
+from jaxae.devices import find_devices, make_mesh
+from jaxae.environment import Environment
 from jaxae.locking import locked
 from jaxae.processes import first_decides, is_first, largest, require_same
 from jaxae.recording import state_to_resume
@@ -31,19 +32,42 @@ class Begun(NamedTuple):
     state: TrainState | UnfinishedEpoch
 
 
+def mesh_of(options: Train) -> Mesh:
+    """Lay the devices out; by default a run is resumed on the kind of device that it has had.
+
+    Raises:
+      ValueError: they are not there, or there is no run to resume.
+    """
+    mesh = options.hardware.mesh()
+    if not options.resume or options.hardware.device != "auto":
+        return mesh
+    assert options.run_dir is not None
+    here, before = mesh.local_devices[0].platform, Run.open(options.run_dir).environment.platform
+    if here == before:
+        return mesh
+    try:
+        return make_mesh(find_devices(before, options.hardware.devices))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ValueError(
+            f"{options.run_dir} was trained on {before}, and JAX finds only {here} here; "
+            f"pass --device {here} to resume it all the same, rounded differently"
+        ) from error
+
+
 def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
     """Load the data and make the run's folder; the stack holds its lock.
 
     Raises:
       ValueError: the data cannot be read, or the folder is not free.
     """
-    dataset = load_dataset(options.data_dir or options.dataset)
+    source = data_source(options.dataset, options.data_dir)
+    dataset = load_dataset(source)
     if options.data_dir and options.dataset != "mnist":
         dataset = dataclasses.replace(dataset, name=options.dataset)
-    path = options.run_dir or default_folder(dataset.name)
     require_same("the images or labels", _fingerprint(dataset))
     stream = options.train.stream or exceeds_memory(dataset, mesh.local_devices[0])
     train = dataclasses.replace(options.train, stream=bool(largest(stream)))
+    path = options.run_dir or default_folder(dataset.name)
 
     def create() -> None:
         Run.check_free(path, overwrite=options.overwrite)  # Before a lock is left in the folder.
@@ -52,8 +76,8 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
             path,
             options.model,
             train,
-            DataRecord.of(dataset, _source(options)),
-            device=mesh.local_devices[0],
+            DataRecord.of(dataset, source),
+            mesh=mesh,
             checkpoint_config=options.checkpoints,
             overwrite=options.overwrite,
         )
@@ -78,40 +102,42 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
             f"{run.path} was imported from {run.imported_from}, without the state of its "
             "training; train anew under another --run-dir"
         )
-    _refuse_other_settings(options, run, mesh.local_devices[0])
+    _refuse_other_settings(options, run)
     state = state_to_resume(run)
     within = isinstance(state, UnfinishedEpoch)
     now = state.state if isinstance(state, UnfinishedEpoch) else state
     epoch = int(now.epoch)
     require_same(f"the checkpoints in {path}", f"{epoch} {int(now.step)}".encode())
-    if epoch >= options.train.epochs:
+    source, finished = data_source(options.dataset, options.data_dir), epoch >= options.train.epochs
+    environment = run.environment if finished else Environment.of(mesh)
+    if not finished or source != run.data.source:
+        dataset = dataclasses.replace(load_dataset(source), name=run.data.name)
+        require_same("the images or labels", _fingerprint(dataset))
+
+        def update() -> None:
+            run.check_dataset(dataset, source)
+            run.update(options.train.epochs, source, options.checkpoints, environment, epoch)
+
+        first_decides(update)
+    if finished:
         say(
-            f"{run.path} is finished, with {epoch} epochs; "
-            "more --epochs go on with it, jaxae figures draws it"
+            f"{run.path} is finished, with {epoch} epochs; pass more --epochs to train on, or draw "
+            "it with jaxae figures"
         )
         return None
-    dataset = dataclasses.replace(load_dataset(_source(options)), name=run.data.name)
-    require_same("the images or labels", _fingerprint(dataset))
-
-    def update() -> None:
-        run.check_dataset(dataset, _source(options))
-        run.update(options.train.epochs, _source(options), options.checkpoints)
-
-    first_decides(update)
-    where = f"within epoch {epoch + 1}" if within else f"after epoch {epoch}"
-    say(f"{run.path} goes on {where}")
+    say(f"{run.path}: resuming {f'within epoch {epoch + 1}' if within else f'after epoch {epoch}'}")
+    if differences := run.environment.differences(environment):
+        say(
+            f"{', '.join(differences)}: the rest is not bit for bit what it would have been "
+            "without the stop"
+        )
     return Begun(_opened(path), dataset, state)
 
 
-def _source(options: Train) -> str:
-    return str(options.data_dir.resolve()) if options.data_dir else options.dataset
-
-
-def _refuse_other_settings(options: Train, run: Run, device: jax.Device) -> None:
-    began = {**_settings(run.model_config, run.train_config), "device": run.platform}
-    given = {**_settings(options.model, options.train), "device": device.platform}
-    for name, value in given.items():
-        if value == began[name]:
+def _refuse_other_settings(options: Train, run: Run) -> None:
+    began = _settings(run.model_config, run.train_config)
+    for name, value in _settings(options.model, options.train).items():
+        if value == began[name] or (name == "stream" and not value):
             continue
         if name == "epochs" and options.train.schedule != "constant":
             why = f"the {options.train.schedule} schedule is laid out for {began[name]}"

@@ -1,5 +1,6 @@
 """What the commands share: the console, and the types of their common options."""
 
+import contextlib
 import dataclasses
 import re
 from datetime import datetime
@@ -59,7 +60,29 @@ def say(*lines: str) -> None:
 
 
 def default_folder(name: str) -> Path:
-    """Name a folder in runs/ after a data set, or whatever it is of, and the time."""
+    """Make an empty folder in runs/, named after a data set and the time; no two calls share it."""
     # A name is no path: what could lead elsewhere, or trouble a shell, becomes a hyphen.
     name = re.sub(r"[^\w.+-]+", "-", name)[:80]
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = Path("runs") / f"{stem}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise ValueError(f"runs/{stem} and 98 more of that name exist; pass --run-dir")
+
+
+def data_source(dataset: str, data_dir: Path | None) -> str:
+    """Return what `load_dataset` is to be given, valid in any working directory.
+
+    Raises:
+      ValueError: the name is a folder's.
+    """
+    if data_dir is not None:
+        return str(data_dir.expanduser().resolve())
+
+    from jaxae.data import names_folder
+
+    if names_folder(dataset):
+        raise ValueError(f"--dataset {dataset} is a folder; pass --data-dir {dataset}")
+    return dataset

@@ -67,7 +67,7 @@ class Import:
         """Read, check, make the run."""
         from flax import nnx
 
-        from jaxae.devices import find_devices
+        from jaxae.devices import find_devices, make_mesh
         from jaxae.interchange import safetensors
         from jaxae.recording import Recorder
         from jaxae.runs import Run
@@ -80,7 +80,7 @@ class Import:
         try:
             # Device, versions and date in config.json are the import's, not the training's.
             origin = self.file.name
-            run = Run.create(partial, *record, device=find_devices()[0], imported_from=origin)
+            run = Run.create(partial, *record, mesh=make_mesh(find_devices()), imported_from=origin)
             state = run.initial_state(nnx.state(model, nnx.Param))
             Recorder(run, state).close()  # Which saves the state that it begins with.
             partial.chmod(0o755)  # mkdtemp makes it private.

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxae.claims import claims
 from jaxae.commands.common import (
     console,
+    data_source,
     default_folder,
     described,
     say,
@@ -39,11 +40,11 @@ def study(options: Study) -> None:
         raise ValueError(f"seeds is {options.seeds}; expected 1 or more")
     mesh = options.hardware.mesh()
     device = mesh.local_devices[0]
-    dataset = load_dataset(options.data_dir or options.dataset)
+    source = data_source(options.dataset, options.data_dir)
+    dataset = load_dataset(source)
     check_study(dataset, options.train, mesh)
     folder = options.run_dir or default_folder(f"study-{dataset.name}")
     _make_room(folder, options.overwrite)
-    source = str(options.data_dir.resolve()) if options.data_dir else options.dataset
     record = DataRecord.of(dataset, source)
     say(
         f"{dataset.name}: {options.seeds} seeds at once on {len(dataset.train):,} images; "
@@ -54,7 +55,7 @@ def study(options: Study) -> None:
         for seed in range(options.train.seed, options.train.seed + options.seeds):
             config = dataclasses.replace(options.train, seed=seed)
             path = folder / f"seed-{seed}"
-            runs.append(Run.create(path, options.model, config, record, device=device))
+            runs.append(Run.create(path, options.model, config, record, mesh=mesh))
         _train(runs, dataset, mesh)
         reports = _measured(runs, dataset, mesh)
     _report(folder, runs, reports)

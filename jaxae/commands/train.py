@@ -14,8 +14,9 @@ class Train:
     """Train an autoencoder and draw its figures.
 
     Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves what
-    is trained, and --resume goes on from there. All devices share the work; so do several
-    processes, started alike with one --run-dir, on a cluster that JAX knows or by --coordinator.
+    is trained; the same command line plus --resume continues it. All devices share the work; so do
+    several processes, started alike with one --run-dir, on a cluster that JAX knows or by
+    --coordinator.
     """
 
     dataset: str = "mnist"
@@ -46,10 +47,12 @@ class Train:
     """Replace the run that --run-dir holds."""
 
     resume: Flag = False
-    """Go on with the run that --run-dir holds, from its newest whole checkpoint."""
+    """Resume the run that --run-dir holds, from its newest whole checkpoint; options that are left
+    out keep the run's values."""
 
     tensorboard: Flag = False
-    """Write the metrics for TensorBoard too, into the run's tensorboard/."""
+    """Write the metrics for TensorBoard too, into the run's tensorboard/; a resumed run that has
+    this folder keeps writing to it."""
 
     fit_box: Flag = False
     """Decode the grid on the cloud's own 1st to 99th percentile, not on the lecture's box."""
@@ -58,12 +61,10 @@ class Train:
         """Return what the run to resume was made with, to parse the command line over it.
 
         Raises:
-          ValueError: there is no run, or it is also to be overwritten.
+          ValueError: there is no run.
         """
         if self.run_dir is None:
             raise ValueError("--resume needs the run's folder; pass --run-dir")
-        if self.overwrite:
-            raise ValueError("--resume keeps what --overwrite deletes; pass one of them")
         from jaxae.runs import Run
 
         run = Run.open(self.run_dir)
@@ -72,7 +73,9 @@ class Train:
             dataset=run.data.name if folder else run.data.source,
             data_dir=folder,
             model=run.model_config,
-            train=run.train_config,
+            # Off, or tyro would offer --no-stream in place of --stream; a run that streams goes on
+            # doing so whether or not the flag is given again.
+            train=dataclasses.replace(run.train_config, stream=False),
             checkpoints=run.checkpoint_config,
         )
 

@@ -8,7 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from jaxae.checkpoints import saved_numbers
-from jaxae.commands.beginning import resume, start
+from jaxae.commands.beginning import mesh_of, resume, start
 from jaxae.commands.common import console, described, say
 from jaxae.commands.figures import draw_all
 from jaxae.commands.train import Train
@@ -27,7 +27,7 @@ from jaxae.streaming import UnfinishedEpoch
 from jaxae.tensorboard import TensorBoard
 from jaxae.training import TrainState
 
-_GO_ON = "jaxae train --run-dir {} --resume goes on"
+_GO_ON = "jaxae train --run-dir {} --resume continues it"
 
 
 def train(options: Train) -> None:
@@ -35,7 +35,7 @@ def train(options: Train) -> None:
     with contextlib.ExitStack() as stack:
         with joined(options.processes):
             require_same("the options", _common(options).encode())
-            mesh = options.hardware.mesh()
+            mesh = mesh_of(options)
             console.quiet = not is_first()
             if jax.process_count() > 1 and options.run_dir is None:
                 raise ValueError("several processes need one folder; pass --run-dir to all of them")
@@ -78,7 +78,7 @@ def train_run(
     except BaseException as error:
         how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
         if is_first():
-            print(f"jaxae: {run.path} keeps {_kept(run)}{how}", file=sys.stderr)
+            print(f"jaxae: {run.path}: last saved: {_saved(run)}{how}", file=sys.stderr)
         raise
 
 
@@ -94,8 +94,9 @@ def _fit(
         progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
         recorder = stack.enter_context(Recorder(run, state))
         board = None
-        if tensorboard and is_first():
-            board = TensorBoard(run.path / "tensorboard", done=len(run.history()))
+        events = run.path / "tensorboard"
+        if (tensorboard or events.is_dir()) and is_first():
+            board = TensorBoard(events, run.history())
             stack.enter_context(contextlib.closing(board))
 
         def on_epoch(epoch: Epoch) -> None:
@@ -120,7 +121,7 @@ def _fit(
         )
 
 
-def _kept(run: Run) -> str:
+def _saved(run: Run) -> str:
     epochs, steps = saved_numbers(run.checkpoints), saved_numbers(run.parts)
     within = [f"step {steps[-1]:,}, within an epoch"] if steps else []
     return " and ".join([f"epoch {max(epochs, default=0)}", *within])

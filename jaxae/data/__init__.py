@@ -1,7 +1,7 @@
 """Data sets of labelled images: the bundled MNIST, a folder of files, or one of TFDS."""
 
 from jaxae.data.dataset import Dataset, Images, Split
-from jaxae.data.load import load_dataset
+from jaxae.data.load import load_dataset, names_folder
 from jaxae.data.ondisk import NpyImages
 
-__all__ = ["Dataset", "Images", "NpyImages", "Split", "load_dataset"]
+__all__ = ["Dataset", "Images", "NpyImages", "Split", "load_dataset", "names_folder"]

@@ -22,7 +22,8 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
     """Load a data set of labelled images.
 
     Args:
-      name_or_folder: one of
+      name_or_folder: a name, or a folder as a `Path` or as a text that begins with `/`, `~` or
+        `.`; one of
         - `"mnist"`, bundled with the package and checked against its SHA-256;
         - a folder with the four IDX files of MNIST's layout, gzipped or not, spelled
           `train-images-idx3-ubyte` or `train-images.idx3-ubyte`;
@@ -42,15 +43,32 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
     if name_or_folder == "mnist":
         _check_archives(_BUNDLED)
         return _from_folder(_BUNDLED)
-    folder = Path(name_or_folder).expanduser()
-    if folder.is_dir() and name_or_folder != "":
+    if names_folder(name_or_folder):
+        folder = Path(name_or_folder).expanduser()
+        if name_or_folder == "" or not folder.is_dir():
+            raise ValueError(
+                f"{name_or_folder!s}: no such folder; expected one with IDX or .npy files"
+            )
         return read_folder(folder) if holds_arrays(folder) else _from_folder(folder)
-    if isinstance(name_or_folder, Path) or folder.is_absolute() or name_or_folder[:1] in ("", "."):
-        raise ValueError(f"{name_or_folder!s}: no such folder; expected one with IDX or .npy files")
     # Imported here because only a data set of TFDS needs it.
     from jaxae.data.tfds import load_from_tfds
 
-    return load_from_tfds(name_or_folder)
+    try:
+        return load_from_tfds(str(name_or_folder))
+    except ValueError as error:
+        if Path(name_or_folder).is_dir():
+            raise ValueError(
+                f"{error}; for the folder {name_or_folder} pass --data-dir {name_or_folder}, or in "
+                f'Python "./{name_or_folder}"'
+            ) from error
+        raise
+
+
+def names_folder(name_or_folder: str | Path) -> bool:
+    """Tell a folder from a data set's name: whether such a folder exists plays no part."""
+    if isinstance(name_or_folder, Path):
+        return True
+    return Path(name_or_folder).is_absolute() or name_or_folder[:1] in ("", ".", "~")
 
 
 def _check_archives(folder: Path) -> None:
