@@ -17,7 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import jaxae
 from jaxae import Box, Dataset, ModelConfig, Split, analysis, latent_plane
-from jaxae.analysis import Estimate, UndefinedError
+from jaxae.analysis import Estimate, UndefinedError, classifier, evidence
+from tests.conftest import rounded_products
 
 UNIT = Box(0, 1, 0, 1)
 
@@ -353,21 +354,21 @@ def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     # A fifth of the test labels is wrong, none of the training labels.
     labels = np.where(np.arange(60) % 5 == 0, (tiny.test.labels + 1) % 3, tiny.test.labels)
     tiny = dataclasses.replace(tiny, test=Split(tiny.test.images, labels))
-    classifier = analysis.fit_classifier(tiny)
+    fitted = analysis.fit_classifier(tiny)
     images = np.asarray(tiny.test.images) / np.float32(255)
-    label, confidence, entropy = classifier.judge(images)
-    logits = np.asarray(jax.vmap(classifier.network)(jnp.asarray(images)), np.float64)
+    label, confidence, entropy = fitted.judge(images)
+    logits = np.asarray(jax.vmap(fitted.network)(jnp.asarray(images)), np.float64)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     np.testing.assert_array_equal(label, p.argmax(axis=1))
     np.testing.assert_allclose(confidence, p.max(axis=1), rtol=1e-4)
     np.testing.assert_allclose(entropy, stats.entropy(p, base=2, axis=1), rtol=1e-3, atol=1e-5)
-    assert classifier.test_accuracy == np.mean(label == labels)
-    assert 0.7 < classifier.test_accuracy <= 0.8
-    many = classifier.judge(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
+    assert fitted.test_accuracy == np.mean(label == labels)
+    assert 0.7 < fitted.test_accuracy <= 0.8
+    many = fitted.judge(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
     for part, whole in zip((label, confidence, entropy), many, strict=True):
         np.testing.assert_allclose(whole, np.tile(part, 35), rtol=1e-5, atol=1e-6)
-    assert [len(part) for part in classifier.judge(images[:0])] == [0, 0, 0]
+    assert [len(part) for part in fitted.judge(images[:0])] == [0, 0, 0]
 
 
 class Linear(nnx.Module):
@@ -417,6 +418,20 @@ def test_divergences_are_the_losses_own() -> None:
     np.testing.assert_allclose(analysis.divergences(model, images), expected, rtol=1e-4)
 
 
+def test_every_product_has_full_float32_precision() -> None:
+    images, key = np.zeros((4, 2, 3), np.uint8), jax.random.key(0)
+    model = jaxae.create_model(ModelConfig(3, 8, "vae"), (2, 3), 0)
+    variational = nnx.split(model, nnx.Param)
+    network = nnx.split(classifier.Network(6, 2, rngs=nnx.Rngs(0)), nnx.Param)
+    for lowered in (
+        evidence._divergences.lower(*variational, images),
+        evidence._bounds.lower(*variational, images, jax.random.split(key, 4), 5, 0.5),
+        classifier._probabilities.lower(*network, np.float32(images)),
+        classifier._fitted.lower(*network, jnp.array(images), jnp.array([0, 1, 0, 1]), key),
+    ):
+        assert rounded_products(lowered) == []
+
+
 def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
     z, labels = np.zeros((3, 2)), np.array([0, 1, 0])
     with pytest.raises(UndefinedError, match="3 training points"):
@@ -432,8 +447,7 @@ def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
 def test_the_classifier_does_not_begin_as_an_autoencoder_does(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted = "jaxae.analysis.classifier._fitted"
-    monkeypatch.setattr(fitted, lambda graphdef, params, *_: params)
+    monkeypatch.setattr(classifier, "_fitted", lambda graphdef, params, *_: params)
     hidden = analysis.fit_classifier(tiny, seed=3).network.hidden.kernel[...]
     encoder = jaxae.create_model(jaxae.ModelConfig(), tiny.image_shape, seed=3).encoder
     assert hidden.shape == encoder.hidden.kernel.shape

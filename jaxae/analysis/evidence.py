@@ -2,7 +2,7 @@
 
 Training minimises Σ (x̂ − x)² + β·KL; divided by β that is, but for a constant, the negative
 evidence lower bound of a decoder that is normal with variance β/2. Densities are over pixels of
-0 to 1.
+0 to 1. Products have full float32 precision on every device.
 """
 
 import functools
@@ -92,7 +92,8 @@ def _bounds(
         weights = log_likelihood + log_prior - log_posterior
         return special.logsumexp(weights) - jnp.log(samples)
 
-    return lax.map(of_one, (images, keys), batch_size=min(_IMAGES_AT_A_TIME, len(images)))
+    with jax.default_matmul_precision("float32"):
+        return lax.map(of_one, (images, keys), batch_size=min(_IMAGES_AT_A_TIME, len(images)))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -104,4 +105,5 @@ def _divergences(
     def of_one(image: jax.Array) -> jax.Array:
         return kl_divergence(*encoder.posterior(to_unit_interval(image)))
 
-    return jax.vmap(of_one)(images)
+    with jax.default_matmul_precision("float32"):
+        return jax.vmap(of_one)(images)
