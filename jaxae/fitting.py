@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
@@ -19,7 +20,7 @@ from jaxae.training import TrainState, copy_state, init_state, make_optimizer
 
 
 class DivergedError(ValueError):
-    """The training loss is no longer finite; the model keeps its last finite epoch."""
+    """The training or test loss is no longer finite; the model keeps its last finite epoch."""
 
 
 class EpochMetrics(NamedTuple):
@@ -81,8 +82,8 @@ def fit(
       The metrics, one entry for each epoch that this call trained.
 
     Raises:
-      ValueError: the model was made for images of another size, or the devices have no such
-        precision.
+      ValueError: the model was made for images of another size, the state is not one of this model
+        and optimizer, or the devices have no such precision.
       DivergedError: the loss is no longer finite; the model keeps the epoch before.
     """
     config = config or TrainConfig()
@@ -100,10 +101,14 @@ def fit(
     if isinstance(state, UnfinishedEpoch):
         stream, batches, loss = True, int(state.batches), float(state.loss)
         state = state.state
-    if state is not None:
-        nnx.update(model, state.params)
     # A copy, because the first epoch consumes the state.
-    start = copy_state(state) if state else init_state(params, optimizer, config.seed)
+    if state is None:
+        start = init_state(params, optimizer, config.seed)
+    else:
+        like = jax.eval_shape(lambda params: init_state(params, optimizer, config.seed), params)
+        _check_state(state, like)
+        nnx.update(model, state.params)
+        start = copy_state(state)
     now: TrainState = copy_to_each(start, mesh)
     work = Work(graphdef, optimizer, dataset, config, mesh)
     epochs: Epochs
@@ -120,11 +125,12 @@ def fit(
         seconds = time.perf_counter() - began
         batches, loss = 0, 0.0
         test_loss = epochs.test(now.params)
-        if not np.isfinite(train_loss + test_loss):
-            raise DivergedError(
-                f"the loss is {train_loss} in epoch {number}; the state before it is kept. "
-                f"Lower the learning rate ({config.learning_rate:g})"
-            )
+        for name, value in (("training", train_loss), ("test", test_loss)):
+            if not np.isfinite(value):
+                raise DivergedError(
+                    f"the {name} loss is {value} in epoch {number}; the state before it is kept. "
+                    f"Lower the learning rate ({config.learning_rate:g})"
+                )
         metrics = EpochMetrics(number, train_loss, test_loss, seconds, images / seconds)
         history.append(metrics)
         # A copy, because the next epoch consumes the state.
@@ -133,3 +139,16 @@ def fit(
         if on_epoch is not None:
             on_epoch(Epoch(metrics, kept))
     return history
+
+
+def _check_state(state: TrainState, like: TrainState) -> None:
+    given, expected = (
+        {jax.tree_util.keystr(path): str(jax.typeof(leaf)).lstrip("~") for path, leaf in leaves}
+        for leaves in map(jax.tree.leaves_with_path, (state, like))
+    )
+    for name in expected | given:
+        if given.get(name) != expected.get(name):
+            raise ValueError(
+                f"state{name} is {given.get(name, 'missing')}; this model and optimizer need "
+                f"{expected.get(name, 'none')}; pass a state of the same model and configuration"
+            )

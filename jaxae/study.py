@@ -49,9 +49,12 @@ def fit_seeds(
       The last state of each seed.
 
     Raises:
-      ValueError: the devices have no such precision, or cannot hold the images.
+      ValueError: there are no seeds, or the devices have no such precision, or cannot hold the
+        images.
       DivergedError: a seed's loss is no longer finite.
     """
+    if not seeds:
+        raise ValueError("seeds is empty; expected one or more")
     mesh = _just_enough(mesh or make_mesh(find_devices()), len(seeds))
     check_study(dataset, train_config, mesh)
     optimizer = make_optimizer(train_config, len(dataset.train))

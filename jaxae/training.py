@@ -24,6 +24,9 @@ EVALUATION_BATCH = 1000
 # one key, the first epoch's order would hang together with the first parameter.
 _STEPS = 2**32 - 1
 _TRAINING = 2**32 - 2
+# Kept of optimizers and epochs, each with what XLA compiled for it: a search over learning rates
+# would fill the memory.
+_PROGRAMS = 8
 
 
 class TrainState(NamedTuple):
@@ -56,14 +59,15 @@ def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
       n: the number of training images, which gives a schedule its length.
 
     Returns:
-      The same object for the same arguments, so that a second run compiles nothing anew.
+      The same object for the same arguments, so that a second run compiles nothing anew; the last
+      few are kept.
     """
     onecycle = config.schedule == "onecycle"
     steps = config.epochs * num_steps(n, config.batch_size) if onecycle else None
     return _adam(config.learning_rate, steps)
 
 
-@functools.cache
+@functools.lru_cache(_PROGRAMS)
 def _adam(learning_rate: float, onecycle_steps: int | None) -> optax.GradientTransformation:
     rate: optax.ScalarOrSchedule = learning_rate
     if onecycle_steps is not None:
@@ -165,7 +169,7 @@ def scan_batches(
     return lax.scan(visit, carry, (indices, mask))
 
 
-@functools.cache
+@functools.lru_cache(_PROGRAMS)
 def make_train_epoch(
     graphdef: nnx.GraphDef[Autoencoder],
     optimizer: optax.GradientTransformation,

@@ -21,8 +21,7 @@ from jaxae import Autoencoder, Box, ModelConfig
 from jaxae.chunks import _apply, in_chunks
 from jaxae.devices import replicate
 from jaxae.latent import _DECODE_CHUNKS, _ENCODE_CHUNKS
-from tests.conftest import rounded_products
-from tests.conftest import compilations
+from tests.conftest import compilations, rounded_products
 
 SHAPE = (8, 6)
 SIZES = st.one_of(st.integers(0, 300), st.sampled_from([1023, 2047, 2048, 2049, 8192, 8193]))

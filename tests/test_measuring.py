@@ -291,3 +291,8 @@ def test_a_study_is_not_overwritten_unless_told(study: Path, tmp_path: Path, cap
     assert "no study" in capsys.readouterr().err and (tmp_path / "mine.txt").exists()
     assert main(["study", "--seeds", "0"]) == 2
     assert "seeds is 0" in capsys.readouterr().err
+
+
+def test_a_study_of_no_seeds_is_refused(tiny: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"^seeds is empty"):
+        fit_seeds(tiny, ModelConfig(), TrainConfig(), [])

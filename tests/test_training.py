@@ -1,5 +1,9 @@
 """Training against plain NumPy in float64."""
 
+import gc
+import weakref
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ from flax import nnx
 import jaxae
 from benchmarks import reference
 from jaxae import Autoencoder, Batch, Dataset, ModelConfig, TrainConfig
+from jaxae.epochs import ResidentEpochs
 from jaxae.models import Params
 from tests.conftest import compilations
 
@@ -168,6 +173,52 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(tiny: Datas
     for name, value in (kept[-1] if kept else as_weights(nnx.state(new_model(tiny)))).items():
         assert np.isfinite(now[name]).all()
         np.testing.assert_array_equal(now[name], value)
+
+
+def test_divergence_is_told_of_the_loss_that_diverged(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResidentEpochs, "test", lambda self, params: float("nan"))
+    with pytest.raises(jaxae.DivergedError, match=r"^the test loss is nan in epoch 1;"):
+        jaxae.fit(new_model(tiny), tiny, TrainConfig(epochs=1))
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "fault"),
+    [
+        (ModelConfig(hidden_dim=8), TrainConfig(), r"\['bias'\].* is float32\[16\]; .*32\[8\]"),
+        (ModelConfig(3, 16), TrainConfig(), r"\['kernel'\].* is float32\[2,16\]; .*32\[3,16\]"),
+        (ModelConfig(2, 16, "vae"), TrainConfig(), r"\['log_variance'\].* is missing; "),
+        (CONFIG, TrainConfig(schedule="onecycle"), r"^state\.opt_state.*count is missing; "),
+    ],
+)
+def test_a_state_of_another_model_or_optimizer_is_refused(
+    tiny: Dataset, model: ModelConfig, config: TrainConfig, fault: str
+) -> None:
+    params = nnx.state(new_model(tiny), nnx.Param)
+    state = jaxae.init_state(params, jaxae.make_optimizer(TrainConfig(), 300), 0)
+    other = jaxae.create_model(model, tiny.image_shape, 0)
+    before = jax.tree.map(np.array, nnx.state(other))
+    with pytest.raises(ValueError, match=fault) as refused:
+        jaxae.fit(other, tiny, config, state=state)
+    assert "\n" not in str(refused.value)
+    jax.tree.map(np.testing.assert_array_equal, nnx.state(other), before)
+
+
+def test_what_was_compiled_for_earlier_learning_rates_is_let_go(tiny: Dataset) -> None:
+    graphdef, _ = nnx.split(new_model(tiny), nnx.Param)
+
+    def epoch(rate: float) -> Any:
+        optimizer = jaxae.make_optimizer(TrainConfig(learning_rate=rate), 300)
+        return jaxae.make_train_epoch(graphdef, optimizer, 100)
+
+    first, again = weakref.ref(epoch(0.5)), epoch(0.5)
+    assert first() is again
+    del again
+    for i in range(1, 20):
+        epoch(i * 1e-5)
+    gc.collect()
+    assert first() is None
 
 
 def test_reported_states_outlive_the_training_that_goes_on(tiny: Dataset) -> None:
