@@ -151,9 +151,7 @@ def test_a_shape_needs_two_points_more_than_dimensions(n: int) -> None:
         if n == 4:
             function(points)
             continue
-        with pytest.raises(
-            ValueError, match=r"shape \(3, 2\); expected \(n, d\) with n above d \+ 1"
-        ):
+        with pytest.raises(UndefinedError, match="3 points are too few; expected more than 3"):
             function(points)
 
 
@@ -252,7 +250,7 @@ def test_a_perfect_map_is_trusted_fully_and_needs_over_twice_its_neighbours() ->
     z = images.reshape(300, 6) * 3.0
     assert analysis.trustworthiness(images, z) == 1
     assert analysis.trustworthiness(images[:11], z[:11]) == 1
-    with pytest.raises(ValueError, match="10 examples; expected more than 10 for 5"):
+    with pytest.raises(UndefinedError, match="10 examples are too few; expected more than 10"):
         analysis.trustworthiness(images[:10], z[:10])
 
 
