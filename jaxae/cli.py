@@ -1,52 +1,89 @@
 """The command line: `jaxae train | study | report | …`, also as `python -m jaxae`."""
 
 import contextlib
+import dataclasses
+import difflib
+import functools
 import io
+import operator
+import os
 import re
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import tyro
 
+import jaxae
 from jaxae.commands.arrays import Decode, Encode
 from jaxae.commands.export import Export, Import
 from jaxae.commands.figures import Figures
 from jaxae.commands.report import MakeReport
 from jaxae.commands.study import Study
 from jaxae.commands.train import Train
-from jaxae.text import printable
+from jaxae.text import print_anywhere, printable
 
-Command = (
-    Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Study, tyro.conf.subcommand("study")]
-    | Annotated[MakeReport, tyro.conf.subcommand("report")]
-    | Annotated[Figures, tyro.conf.subcommand("figures")]
-    | Annotated[Encode, tyro.conf.subcommand("encode")]
-    | Annotated[Decode, tyro.conf.subcommand("decode")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Import, tyro.conf.subcommand("import")]
+COMMANDS: dict[str, Any] = {
+    "train": Train,
+    "study": Study,
+    "report": MakeReport,
+    "figures": Figures,
+    "encode": Encode,
+    "decode": Decode,
+    "export": Export,
+    "import": Import,
+}
+_ANY_OF: Any = functools.reduce(
+    operator.or_,
+    (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items()),
 )
+_HELP = """Train autoencoders on MNIST and other images, draw their latent space, measure it.
+
+Example: jaxae train --run-dir runs/mnist, then jaxae report runs/mnist.
+
+`jaxae COMMAND --help` explains a command; `jaxae --version` prints the version. With --debug, or
+JAXAE_DEBUG=1 in the environment, an error shows where in the program it arose.
+
+Compiled programs are kept in the user's cache folder, or in $JAX_COMPILATION_CACHE_DIR;
+JAX_ENABLE_COMPILATION_CACHE=0 keeps none.
+"""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status (see `jaxae.commands.running.run`)."""
+    """Run one command; return its exit status (see `jaxae.commands.running.run`).
+
+    Args:
+      args: what follows the program's name; by default the process's own arguments, and the process
+        is set up to be that program.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in given or os.environ.get("JAXAE_DEBUG", "0") != "0"
+    given = [arg for arg in given if arg != "--debug"]
+    if args is None:
+        print_anywhere()
+    if given == ["--version"]:
+        print(f"jaxae {jaxae.__version__}")
+        return 0
     try:
-        command = _parse(sys.argv[1:] if args is None else args)
-        # Here, since it takes seconds to import JAX, which help does without.
-        from jaxae.commands.running import run, set_up_logging
+        command = _parse(given)
+        # Here, since importing JAX takes seconds, which help does without.
+        from jaxae.commands import running
     except (ValueError, OSError) as error:
+        if debug:
+            traceback.print_exc()
         print(f"jaxae: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("jaxae: interrupted", file=sys.stderr)
         return 130
     if args is None:
-        set_up_logging()
-    return run(command)
+        running.set_up(debug)
+    return running.run(command, debug)
 
 
 def _parse(args: Sequence[str]) -> Any:
+    _check_names(args)
     command = _parse_over(args)
     if isinstance(command, Train) and command.resume:
         # Over the run's own settings, so that what differs from them was given.
@@ -54,20 +91,52 @@ def _parse(args: Sequence[str]) -> Any:
     return command
 
 
+def _check_names(args: Sequence[str]) -> None:
+    # Tyro's message for these depends on what else is missing, and suggests options only.
+    name = args[0] if args else "--help"
+    if name.startswith("-"):
+        return
+    if name not in COMMANDS:
+        raise ValueError(f"unknown command {name!r}{_hint(name, COMMANDS)} (jaxae --help explains)")
+    known = {"help", *_options(COMMANDS[name])}
+    options = [arg[2:].partition("=")[0] for arg in args[1:] if arg.startswith("--")]
+    for option in options:
+        if option.replace("_", "-").removeprefix("no-") not in known:
+            raise ValueError(
+                f"{name} has no option --{option}{_hint(option, known, '--')} "
+                f"(jaxae {name} --help explains)"
+            )
+
+
+def _hint(name: str, known: Iterable[str], prefix: str = "") -> str:
+    close = [prefix + other for other in difflib.get_close_matches(name, sorted(known), n=2)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _options(kind: Any) -> Iterator[str]:
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.default_factory):
+            yield from _options(field.default_factory)
+        else:
+            yield field.name.replace("_", "-")
+
+
 def _parse_over(args: Sequence[str], **default: Any) -> Any:
     # Tyro explains a bad call in a box of several lines; here an error is one line.
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.cli(Command, prog="jaxae", description=__doc__, args=args, **default)
+            return tyro.cli(_ANY_OF, prog="jaxae", description=_HELP, args=args, **default)
     except SystemExit as stop:
         if not stop.code:
             raise
-        lines = [line.strip("│ ") for line in captured.getvalue().splitlines()]
-        text = " ".join(line for line in lines if line and line[0] not in "╭╰")
-        reason = re.split(" ?─{3,} ?", text)[0]
+        lines = [line.strip("│ ") for line in captured.getvalue().splitlines()[1:]]
+        text = " ".join(line for line in lines if line and line[0] != "╰")
+        # Rules divide the box, below its title too where the encoding has no frames.
+        reason = next(part for part in re.split(" ?[─-]{3,} ?", text) if part)
         reason = re.sub(r"^Error parsing __tyro\S+: ", "", reason)
-        raise ValueError(f"{reason} (jaxae --help explains)") from None
+        command = " ".join(["jaxae", *(arg for arg in args[:1] if arg in COMMANDS)])
+        raise ValueError(f"{reason} ({command} --help explains)") from None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import io
 import json
 import re
 import shutil
@@ -9,7 +10,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -30,7 +33,8 @@ from jaxae import (
 )
 from jaxae.cli import main
 from jaxae.commands import common
-from jaxae.commands.common import Hardware
+from jaxae.commands.common import Hardware, say
+from jaxae.commands.running import drop_closed_loops
 from jaxae.config import ProcessConfig
 from jaxae.text import printable
 
@@ -496,7 +500,87 @@ def test_data_that_is_not_there_is_named_and_makes_no_run(
 def test_a_command_line_that_is_not_whole_is_refused(
     capsys: pytest.CaptureFixture[str], args: tuple[str, ...]
 ) -> None:
-    assert "jaxae --help" in refusal(capsys, *args)
+    command = "jaxae" if args in ((), ("fly",)) else f"jaxae {args[0]}"
+    assert f"({command} --help explains)" in refusal(capsys, *args)
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (("trian",), "unknown command 'trian'; did you mean train? "),
+        (("train", "--epohs", 3), "train has no option --epohs; did you mean --epochs? "),
+        (("train", "--learning_rat=1"), "no option --learning_rat; did you mean --learning-rate? "),
+        (("encode", "run", "--devcie", "cpu"), "--devcie; did you mean --device or --devices? "),
+        (("report", "run", "--bogus"), "report has no option --bogus (jaxae report --help "),
+    ],
+)
+def test_a_typo_is_answered_with_what_may_be_meant(
+    capsys: pytest.CaptureFixture[str], args: tuple[object, ...], hint: str
+) -> None:
+    assert hint in refusal(capsys, *args)
+
+
+def test_underscores_and_equals_signs_in_options_are_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refusal(capsys, "train", "--batch_size=0", "--run-dir", tmp_path / "run")
+    assert "batch_size is 0" in line
+
+
+def test_debug_shows_where_an_error_arose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = ("report", tmp_path)
+    plain = refusal(capsys, *args)
+    assert "--debug" not in plain  # It says what to do.
+    for debug, variable in (("--debug",), "0"), ((), "1"):
+        monkeypatch.setenv("JAXAE_DEBUG", variable)
+        assert jaxae(*args, *debug) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0].startswith("Traceback") and "in open" in "".join(lines)
+        assert lines[-1] == plain
+
+
+def test_a_librarys_error_is_one_line_that_names_debug(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "open", lambda _: np.broadcast_to(np.ones(2), 3))
+    assert refusal(capsys, "report", tmp_path).endswith(" (--debug shows where)")
+
+
+def test_only_the_noise_of_closed_event_loops_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr(sys, "__unraisablehook__", heard.append)
+    noise, other = (
+        SimpleNamespace(exc_value=RuntimeError(text)) for text in ("Event loop is closed", "lost")
+    )
+    drop_closed_loops(noise)
+    drop_closed_loops(other)
+    assert heard == [other]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("ascii", "-1 x 2 | ?"), ("cp1252", "-1 × 2 | ?"), ("utf-8", "−1 × 2 │ 漢")],
+)
+def test_an_encoding_without_a_character_shows_another(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, shown: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    monkeypatch.setattr(sys, "argv", ["jaxae", "train", "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    say("−1 × 2 │ 漢")
+    sys.stdout.flush()
+    assert not stopped.value.code
+    assert "--checkpoint-steps" in written.getvalue().decode(encoding)
+    assert written.getvalue().decode(encoding).splitlines()[-1] == shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert jaxae("--version") == 0
+    assert capsys.readouterr().out == f"jaxae {version('jaxae')}\n"
 
 
 @pytest.mark.parametrize("below", ["", "run"])

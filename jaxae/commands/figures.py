@@ -64,7 +64,8 @@ class Figures:
             )
         else:
             raise ValueError(
-                "expected a run's folder, or --verify and a figure's file (jaxae --help explains)"
+                "expected a run's folder, or --verify and a figure's file "
+                "(jaxae figures --help explains)"
             )
 
 

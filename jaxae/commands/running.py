@@ -12,17 +12,24 @@ from jaxae.signals import terminations_raised
 from jaxae.text import printable
 
 
-def run(command: Callable[[], None]) -> int:
+def run(command: Callable[[], None], debug: bool = False) -> int:
     """Run a command; return its exit status.
 
     It is 0, 1 where another process of a run is lost, 2 for bad input, 130 for Ctrl-C. SIGTERM and
     SIGHUP raise SystemExit, with status 143 and 129.
+
+    Args:
+      command: what to run.
+      debug: print the traceback of an error, too.
     """
     try:
         with terminations_raised():
             command()
     except (ValueError, OSError, LostProcessError) as error:
-        print(f"jaxae{of_processes()}: {printable(str(error))}", file=sys.stderr)
+        if debug:
+            traceback.print_exc()
+        hint = "" if debug or not _of_a_library(error) else " (--debug shows where)"
+        print(f"jaxae{of_processes()}: {printable(str(error))}{hint}", file=sys.stderr)
         return leave(1 if isinstance(error, LostProcessError) else 2)
     except Exception:
         if not jax.distributed.is_initialized():
@@ -38,14 +45,29 @@ def run(command: Callable[[], None]) -> int:
     return 0
 
 
-def set_up_logging() -> None:
-    """Print jaxae's own warnings, and nothing of what its libraries log."""
+def _of_a_library(error: BaseException) -> bool:
+    # What jaxae raises says what to do. Another's ValueError may be a bug, to be found and told.
+    frames = list(traceback.walk_tb(error.__traceback__))
+    module = frames[-1][0].f_globals.get("__name__", "")
+    return isinstance(error, ValueError) and module.partition(".")[0] != "jaxae"
+
+
+def set_up(debug: bool) -> None:
+    """Print jaxae's own warnings; what its libraries log, only to debug."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
     logging.getLogger("jaxae").addHandler(handler)
+    if debug:
+        return
     # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
     # were still under way each print that their event loop is closed. jax2onnx and onnx_ir list
     # layers and shapes that an export has no need of.
     for name in ("absl", "asyncio", "jax2onnx", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = lambda _: None
+    sys.unraisablehook = drop_closed_loops
+
+
+def drop_closed_loops(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Report an exception that cannot be raised, unless it is one that Orbax leaves behind."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
