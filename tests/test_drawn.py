@@ -1,0 +1,247 @@
+"""Each figure by its name: which data, box, model, classifier and labels it is drawn from."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from matplotlib.collections import PatchCollection
+from scipy.spatial.distance import cdist
+
+import jaxae
+from jaxae import Box, EpochMetrics, ModelConfig, analysis, drawing
+from jaxae.config import Architecture
+from jaxae.drawing import FIGURES, MissingFigureError, Options
+from jaxae.embedding import Embedding
+from tests import made_up
+from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
+
+LECTURE = Box(-5, 10, -10, 5)
+BOTH_BOXES = pytest.mark.parametrize("fit_box", [False, True], ids=["lecture's box", "own box"])
+
+
+def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any:
+    """Stands for a run, with a model that nothing trained."""
+    own = made_up.embedding(kind, seed)
+    if latent_dim != 2:
+        model = jaxae.create_model(ModelConfig(latent_dim, 12), made_up.SHAPE, seed)
+        own = Embedding(model, own.dataset)
+    rows = [EpochMetrics(k, 10 * seed + 40 / k, 10 * seed + 41 / k, 1.0, 6e4) for k in (1, 2)]
+    return SimpleNamespace(
+        path=Path(f"runs/{kind}-{seed}"),
+        name=f"{kind} {seed}",
+        embedding=own,
+        classifier=made_up.classifier(),
+        snapshot=SimpleNamespace(history=rows),
+        histories=[rows, rows[:2]],
+    )
+
+
+@pytest.fixture(scope="module")
+def one() -> Any:
+    return source()
+
+
+@pytest.fixture(scope="module")
+def two() -> list[Any]:
+    return [source(seed=1), source("vae", seed=2)]
+
+
+@pytest.fixture(scope="module")
+def cut() -> Any:
+    return source(latent_dim=3)
+
+
+def box_for(source: Any, fit_box: bool) -> Box:
+    return jaxae.fitted_box(source.embedding.z) if fit_box else LECTURE
+
+
+def left_and_bottom(box: Box) -> list[float]:
+    """Where a 12×12 grid's picture begins."""
+    return [box.x_min - (box.x_max - box.x_min) / 22, box.y_min - (box.y_max - box.y_min) / 22]
+
+
+def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """A grid's images as one, its last row on top."""
+    return np.vstack([np.hstack(list(row)) for row in images[::-1]])
+
+
+@BOTH_BOXES
+def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: bool) -> None:
+    axes, bar = drawn(drawing.latent([one], Options(fit_box))).axes
+    own, box = one.embedding, box_for(one, fit_box)
+    assert_shows(axes, own.z)
+    assert box_of(axes) == pytest.approx((box.x_min, box.y_min, box.x_max, box.y_max))
+    assert [text.get_text() for text in bar.get_yticklabels()] == list(made_up.NAMES)
+    label = dict(zip(map(tuple, own.z), own.labels, strict=True))
+    colours: Any = cloud(axes).get_array()
+    offsets = np.asarray(cloud(axes).get_offsets(), np.float32)
+    assert [label[tuple(offset)] for offset in offsets] == colours.tolist()
+
+
+def test_latent_shows_a_cut_through_many_dimensions(cut: Any) -> None:
+    axes = drawn(drawing.latent([cut], Options())).axes[0]
+    assert_shows(axes, jaxae.latent_plane(cut.embedding.z).project(cut.embedding.z))
+
+
+@BOTH_BOXES
+def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -> None:
+    (axes,) = drawn(drawing.grid([one], Options(fit_box))).axes
+    box = box_for(one, fit_box)
+    expected = mosaic(jaxae.latent_grid(one.embedding.model, box))
+    np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(axes.images[0].get_extent()[::2], left_and_bottom(box), rtol=1e-6)
+
+
+def test_grid_of_a_cut_is_decoded_there_and_says_so(cut: Any) -> None:
+    (axes,) = drawn(drawing.grid([cut], Options())).axes
+    own = cut.embedding
+    plane = jaxae.latent_plane(own.z)
+    expected = mosaic(jaxae.latent_grid(own.model, LECTURE, plane=plane))
+    np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
+    assert axes.get_xlabel() == "principal component 1 of 3 latent dimensions"
+
+
+def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> None:
+    above, below = from_the_top(drawn(drawing.reconstructions([one], Options())))
+    test = one.embedding.dataset.test
+    shown = np.array([test.images[list(test.labels).index(label)] for label in range(5)])
+    np.testing.assert_allclose(strip(above), np.hstack(list(shown / 255)))
+    x_hat = jaxae.reconstruct(one.embedding.model, shown)
+    np.testing.assert_allclose(strip(below), np.hstack(list(x_hat)), rtol=1e-5, atol=1e-6)
+
+
+def test_curve_is_of_the_runs_own_history(two: list[Any]) -> None:
+    (axes,) = drawn(drawing.curve(two[1:], Options())).axes
+    assert axes.texts[0].get_text() == "40.5"
+
+
+@BOTH_BOXES
+def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool) -> None:
+    axes = drawn(drawing.coverage([one], Options(fit_box))).axes[0]
+    own, box = one.embedding, box_for(one, fit_box)
+    points = jaxae.grid_points(box).reshape(-1, 2)
+    spacing = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 11
+    (frames,) = (c for c in axes.collections if isinstance(c, PatchCollection))
+    radii = cdist(points, own.z).min(axis=1) / (spacing / 2)
+    np.testing.assert_allclose(np.asarray(frames.get_array()), np.minimum(radii, 4), rtol=1e-4)
+    expected = mosaic(jaxae.latent_grid(own.model, box))
+    np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
+    near = 1 - analysis.gap_share(own.z, jaxae.latent_plane(own.z), box, spacing / 2)
+    assert axes.get_title(loc="left") == f"embeddings are near {near:.0%} of the box"
+    centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
+    np.testing.assert_allclose(centres, points, atol=1e-6)
+
+
+@BOTH_BOXES
+def test_entropy_is_mapped_on_the_clouds_own_box_always(one: Any, fit_box: bool) -> None:
+    axes = drawn(drawing.entropy([one], Options(fit_box))).axes[0]
+    own, box = one.embedding, box_for(one, True)
+    expected = analysis.entropy_map(own.z, own.labels, box)
+    shown: Any = axes.images[0].get_array()
+    np.testing.assert_array_equal(shown.filled(np.nan), expected)
+    assert tuple(axes.images[0].get_extent()) == tuple(box)
+    assert axes.images[0].get_clim() == (0, np.log2(6))
+
+
+@BOTH_BOXES
+def test_gaps_are_of_the_box_and_judged_by_the_classifier_and_training_images(
+    one: Any, fit_box: bool
+) -> None:
+    figure = drawn(drawing.gaps([one], Options(fit_box)))
+    own, box = one.embedding, box_for(one, fit_box)
+    points = jaxae.grid_points(box).reshape(-1, 2)
+    radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
+    gap = cdist(points, own.z).min(axis=1) > radius
+    images = jaxae.decode(own.model, points)
+    confidence = made_up.probabilities(one.classifier, images).max(axis=1)
+    known = np.asarray(own.dataset.train.images).reshape(351, 12) / 255
+    distance = cdist(images.reshape(144, 12), known).min(axis=1)
+    panels = [axes for axes in figure.axes if axes.get_xlabel()]
+    for axes, values in zip(panels, (confidence, distance), strict=True):
+        dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "."]
+        for found, group in zip(dots, (gap, ~gap), strict=True):
+            np.testing.assert_allclose(np.asarray(found), values[group], rtol=1e-3)
+    farthest = np.flatnonzero(gap)[distance[gap].argmax()]
+    tile = strip(from_the_top(figure)[0])[:, -3:]
+    np.testing.assert_allclose(tile, images[farthest], rtol=1e-5, atol=1e-6)
+
+
+def test_interpolation_goes_from_the_first_class_to_the_second_by_each_model(
+    two: list[Any],
+) -> None:
+    rows = from_the_top(drawn(drawing.interpolation(two, Options())))
+    test = two[0].embedding.dataset.test
+    ends = np.array([test.images[list(test.labels).index(label)] for label in (0, 1)])
+    for axes, run in zip(rows, two, strict=True):
+        model = run.embedding.model
+        start, end = jaxae.encode(model, ends)
+        images = jaxae.decode(model, np.linspace(start, end, 16))
+        np.testing.assert_allclose(strip(axes), np.hstack(list(images)), rtol=1e-5, atol=1e-6)
+        assert axes.get_title(loc="left") == run.name
+
+
+def test_prior_decodes_standard_normal_points_of_a_variational_model(two: list[Any]) -> None:
+    (axes,) = drawn(drawing.prior(two[1:], Options())).axes
+    z = np.random.default_rng(0).normal(size=(144, 2))
+    images = jaxae.decode(two[1].embedding.model, z).reshape(12, 12, *made_up.SHAPE)
+    np.testing.assert_allclose(strip(axes), mosaic(images[::-1]), rtol=1e-5, atol=1e-6)
+    with pytest.raises(MissingFigureError, match=r"runs/ae-1 has no prior"):
+        drawing.prior(two[:1], Options())
+
+
+@BOTH_BOXES
+def test_ae_vae_shows_each_models_own_cloud_box_grid_and_gaps(
+    two: list[Any], fit_box: bool
+) -> None:
+    *panels, _ = drawn(drawing.ae_vae(two, Options(fit_box))).axes
+    by_title = {axes.get_title(): axes for axes in panels}
+    for run in two:
+        own, box = run.embedding, box_for(run, True)
+        assert_shows(by_title[run.name], own.z)
+        radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
+        share = analysis.gap_share(own.z, jaxae.latent_plane(own.z), box, radius)
+        points = jaxae.grid_points(box).reshape(-1, 2)
+        gap = cdist(points, own.z).min(axis=1) > radius
+        images = jaxae.decode(own.model, points[gap])
+        sure = made_up.probabilities(run.classifier, images).max(axis=1).mean()
+        below = by_title[f"{share:.1%} of the box in gaps, confidence there {sure:.2f}"]
+        expected = mosaic(jaxae.latent_grid(own.model, box))
+        np.testing.assert_allclose(strip(below), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            below.images[0].get_extent()[::2], left_and_bottom(box), rtol=1e-6
+        )
+
+
+def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
+    (axes,) = drawn(drawing.seeds(two, Options())).axes
+    legend: Any = axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["ae 1, 2 seeds", "vae 2, 2 seeds"]
+    starts = [np.asarray(line.get_ydata(), float)[0] for line in axes.lines]
+    np.testing.assert_allclose(starts, [51, 61])
+
+
+@pytest.mark.parametrize("name", ["coverage", "entropy", "ae_vae"])
+def test_one_latent_dimension_has_no(name: str) -> None:
+    line = source(latent_dim=1)
+    with pytest.raises(MissingFigureError, match="runs/ae-0: one latent dimension has no plane"):
+        FIGURES[name].function([line] * FIGURES[name].least, Options())
+
+
+def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> None:
+    unjudged = source()
+    unjudged.classifier = None
+    with pytest.raises(MissingFigureError, match="one class"):
+        drawing.gaps([unjudged], Options())
+    *panels, _ = drawn(drawing.ae_vae([unjudged, unjudged], Options())).axes
+    assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
+
+
+def test_figures_are_offered_where_they_can_be_drawn() -> None:
+    assert drawing.AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
+    others = ("coverage", "entropy", "gaps", "interpolation", "prior")
+    assert drawing.OF_ONE_RUN == (*drawing.AFTER_TRAINING, *others)
+    several = {name: FIGURES[name][1:] for name in FIGURES if FIGURES[name].most > 1}
+    assert several == {"interpolation": (1, 4), "ae_vae": (2, 2), "seeds": (1, 4)}
