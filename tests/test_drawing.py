@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import jaxae
+from jaxae import drawing
 from jaxae.cli import main
 from jaxae.drawing import FIGURES, OF_ONE_RUN, Options
 from jaxae.provenance import parameters_hash, read_provenance
@@ -166,10 +167,29 @@ def test_data_that_moved_are_found_by_data_dir(
         assert main([*map(str, command), "--data-dir", str(blobs)]) == 0
 
 
-def test_the_parameters_hash_tells_any_change() -> None:
-    models = [jaxae.create_model(jaxae.ModelConfig(2, 4), (2, 2), seed) for seed in (0, 0, 1)]
-    same, again, other = map(parameters_hash, models)
-    assert same == again != other
-    bias = models[1].encoder.latent.bias
-    bias[...] = bias[...].at[0].set(np.float32(1e-30))
-    assert parameters_hash(models[1]) != same
+def test_verify_names_versions_that_changed(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jaxae.draw("curve", [runs / "ae"], tmp_path / "curve.png")
+    versions = read_provenance(tmp_path / "curve.png")["versions"]
+    later = {**versions, "flax": "99.1", "new": "1"}
+    monkeypatch.setattr(drawing, "versions", lambda: later)
+    was = versions["flax"]
+    assert jaxae.verify(tmp_path / "curve.png") == [
+        f"flax is 99.1, was {was}",
+        "new is 1, was None",
+    ]
+
+
+def test_verify_names_the_run_that_changed(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    both = [tmp_path / "runs" / kind for kind in ("ae", "vae")]
+    file = tmp_path / "figures" / "seeds.png"
+    jaxae.draw("seeds", both, file)
+    found = [source["path"] for source in read_provenance(file)["sources"]]
+    assert found == ["../runs/ae", "../runs/vae"]
+    config = json.loads((both[1] / "config.json").read_text())
+    config["train"]["learning_rate"] = 0.5
+    (both[1] / "config.json").write_text(json.dumps(config))
+    (problem,) = jaxae.verify(file)
+    assert "runs/vae has other settings or parameters" in problem

@@ -226,6 +226,7 @@ def test_verdicts_count_seeds() -> None:
 def study(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studies") / "study"
     options = ["--epochs", "2", "--hidden-dim", "16", "--data-dir", str(blobs)]
+    options += ["--model", "vae", "--kl-weight", "0.5"]
     assert main(["study", "--seeds", "2", "--run-dir", str(folder), *options]) == 0
     return folder
 
@@ -242,6 +243,16 @@ def test_a_study_leaves_runs_and_a_report(study: Path, capsys: Any) -> None:
         again = main(["report", str(run.path), "--json"])
         assert again == 0 and json.loads(capsys.readouterr().out) == report
     assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_the_evidence_is_bounded_under_the_weight_that_the_run_was_trained_with(
+    study: Path, tiny: Dataset
+) -> None:
+    report = json.loads((study / "seed-1" / "report.json").read_text())
+    model: Any = jaxae.Run.open(study / "seed-1").load_model()
+    bound = analysis.log_evidence_bound(model, np.asarray(tiny.test.images), kl_weight=0.5)
+    found = report["numbers"]["log_evidence"]["value"]
+    assert found == pytest.approx(np.mean(bound, dtype=float), rel=1e-5)
 
 
 def test_a_report_is_printed_in_tables(study: Path, capsys: Any) -> None:
