@@ -136,14 +136,14 @@ class CheckpointWriter:
         Raises:
           OSError: the state before cannot be written.
         """
-        self._wait()
+        self.wait()
         if not first_decides(lambda: number not in saved_numbers(self._folder)):
             return
         if test_loss is not None:
             self._test_losses[number] = test_loss
         self._last = self._thread.submit(self._write, number, _plain(state))
         if jax.process_count() > 1:
-            self._wait()
+            self.wait()
 
     def close(self) -> None:
         """Wait until the last save is whole.
@@ -151,10 +151,15 @@ class CheckpointWriter:
         Raises:
           OSError: it cannot be written.
         """
-        self._wait()
+        self.wait()
         self._thread.shutdown()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until the save that was started last is whole.
+
+        Raises:
+          OSError: it cannot be written.
+        """
         last, self._last = self._last, None
         try:
             if last is not None:

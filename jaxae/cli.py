@@ -85,7 +85,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _parse(args: Sequence[str]) -> Any:
     _check_names(args)
     command = _parse_over(args)
-    if isinstance(command, Train) and command.resume:
+    if isinstance(command, Train | Study) and command.resume:
         # Over the run's own settings, so that what differs from them was given.
         return _parse_over(args, default=command.defaults_of_run())
     return command

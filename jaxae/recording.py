@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from jaxae.checkpoints import CheckpointWriter, read_newest_state, saved_numbers
+from jaxae.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
 from jaxae.fitting import DivergedError, Epoch
 from jaxae.history import append_row, cut_rows, whole_rows
 from jaxae.models import abstract_model
@@ -52,6 +53,14 @@ class Recorder:
         self._part: UnfinishedEpoch | None = None
         if not isinstance(state, UnfinishedEpoch):
             self._last = (state, losses.get(int(state.epoch)))
+
+    def wait(self) -> None:
+        """Wait until the save that was started last is whole.
+
+        Raises:
+          OSError: the folder cannot be written.
+        """
+        self._writer.wait()
 
     def record(self, epoch: Epoch) -> None:
         """Write an epoch's metrics; start to save its state if it is time to.
@@ -123,13 +132,12 @@ def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
     Raises:
       ValueError: there are checkpoints, but none is usable.
     """
-    _, params = abstract_model(run.model_config, run.data.image_shape)
-    like = jax.eval_shape(run.initial_state, params)
+    like = _state_like(run)
     rows = len(whole_rows(run.metrics))
     part = _part_to_resume(run, like, rows)
     saved = saved_numbers(run.checkpoints)
     if not saved:
-        return part or run.initial_state(nnx.state(run.new_model(), nnx.Param))
+        return part or _first_state(run)
     usable = [epoch for epoch in saved if epoch <= rows]
     if usable != saved:
         _log.warning(
@@ -144,6 +152,47 @@ def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
     if part is not None and part.state.epoch >= usable[-1]:
         return part
     return read_newest_state(run.checkpoints, usable, like)
+
+
+def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
+    """Return the states of the newest epoch that is whole in every run; log what is passed over.
+
+    Runs that were stopped before their first checkpoint start anew, all of them.
+
+    Raises:
+      ValueError: they have checkpoints, but none in common.
+    """
+    saved = [saved_numbers(run.checkpoints) for run in runs]
+    rows = min(len(whole_rows(run.metrics)) for run in runs)
+    like = _state_like(runs[0])
+    for epoch in sorted(set.intersection(*map(set, saved)), reverse=True):
+        if epoch > rows:
+            continue
+        try:
+            return [read_state(run.checkpoints, epoch, like) for run in runs]
+        except ValueError as error:
+            _log.warning("%s; an earlier epoch is taken in its place", error)
+    # A study saves an epoch when all of its runs have saved the one before. So one that was killed
+    # has none in common only where none has more than its first.
+    if max(map(len, saved)) > 1:
+        have = ", ".join(
+            f"{run.path.name} {epochs}" for run, epochs in zip(runs, saved, strict=True)
+        )
+        raise ValueError(
+            f"{runs[0].path.parent} has no whole checkpoint of one epoch in every run ({have}); "
+            "resume each run by jaxae train --run-dir RUN --resume, or pass --overwrite"
+        )
+    return [_first_state(run) for run in runs]
+
+
+def _first_state(run: Run) -> TrainState:
+    return run.initial_state(nnx.state(run.new_model(), nnx.Param))
+
+
+def _state_like(run: Run) -> TrainState:
+    _, params = abstract_model(run.model_config, run.data.image_shape)
+    like: TrainState = jax.eval_shape(run.initial_state, params)
+    return like
 
 
 def _part_to_resume(run: Run, like: TrainState, rows: int) -> UnfinishedEpoch | None:

@@ -23,6 +23,20 @@ def seed_folders(study: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name[5:]))
 
 
+def first_run(study: Path) -> Run:
+    """The first of a study's runs.
+
+    Raises:
+      ValueError: there is none, or it is damaged.
+    """
+    for path in seed_folders(study):
+        if (path / "config.json").is_file():
+            return Run.open(path)
+    raise ValueError(
+        f"{study} is not a study: it holds no run of a seed, as seed-0; make one by jaxae study"
+    )
+
+
 class Snapshot(NamedTuple):
     """A run as it was when it was read; training may have moved on since.
 

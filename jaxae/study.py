@@ -17,7 +17,7 @@ from jaxae.data import Dataset
 from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics
 from jaxae.losses import Objective
-from jaxae.models import create_model
+from jaxae.models import abstract_model, create_model
 from jaxae.report import Report
 from jaxae.streaming import exceeds_memory
 from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
@@ -29,6 +29,7 @@ def fit_seeds(
     train_config: TrainConfig,
     seeds: Sequence[int],
     *,
+    states: Sequence[TrainState] | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[list[Epoch]], None] | None = None,
 ) -> list[TrainState]:
@@ -40,6 +41,8 @@ def fit_seeds(
       train_config: how to train it; its own seed is not used.
       seeds: whole numbers from 0 on; each gives what `jaxae.fit` gives with it, but for the order
         in which products are summed.
+      states: where to continue from, one for each seed and all after the same epoch, as in
+        `jaxae.fit`; if not given, the start.
       mesh: the devices, of one process, each to train some of the seeds; by default as in
         `jaxae.fit`.
       on_epoch: called after each epoch with an entry for each seed; the time is that of all,
@@ -49,8 +52,8 @@ def fit_seeds(
       The last state of each seed.
 
     Raises:
-      ValueError: there are no seeds, or the devices have no such precision, or cannot hold the
-        images.
+      ValueError: there are no seeds, the states are not one for each of them or not of one epoch,
+        the devices have no such precision, or they cannot hold the images.
       DivergedError: a seed's loss is no longer finite.
     """
     if not seeds:
@@ -59,16 +62,22 @@ def fit_seeds(
     check_study(dataset, train_config, mesh)
     optimizer = make_optimizer(train_config, len(dataset.train))
     objective = Objective.of(train_config)
-    states = []
-    for seed in seeds:
-        graphdef, params = nnx.split(
-            create_model(model_config, dataset.image_shape, seed), nnx.Param
+    graphdef, _ = abstract_model(model_config, dataset.image_shape)
+
+    def first(seed: int) -> TrainState:
+        model = create_model(model_config, dataset.image_shape, seed)
+        return init_state(nnx.state(model, nnx.Param), optimizer, seed)
+
+    begun = [first(seed) for seed in seeds] if states is None else list(states)
+    epochs = [int(state.epoch) for state in begun]
+    if len(begun) != len(seeds) or len(set(epochs)) != 1:
+        raise ValueError(
+            f"states after epochs {epochs} of {len(seeds)} seeds; expected one each, of one epoch"
         )
-        states.append(init_state(params, optimizer, seed))
     # Seeds that don't fill the devices: the last one again, and its doubles are not looked at.
-    states += states[-1:] * (-len(seeds) % mesh.size)
+    begun += begun[-1:] * (-len(seeds) % mesh.size)
     spread = NamedSharding(mesh, PartitionSpec("batch"))
-    state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), spread)
+    state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), spread)
     images = replicate_rows(dataset.train.images, mesh)
     test_images = replicate_rows(dataset.test.images, mesh)
     one = make_train_epoch(graphdef, optimizer, train_config.batch_size, None, objective)
@@ -80,7 +89,7 @@ def fit_seeds(
 
     test = jax.jit(_on_each_device(jax.vmap(judge, in_axes=(0, None)), mesh))
 
-    for number in range(1, train_config.epochs + 1):
+    for number in range(epochs[0] + 1, train_config.epochs + 1):
         start = time.perf_counter()
         state, train_losses = train_epoch(state, images)
         train_losses = np.asarray(train_losses)[: len(seeds)]  # Waits for the devices.

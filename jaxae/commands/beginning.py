@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from jaxae.commands.common import data_source, default_folder, say
+from jaxae.commands.common import Hardware, data_source, default_folder, say
 from jaxae.commands.train import Train
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
@@ -32,24 +32,23 @@ class Begun(NamedTuple):
     state: TrainState | UnfinishedEpoch
 
 
-def mesh_of(options: Train) -> Mesh:
+def mesh_of(hardware: Hardware, resumed: Run | None) -> Mesh:
     """Lay the devices out; by default a run is resumed on the kind of device that it has had.
 
     Raises:
-      ValueError: they are not there, or there is no run to resume.
+      ValueError: they are not there.
     """
-    mesh = options.hardware.mesh()
-    if not options.resume or options.hardware.device != "auto":
+    mesh = hardware.mesh()
+    if resumed is None or hardware.device != "auto":
         return mesh
-    assert options.run_dir is not None
-    here, before = mesh.local_devices[0].platform, Run.open(options.run_dir).environment.platform
+    here, before = mesh.local_devices[0].platform, resumed.environment.platform
     if here == before:
         return mesh
     try:
-        return make_mesh(find_devices(before, options.hardware.devices))  # type: ignore[arg-type]
+        return make_mesh(find_devices(before, hardware.devices))  # type: ignore[arg-type]
     except ValueError as error:
         raise ValueError(
-            f"{options.run_dir} was trained on {before}, and JAX finds only {here} here; "
+            f"{resumed.path} was trained on {before}, and JAX finds only {here} here; "
             f"pass --device {here} to resume it all the same, rounded differently"
         ) from error
 
@@ -102,7 +101,7 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
             f"{run.path} was imported from {run.imported_from}, without the state of its "
             "training; train anew under another --run-dir"
         )
-    _refuse_other_settings(options, run)
+    refuse_other_settings(options.model, options.train, run)
     state = state_to_resume(run)
     within = isinstance(state, UnfinishedEpoch)
     now = state.state if isinstance(state, UnfinishedEpoch) else state
@@ -126,21 +125,27 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
         )
         return None
     say(f"{run.path}: resuming {f'within epoch {epoch + 1}' if within else f'after epoch {epoch}'}")
-    if differences := run.environment.differences(environment):
+    say_differences(run.environment, environment)
+    return Begun(_opened(path), dataset, state)
+
+
+def say_differences(before: Environment, now: Environment) -> None:
+    """Say what makes a resumed run differ from one that was not stopped, if anything does."""
+    if differences := before.differences(now):
         say(
             f"{', '.join(differences)}: the rest is not bit for bit what it would have been "
             "without the stop"
         )
-    return Begun(_opened(path), dataset, state)
 
 
-def _refuse_other_settings(options: Train, run: Run) -> None:
+def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: Run) -> None:
+    """Raise ValueError, naming the option, where settings would change a resumed run's result."""
     began = _settings(run.model_config, run.train_config)
-    for name, value in _settings(options.model, options.train).items():
+    for name, value in _settings(model, train).items():
         if value == began[name] or (name == "stream" and not value):
             continue
-        if name == "epochs" and options.train.schedule != "constant":
-            why = f"the {options.train.schedule} schedule is laid out for {began[name]}"
+        if name == "epochs" and train.schedule != "constant":
+            why = f"the {train.schedule} schedule is laid out for {began[name]}"
         elif name == "epochs" and value > began[name]:
             continue
         else:

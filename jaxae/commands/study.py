@@ -13,9 +13,10 @@ from jaxae.config import ModelConfig, TrainConfig
 class Study:
     """Train one model from several seeds at once, and report mean and interval of every number.
 
-    Writes a folder with a run for each seed, seed-0 and so on, each as `jaxae train` leaves it, and
+    Writes a folder with one run per seed, seed-0 and so on, each as `jaxae train` leaves it, and
     report.json with the means, their 95 % intervals over seeds, and which of the lecture's
-    sentences hold whatever the seed.
+    sentences hold whatever the seed. Ctrl-C saves what is trained; the same command line plus
+    --resume continues it.
     """
 
     seeds: int = 8
@@ -38,6 +39,31 @@ class Study:
 
     overwrite: Flag = False
     """Replace the study that --run-dir holds."""
+
+    resume: Flag = False
+    """Resume the study that --run-dir holds, from the newest checkpoint that all its runs have;
+    options that are left out keep the study's values. One that is finished is measured again."""
+
+    def defaults_of_run(self) -> "Study":
+        """Return what the study to resume was made with, to parse the command line over it.
+
+        Raises:
+          ValueError: there is no study.
+        """
+        if self.run_dir is None:
+            raise ValueError("--resume needs the study's folder; pass --run-dir")
+        from jaxae.sources import first_run, seed_folders
+
+        run = first_run(self.run_dir)
+        source = run.data.source
+        folder = Path(source) if Path(source).is_absolute() else None
+        return Study(
+            seeds=len(seed_folders(self.run_dir)),
+            dataset=run.data.name if folder else source,
+            data_dir=folder,
+            model=run.model_config,
+            train=run.train_config,
+        )
 
     def __call__(self) -> None:
         """Train all, measure each, sum up."""

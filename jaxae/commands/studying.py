@@ -1,96 +1,95 @@
 """Train and measure the models of a study, and sum up."""
 
 import contextlib
-import dataclasses
-import shutil
+import sys
 from pathlib import Path
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.sharding import Mesh
 
+from jaxae.checkpoints import saved_numbers
 from jaxae.claims import claims
-from jaxae.commands.common import (
-    console,
-    data_source,
-    default_folder,
-    described,
-    say,
-)
+from jaxae.commands.beginning import mesh_of
+from jaxae.commands.common import console, described, say
+from jaxae.commands.figures import draw_all
 from jaxae.commands.numbers import show_numbers
+from jaxae.commands.seeds import Seeds, resume, start
 from jaxae.commands.study import Study
-from jaxae.data import Dataset, load_dataset
-from jaxae.embedding import Embedding
+from jaxae.drawing import AFTER_TRAINING
 from jaxae.files import write_json
-from jaxae.fitting import Epoch, EpochMetrics
+from jaxae.fitting import DivergedError, Epoch, EpochMetrics
 from jaxae.measuring import classifier_of, measure
 from jaxae.progress import TrainingProgress
 from jaxae.recording import Recorder
-from jaxae.records import DataRecord
 from jaxae.report import Report
 from jaxae.runs import Run
-from jaxae.study import check_study, fit_seeds, summary, verdicts
+from jaxae.signals import signals_held_back
+from jaxae.sources import Source, first_run
+from jaxae.study import fit_seeds, summary, verdicts
 from jaxae.tables import markdown
 
 
 def study(options: Study) -> None:
-    """Train all, measure each, sum up."""
+    """Train all, measure and draw each, sum up."""
     if options.seeds < 1:
         raise ValueError(f"seeds is {options.seeds}; expected 1 or more")
-    mesh = options.hardware.mesh()
-    device = mesh.local_devices[0]
-    source = data_source(options.dataset, options.data_dir)
-    dataset = load_dataset(source)
-    check_study(dataset, options.train, mesh)
-    folder = options.run_dir or default_folder(f"study-{dataset.name}")
-    _make_room(folder, options.overwrite)
-    record = DataRecord.of(dataset, source)
-    say(
-        f"{dataset.name}: {options.seeds} seeds at once on {len(dataset.train):,} images; "
-        f"{described(mesh)}; {folder}"
-    )
-    with jax.default_device(device):
-        runs = []
-        for seed in range(options.train.seed, options.train.seed + options.seeds):
-            config = dataclasses.replace(options.train, seed=seed)
-            path = folder / f"seed-{seed}"
-            runs.append(Run.create(path, options.model, config, record, mesh=mesh))
-        _train(runs, dataset, mesh)
-        reports = _measured(runs, dataset, mesh)
-    _report(folder, runs, reports)
+    resumed = first_run(options.run_dir) if options.resume and options.run_dir else None
+    mesh = mesh_of(options.hardware, resumed)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(jax.default_device(mesh.local_devices[0]))
+        seeds = resume(options, mesh, stack) if options.resume else start(options, mesh, stack)
+        say(
+            f"{seeds.dataset.name}: {len(seeds.runs)} seeds at once on "
+            f"{len(seeds.dataset.train):,} images; {described(mesh)}; {seeds.folder}"
+        )
+        try:
+            _train(seeds, mesh)
+            reports = _measured(seeds, mesh)
+        except BaseException as error:
+            _say_what_is_saved(seeds, error)
+            raise
+        _report(seeds.folder, seeds.runs, reports)
 
 
-def _make_room(folder: Path, overwrite: bool) -> None:
-    if not folder.exists():
+def _say_what_is_saved(seeds: Seeds, error: BaseException) -> None:
+    epoch = min(max(saved_numbers(run.checkpoints), default=0) for run in seeds.runs)
+    how = f"; jaxae study --run-dir {seeds.folder} --resume continues it"
+    if isinstance(error, DivergedError):
+        how = ""
+    print(f"jaxae: {seeds.folder}: last saved: epoch {epoch} of every seed{how}", file=sys.stderr)
+
+
+def _train(seeds: Seeds, mesh: Mesh) -> None:
+    config = seeds.runs[0].train_config
+    if seeds.epoch == config.epochs:
         return
-    if not folder.is_dir() or not any(folder.glob("seed-*/config.json")):
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise ValueError(f"{folder} holds what is no study; choose another --run-dir")
-        return
-    if not overwrite:
-        raise ValueError(f"{folder} holds a study; pass --overwrite or another --run-dir")
-    shutil.rmtree(folder)
-
-
-def _train(runs: list[Run], dataset: Dataset, mesh: Mesh) -> None:
-    config = runs[0].train_config
-    with (
-        contextlib.ExitStack() as stack,
-        TrainingProgress(console, config.epochs) as progress,
-    ):
-        recorders = []
-        for run in runs:
-            state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
-            recorders.append(stack.enter_context(Recorder(run, state)))
+    with contextlib.ExitStack() as stack:
+        stop_if_asked = stack.enter_context(signals_held_back())
+        progress = stack.enter_context(TrainingProgress(console, config.epochs))
+        recorders = [
+            stack.enter_context(Recorder(run, state))
+            for run, state in zip(seeds.runs, seeds.states, strict=True)
+        ]
 
         def on_epoch(epochs: list[Epoch]) -> None:
+            # Or a kill could leave runs that have no checkpoint in common.
+            for recorder in recorders:
+                recorder.wait()
             for recorder, epoch in zip(recorders, epochs, strict=True):
                 recorder.record(epoch)
             progress.show(_of_all([epoch.metrics for epoch in epochs]))
+            stop_if_asked()
 
-        seeds = [run.train_config.seed for run in runs]
-        fit_seeds(dataset, runs[0].model_config, config, seeds, mesh=mesh, on_epoch=on_epoch)
+        fit_seeds(
+            seeds.dataset,
+            seeds.runs[0].model_config,
+            config,
+            [run.train_config.seed for run in seeds.runs],
+            states=seeds.states,
+            mesh=mesh,
+            on_epoch=on_epoch,
+        )
 
 
 def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
@@ -100,13 +99,15 @@ def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
     return EpochMetrics(rows[0].epoch, train, test, seconds, rows[0].images_per_second)
 
 
-def _measured(runs: list[Run], dataset: Dataset, mesh: Mesh) -> list[Report]:
-    classifier = classifier_of(dataset)
+def _measured(seeds: Seeds, mesh: Mesh) -> list[Report]:
+    classifier = classifier_of(seeds.dataset)
     reports = []
-    for run in runs:
-        embedding = Embedding(run.load_model(mesh=mesh), dataset)
-        reports.append(measure(embedding, classifier, kl_weight=run.train_config.kl_weight))
-        say(f"measured seed {run.train_config.seed}")
+    for run in seeds.runs:
+        source = Source(run.path, mesh, data=seeds.dataset)
+        kl_weight = run.train_config.kl_weight
+        reports.append(measure(source.embedding, classifier, kl_weight=kl_weight))
+        say(f"measured {run.path.name}")
+        draw_all(source, run.path / "figures", "png", False, AFTER_TRAINING)
     return reports
 
 

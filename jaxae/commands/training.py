@@ -35,7 +35,8 @@ def train(options: Train) -> None:
     with contextlib.ExitStack() as stack:
         with joined(options.processes):
             require_same("the options", _common(options).encode())
-            mesh = mesh_of(options)
+            resumed = Run.open(options.run_dir) if options.resume and options.run_dir else None
+            mesh = mesh_of(options.hardware, resumed)
             console.quiet = not is_first()
             if jax.process_count() > 1 and options.run_dir is None:
                 raise ValueError("several processes need one folder; pass --run-dir to all of them")

@@ -1,0 +1,232 @@
+"""Studies: locked, stopped and resumed bit for bit, reported when finished."""
+
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxae
+from jaxae import Dataset, ModelConfig, Run, TrainConfig
+from jaxae.checkpoints import CheckpointWriter, read_state, saved_numbers
+from jaxae.cli import main
+from jaxae.locking import locked
+from jaxae.progress import TrainingProgress
+from jaxae.recording import states_to_resume
+from jaxae.study import fit_seeds
+
+SEEDS = ("seed-0", "seed-1")
+
+
+def study(folder: Path, *options: str) -> int:
+    return main(["study", f"--run-dir={folder}", *options])
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """Each run's rows without their times, the values of its newest checkpoint, and its numbers."""
+    found = {}
+    for name in SEEDS:
+        run = Run.open(folder / name)
+        rows = [row[:3] for row in run.history()]
+        (state,) = states_to_resume([run])
+        plain = state._replace(key=jax.random.key_data(state.key))
+        report = json.loads((run.path / "report.json").read_text())
+        found[name] = rows, [leaf.tobytes() for leaf in jax.tree.leaves(plain)], report
+    return found
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path: path.read_bytes() for path in files}
+
+
+def interrupt(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def refusal(capsys: Any, folder: Path, *options: str) -> str:
+    """Run a study that is refused in one line, and changes nothing."""
+    before = contents(folder)
+    capsys.readouterr()
+    assert study(folder, *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert contents(folder) == before
+    return str(line)
+
+
+@pytest.fixture(scope="module")
+def line(blobs: Path) -> tuple[str, ...]:
+    return ("--seeds=2", "--epochs=6", "--hidden-dim=16", f"--data-dir={blobs}")
+
+
+@pytest.fixture(scope="module")
+def whole(line: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study, not to be changed."""
+    folder = tmp_path_factory.mktemp("studies") / "whole"
+    assert study(folder, *line) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "study"))
+
+
+def test_a_studys_runs_are_as_train_leaves_them(whole: Path, capsys: Any) -> None:
+    for name in SEEDS:
+        figures = sorted(path.name for path in (whole / name / "figures").iterdir())
+        assert figures == ["curve.png", "grid.png", "latent.png", "reconstructions.png"]
+        assert jaxae.verify(whole / name / "figures" / "latent.png") == []
+        assert main(["train", f"--run-dir={whole / name}", "--resume"]) == 0
+        assert "is finished, with 6 epochs" in capsys.readouterr().out
+
+
+def test_a_study_that_is_stopped_goes_on_bit_for_bit(
+    whole: Path, line: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder, show = tmp_path / "study", TrainingProgress.show
+
+    def interrupted(self: TrainingProgress, row: Any) -> None:
+        show(self, row)
+        if row.epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "show", interrupted)
+        assert study(folder, *line) == 130
+    hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
+    assert hint in capsys.readouterr().err
+    assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
+    assert study(folder, *line, "--resume") == 0
+    assert f"{folder}: resuming after epoch 3" in capsys.readouterr().out
+    assert outcome(folder) == outcome(whole)
+
+
+def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
+    whole: Path, copy: Path, capsys: Any
+) -> None:
+    """As a power cut may leave it: seed-1 has saved less than seed-0, and the report is missing."""
+    shutil.rmtree(copy / "seed-1" / "checkpoints" / "6")
+    (copy / "report.json").unlink()
+    assert study(copy, "--resume") == 0
+    assert "resuming after epoch 5" in capsys.readouterr().out
+    assert outcome(copy) == outcome(whole)
+    assert (copy / "report.json").read_bytes() == (whole / "report.json").read_bytes()
+
+
+def test_a_finished_study_is_reported(
+    whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("jaxae.commands.studying.fit_seeds", None)
+    (copy / "report.json").unlink()
+    assert study(copy, "--resume") == 0
+    out = capsys.readouterr().out
+    assert "is finished, with 6 epochs" in out and "| gap_share |" in out
+    assert (copy / "report.json").read_bytes() == (whole / "report.json").read_bytes()
+
+
+def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = [Run.open(copy / name) for name in SEEDS]
+    damaged = copy / "seed-0" / "checkpoints"
+
+    def read(folder: Path, epoch: int, like: Any) -> Any:
+        if (folder, epoch) == (damaged, 6):
+            raise ValueError(f"{folder / '6'} cannot be read: it is damaged")
+        return read_state(folder, epoch, like)
+
+    monkeypatch.setattr("jaxae.recording.read_state", read)
+    assert [int(state.epoch) for state in states_to_resume(runs)] == [5, 5]
+    assert f"{damaged / '6'} cannot be read" in caplog.text
+    shutil.rmtree(damaged / "5")
+    with pytest.raises(ValueError, match=r"seed-0 \[6\], seed-1 \[5, 6\]"):
+        states_to_resume(runs)
+
+
+def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a kill could leave runs of which one has dropped what the others still need."""
+    write = CheckpointWriter._write
+    begun: list[tuple[int, list[int]]] = []
+
+    def slow(self: CheckpointWriter, number: int, state: Any) -> None:
+        begun.append((number, [saved_numbers(copy / name / "checkpoints")[-1] for name in SEEDS]))
+        if self._folder.parent.name == "seed-1":
+            time.sleep(0.3)
+        write(self, number, state)
+
+    monkeypatch.setattr(CheckpointWriter, "_write", slow)
+    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    assert study(copy, "--resume", "--epochs=16") == 130
+    assert {number for number, _ in begun} == {10, 15, 16}
+    before = {10: 6, 15: 10, 16: 15}
+    assert all(min(saved) >= before[number] for number, saved in begun)
+
+
+def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
+    whole: Path, copy: Path
+) -> None:
+    """As a study is that was stopped while its folder was made."""
+    shutil.rmtree(copy / "seed-0" / "checkpoints")
+    (copy / "seed-0" / "metrics.jsonl").unlink()
+    shutil.rmtree(copy / "seed-1")
+    (copy / "seed-1").mkdir()
+    assert study(copy, "--resume") == 0
+    assert outcome(copy) == outcome(whole)
+
+
+@pytest.mark.parametrize("held", ["", "seed-1"])
+@pytest.mark.parametrize("option", ["--overwrite", "--resume"])
+def test_what_another_process_holds_is_left_alone(
+    copy: Path, line: tuple[str, ...], option: str, held: str, capsys: Any
+) -> None:
+    with locked(copy / held):
+        assert f"{copy / held} is in use" in refusal(capsys, copy, *line, option)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--seeds=3", "--seed 0 --seeds 3 would change the result"),
+        ("--seed=1", "began with seed-0 to seed-1"),
+        ("--hidden-dim=17", "--hidden-dim 17 would change the result"),
+        ("--epochs=5", "--epochs 5 would change the result"),
+    ],
+)
+def test_other_settings_are_refused(copy: Path, option: str, words: str, capsys: Any) -> None:
+    assert words in refusal(capsys, copy, option, "--resume")
+
+
+def test_a_folder_that_is_no_study_is_refused(
+    copy: Path, line: tuple[str, ...], tmp_path: Path, capsys: Any
+) -> None:
+    assert "holds a study; pass --resume, --overwrite" in refusal(capsys, copy, *line)
+    assert "is not a study" in refusal(capsys, copy / "seed-0", "--resume")
+    assert "no study" in refusal(capsys, copy / "seed-0", *line, "--overwrite")
+    assert main(["study", "--resume"]) == 2
+    assert "pass --run-dir" in capsys.readouterr().err
+
+
+def test_overwriting_removes_the_old_runs_and_nothing_else(
+    copy: Path, line: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "notes.txt").write_text("precious")
+    monkeypatch.setattr("jaxae.commands.studying.fit_seeds", interrupt)
+    assert study(copy, *line, "--seeds=1", "--overwrite") == 130
+    assert sorted(path.name for path in copy.iterdir()) == [".lock", "notes.txt", "seed-0"]
+    assert saved_numbers(copy / "seed-0" / "checkpoints") == [0]
+
+
+def test_states_of_other_seeds_or_epochs_are_refused(whole: Path, tiny: Dataset) -> None:
+    runs = [Run.open(whole / name) for name in SEEDS]
+    states = states_to_resume(runs)
+    for wrong in (states[:1], [states[0], states[1]._replace(epoch=jnp.int32(0))]):
+        with pytest.raises(ValueError, match="expected one each, of one epoch"):
+            fit_seeds(tiny, ModelConfig(), TrainConfig(), [0, 1], states=wrong)
