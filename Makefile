@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae
+# A file's tests stay in one process, which makes their runs once.
+TWO := -n 2 --dist loadfile
 
-.PHONY: help reproduce test fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
+.PHONY: help reproduce test test-quick fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +16,12 @@ help:  ## Show this list
 reproduce: $(VENV)/installed  ## Train 20 epochs on MNIST into runs/mnist and draw the figures
 	$(BIN)/jaxae train --run-dir $(RUN) --overwrite
 
-test: $(VENV)/installed-dev  ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-dev  ## Run the whole test suite, on two cores
+	$(BIN)/python -m pytest $(TWO) -m "not alone"
+	$(BIN)/python -m pytest -m alone
+
+test-quick: $(VENV)/installed-dev  ## Run the tests that need no other process, TensorFlow or PyTorch
+	$(BIN)/python -m pytest $(TWO) -m "not slow"
 
 fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
 	$(BIN)/python -m tests.fuzz --examples 20000
@@ -46,7 +52,7 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	$(BIN)/python -m benchmarks report runs/bench-quick.json
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
-	.venv-lowest/bin/python -m pytest -W default --ignore tests/test_tfds.py
+	.venv-lowest/bin/python -m pytest $(TWO) -W default --ignore tests/test_tfds.py
 
 test-wheel: $(VENV)/installed-dev  ## Build the wheel, install it alone, train from an empty folder
 	rm -rf dist

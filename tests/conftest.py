@@ -1,6 +1,9 @@
 """What the tests share: strict JAX, and a data set small enough to train on in a blink."""
 
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Eight devices on any machine, for the tests that share a batch out; the others take one.
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_default_device", jax.devices("cpu")[0])
+
+# Compiled programs are shared by the tests, their processes and the next call of pytest.
+_CACHE = Path(__file__).parents[1] / ".pytest_cache" / "d" / "compiled"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+_HEAVY = {"tensorflow", "torch"}
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +92,22 @@ def rounded_products(lowered: Any) -> list[str]:
     ]
     assert products, "a program without a product: this test would pass whatever happens"
     return [line for line in products if "HIGHEST, HIGHEST" not in line]
+
+
+@pytest.fixture(autouse=True)
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every test that is not marked slow to what `make test-quick` leaves out."""
+    if request.node.get_closest_marker("slow"):
+        yield
+        return
+    start = subprocess.Popen.__init__
+
+    def check(process: subprocess.Popen[Any], args: Any, *more: Any, **options: Any) -> None:
+        assert args[0] != sys.executable, "starts a Python process: mark the test slow"
+        start(process, args, *more, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", check)
+    before = _HEAVY & sys.modules.keys()
+    yield
+    imported = _HEAVY & sys.modules.keys() - before
+    assert not imported, f"imports {', '.join(imported)}: mark the test slow"

@@ -181,6 +181,7 @@ print(*peaks, file=sys.stderr)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(run: Path, tmp_path: Path) -> None:
     size = 4_000_000 * 8 * 6  # Of the images in encode, as uint8, and in decode, as float32.
     out = tmp_path / "out.npy"

@@ -108,6 +108,7 @@ def test_too_few_rounds_tell_nothing_apart() -> None:
     assert stats.paired_ratio(processes([1.0]), []) is None
 
 
+@pytest.mark.slow
 def test_results_are_a_suite_that_pyperf_reads(tmp_path: Path) -> None:
     results = filed(tmp_path / "r.json")
     again = Results(tmp_path / "r.json")
@@ -214,6 +215,7 @@ def test_every_round_runs_the_same_rows_in_another_order() -> None:
     assert "limit-jax" in orders[0]
 
 
+@pytest.mark.slow
 def test_one_real_measurement_end_to_end(tmp_path: Path) -> None:
     file = tmp_path / "real.json"
     command = [

@@ -667,6 +667,7 @@ def test_a_run_without_a_checkpoint_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["another width", "another image size", "cut", "flipped"])
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_read_is_named(run: Path, tmp_path: Path, kind: str) -> None:
     if kind == "another width":
         edit_config(run, "model", hidden_dim=17)
@@ -714,6 +715,7 @@ def test_a_loss_that_diverges_is_told_and_the_run_still_opens(
     assert jaxae("figures", run) == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path) -> None:
     run = tmp_path / "run"
     args = ("train", "--epochs", "10000", "--hidden-dim", "16", "--run-dir", str(run))
@@ -747,6 +749,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
 # As a program.
 
 
+@pytest.mark.slow
 def test_help_names_every_command() -> None:
     done = program("--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -773,6 +776,7 @@ print("imported:", *sorted(slow & sys.modules.keys()))
     assert done.stdout.splitlines()[-1] == "imported:"
 
 
+@pytest.mark.slow
 def test_a_refusal_of_the_program_is_one_line_and_status_2(tmp_path: Path) -> None:
     done = program("figures", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

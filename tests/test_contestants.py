@@ -19,6 +19,7 @@ from benchmarks import parity, reference
 from benchmarks.contestants import CONTESTANTS, load
 from jaxae import load_dataset
 
+pytestmark = pytest.mark.slow
 # flax-onecycle trains under another schedule: it is there to reach a loss, not to do equal work.
 NAMES = [name for name in CONTESTANTS if name != "flax-onecycle"]
 # Keras takes its backend once a process; a compiler's workers are no guests for a test's process.

@@ -11,6 +11,8 @@ import pytest
 from tests import faults
 from tests.faults import Scene, Tally
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:

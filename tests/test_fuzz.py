@@ -14,6 +14,7 @@ from tests import fuzz
 from tests.fuzz_readers import IDX, READERS
 
 
+@pytest.mark.slow
 def test_no_damaged_or_hostile_file_gets_the_better_of_a_reader() -> None:
     # A process of its own, because its memory is limited; `make fuzz` is the long form.
     command = [sys.executable, "-m", "tests.fuzz", "--examples", "250", "--seed", "0"]
@@ -52,6 +53,7 @@ def test_the_fuzzing_tells_a_bad_reader(tmp_path: Path, read: Callable[[Path], A
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.slow
 def test_the_fuzzing_tells_a_reader_that_takes_a_gibibyte() -> None:
     program = "from tests.fuzz import limit_memory; limit_memory(); bytearray(2**30 + 2**20)"
     command = [sys.executable, "-c", program]

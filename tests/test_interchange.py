@@ -140,6 +140,7 @@ def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: Any) ->
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
 
 
+@pytest.mark.slow
 def test_the_readmes_pytorch_module_computes_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,7 @@ def test_the_readmes_pytorch_module_computes_the_same(
     np.testing.assert_allclose(decoded, decode(model, z), atol=1e-5, strict=True)
 
 
+@pytest.mark.slow
 def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(latent_dim=3, hidden_dim=16, model="vae")
@@ -184,6 +186,7 @@ def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
         np.testing.assert_allclose(yours, mine, atol=1e-5, strict=True)
 
 
+@pytest.mark.slow
 def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(hidden_dim=16, model="conv")
@@ -319,6 +322,7 @@ def test_an_import_that_fails_half_way_leaves_nothing(
 @pytest.mark.parametrize(
     ("kind", "image_shape"), [("ae", (8, 6)), ("vae", (8, 6)), ("conv", (8, 6)), ("conv", (7, 5))]
 )
+@pytest.mark.slow
 def test_onnx_runtime_computes_the_same_for_batches_of_any_size(
     tmp_path: Path, kind: Any, image_shape: tuple[int, int]
 ) -> None:
@@ -353,6 +357,7 @@ assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) -> None:
     pytest.importorskip("flatbuffers")
     model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
@@ -373,6 +378,7 @@ def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) ->
 
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
 @pytest.mark.parametrize("format", ["onnx", "stablehlo"])
+@pytest.mark.slow
 def test_the_command_writes_both_programs_and_says_so_alone(
     run: Path, tmp_path: Path, format: str
 ) -> None:

@@ -252,6 +252,7 @@ for devices in (jax.devices(), jax.devices()[::2]):  # Two of each process, one 
 """
 
 
+@pytest.mark.slow
 def test_one_process_of_several_encodes_alone() -> None:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))

@@ -131,6 +131,8 @@ def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
         assert worker.hardware(name)["device"] == "TPU"
 
 
+@pytest.mark.alone
+@pytest.mark.slow
 def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     images = runner._shared_images(tmp_path)
     spec = {"framework": "flax", "tasks": ["cold"], "threads": 2, "images": str(images)}
@@ -146,6 +148,8 @@ def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     assert 150 << 20 < outcome["mem_max_rss"] < 4 << 30
 
 
+@pytest.mark.alone
+@pytest.mark.slow
 def test_the_same_code_under_two_names_is_not_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

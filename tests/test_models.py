@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from flax import nnx
 from scipy import integrate, stats
-from torch.nn import functional as F
 
 import jaxae
 from jaxae import (
@@ -63,7 +61,9 @@ def test_kl_divergence_equals_its_integral(mean: float, deviation: float) -> Non
     np.testing.assert_allclose(two, expected, rtol=1e-5, atol=1e-6)  # Dimensions add up.
 
 
+@pytest.mark.slow
 def test_kl_divergence_equals_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     mean, log_variance = rng.normal(size=(2, 7)).astype(np.float32)
     posterior = torch.distributions.Normal(
@@ -145,8 +145,9 @@ def test_each_step_draws_its_own_noise(tiny: Dataset) -> None:
     assert float(loss) == losses[0]
 
 
-def conv2d(x: Any, layer: Any, stride: int) -> torch.Tensor:
+def conv2d(x: Any, layer: Any, stride: int) -> Any:
     """PyTorch's convolution of (h, w, c) by a layer's kernel, padded as XLA's SAME does."""
+    torch = pytest.importorskip("torch")
     features = torch.tensor(np.asarray(x)).permute(2, 0, 1)[None]
     kernel = np.asarray(layer.kernel[...]).reshape(3, 3, features.shape[1], -1)
     sides: list[int] = []
@@ -155,19 +156,23 @@ def conv2d(x: Any, layer: Any, stride: int) -> torch.Tensor:
         sides += [padding // 2, padding - padding // 2]
     bias = torch.tensor(np.asarray(layer.bias[...]))
     weight = torch.tensor(kernel.transpose(3, 2, 0, 1))
-    return F.conv2d(F.pad(features, sides), weight, bias, stride=stride)
+    padded = torch.nn.functional.pad(features, sides)
+    return torch.nn.functional.conv2d(padded, weight, bias, stride=stride)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("shape", [(8, 6, 2), (5, 7, 1), (1, 1, 3)])
+@pytest.mark.slow
 def test_the_convolutions_are_pytorchs(stride: int, shape: tuple[int, int, int]) -> None:
+    torch = pytest.importorskip("torch")
     x = np.random.default_rng(0).random(shape, dtype=np.float32)
     layer = nnx.Linear(9 * shape[2], 8, rngs=nnx.Rngs(0))
     found = layer(convolutional.patches(jnp.asarray(x), stride))
     expected = conv2d(x, layer, stride)
     np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), rtol=1e-5, atol=1e-6)
     # PyTorch's channels run channel by channel, ours offset by offset.
-    shuffled = F.pixel_shuffle(torch.tensor(np.asarray(found)).permute(2, 0, 1), 2)
+    features = torch.tensor(np.asarray(found)).permute(2, 0, 1)
+    shuffled = torch.nn.functional.pixel_shuffle(features, 2)
     in_its_order = np.asarray(found).reshape(*found.shape[:2], 2, 4).transpose(0, 1, 3, 2)
     tiles = convolutional.doubled(jnp.asarray(in_its_order.reshape(found.shape)))
     np.testing.assert_array_equal(tiles, shuffled.permute(1, 2, 0))

@@ -24,6 +24,7 @@ from jaxae.config import ProcessConfig
 from tests.conftest import idx_bytes
 from tests.test_streaming import write_npy
 
+pytestmark = pytest.mark.slow
 Floats = npt.NDArray[np.floating]
 
 # Neither the batch nor the data can be shared evenly by 2 or 4 processes.

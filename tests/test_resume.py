@@ -493,6 +493,7 @@ def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str |
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.slow
 def test_a_hostile_file_is_refused_or_passed_over(
     stopped: Path, elsewhere: ProcessPoolExecutor, kind: str
 ) -> None:
@@ -565,6 +566,7 @@ def test_a_config_that_lacks_later_fields_has_their_defaults(whole: Path, tmp_pa
     )
 
 
+@pytest.mark.slow
 def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     tmp_path: Path, elsewhere: ProcessPoolExecutor
 ) -> None:
@@ -583,6 +585,7 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     assert growth < 2**18  # 256 MiB, for all that a first call loads
 
 
+@pytest.mark.slow
 def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
     run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
     spec = {"driver": "zarr", "path": "state.params.encoder.hidden.bias.value/"}

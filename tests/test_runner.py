@@ -157,6 +157,7 @@ def python(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(spawn, "command", lambda *_: [sys.executable, "-c", code])
 
 
+@pytest.mark.slow
 def test_how_a_worker_ended_is_told_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     python(monkeypatch, "import sys; [print(i, file=sys.stderr) for i in range(30)]; sys.exit(3)")
     with pytest.raises(spawn.WorkerError, match=r"^exit status 3: 29$") as caught:
@@ -167,6 +168,7 @@ def test_how_a_worker_ended_is_told_with_its_last_lines(monkeypatch: pytest.Monk
         spawn.spawn("worker", {}, dict(os.environ))
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended_with_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +188,7 @@ def test_a_worker_that_hangs_is_ended_with_all_that_it_started(
     assert not (tmp_path / "alive").exists()
 
 
+@pytest.mark.slow
 def test_the_list_needs_nothing_of_the_extra() -> None:
     code = (
         "import sys; sys.modules['pyperf'] = sys.modules['scipy'] = None\n"

@@ -293,12 +293,14 @@ print(peak() - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("use", ["visit(images)", "check(images)"])
+@pytest.mark.slow
 def test_what_is_on_disk_stays_there(large: Path, use: str) -> None:
     assert growth(large, "NpyImages(path)", use) < 48 * MIB
     # The measure itself: mapped pages that were touched count.
     assert growth(large, "np.load(path, mmap_mode='r')", use) > 250 * MIB
 
 
+@pytest.mark.slow
 def test_importing_jaxae_does_not_import_grain() -> None:
     script = "import sys, jaxae; print({'grain'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -135,6 +135,7 @@ def never_stopped(large: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_a_run_stopped_within_an_epoch_goes_on_from_there(
     large: Path, never_stopped: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -169,6 +170,7 @@ print(len(data.train), int(peak) >> 10)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="read from Linux's /proc")
+@pytest.mark.slow
 def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
     """Data ten times the memory that training may take beyond what it takes for a few images."""
     limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes an image.

@@ -11,6 +11,7 @@ from jaxae import EpochMetrics, Run
 from jaxae.cli import main
 from jaxae.tensorboard import TensorBoard
 
+pytestmark = pytest.mark.slow
 HISTORY = [EpochMetrics(n, 50.0 / n, 60.0 / n, 0.5 + n, 1000.0 * n) for n in (1, 2, 3)]
 
 

@@ -17,6 +17,7 @@ from jaxae import Split, load_dataset
 from jaxae.data import NpyImages, load
 from jaxae.data.tfds import cache_folder, convert, load_from_tfds, to_grey
 
+pytestmark = pytest.mark.slow
 Image = npt.NDArray[np.uint8]
 Make = Callable[..., str]
 
