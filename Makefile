@@ -24,7 +24,7 @@ test-quick: $(VENV)/installed-dev  ## Run the tests that need no other process, 
 	$(BIN)/python -m pytest $(TWO) -m "not slow"
 
 fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
-	$(BIN)/python -m tests.fuzz --examples 20000
+	$(BIN)/python -m tests.fuzz --files 100000
 
 soak: $(VENV)/installed-dev  ## Do to runs what can happen to them, for ten minutes; print a table
 	$(BIN)/python -m tests.faults

@@ -1,40 +1,57 @@
-"""Feed damaged and hostile files to every reader: `python -m tests.fuzz --examples 20000`.
+"""Feed damaged and hostile files to every reader: `python -m tests.fuzz --files 100000`.
 
 A reader may refuse, with a ValueError or OSError of one line that names the file, or give what the
 file says, which is found out here by other means. Anything else ends the program with status 1 and
 the file that did it: another exception, more than 1 GiB, more than a minute.
+
+With `--tally FILE` the counts are kept there and added to: run it again to go on, after an
+interruption too. Files come in blocks, each from a seed of its own; one that a process has tried
+before is not tried or counted again.
 """
 
 import argparse
+import dataclasses
 import faulthandler
+import json
+import random
 import sys
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-
-from tests.fuzz_readers import READERS, Reader, hostile_files
+from jaxae.files import write_json
+from tests.fuzz_readers import READERS, Reader, hostile_files, random_bytes
 
 _LIMIT = 1 << 30
 _SECONDS = 60
+_BLOCK = 1000
 
 
-@dataclass
+@dataclasses.dataclass
 class Tally:
-    """What became of the files that one reader was given."""
+    """What became of the files that one reader was given.
 
+    Attributes:
+      blocks: how many blocks were tried whole.
+      refused: files that were refused.
+      read: files that were read, and right.
+      slowest: seconds.
+    """
+
+    blocks: int = 0
     refused: int = 0
     read: int = 0
     slowest: float = 0.0
 
+    @property
+    def files(self) -> int:
+        """How many files were tried."""
+        return self.refused + self.read
+
 
 def try_file(reader: Reader, path: Path, tally: Tally) -> None:
     """Read one file; raise AssertionError, or what the reader raised, unless it did well."""
-    faulthandler.dump_traceback_later(_SECONDS, exit=True)
     start = time.perf_counter()
     try:
         result = reader.read(path)
@@ -46,14 +63,13 @@ def try_file(reader: Reader, path: Path, tally: Tally) -> None:
     else:
         reader.verify(path, result)
         tally.read += 1
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-        tally.slowest = max(tally.slowest, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    assert seconds < _SECONDS, f"it took {seconds:.0f} s"
+    tally.slowest = max(tally.slowest, seconds)
 
 
-def fuzz(reader: Reader, folder: Path, examples: int, start: int) -> Tally:
-    """Try the reader's valid files, the hostile ones, and so many that hypothesis makes."""
-    tally = Tally()
+def try_whole_and_hostile(reader: Reader, folder: Path, tally: Tally) -> None:
+    """Try the reader's valid files, and those made to hurt it."""
     path = folder / reader.file_name
     for content in reader.valid:
         path.write_bytes(content)
@@ -64,32 +80,44 @@ def fuzz(reader: Reader, folder: Path, examples: int, start: int) -> Tally:
         try_file(reader, path, tally)
         path.unlink()
 
-    @seed(start)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.one_of(mutated(reader.valid), reader.structured, st.binary(max_size=200)))
-    def one(content: bytes) -> None:
+
+def try_block(reader: Reader, folder: Path, tally: Tally, seed: str, seen: set[int]) -> None:
+    """Try a block of files that are not among those seen."""
+    rng = random.Random(seed)
+    path = folder / reader.file_name
+    last = tally.files + _BLOCK
+    while tally.files < last:
+        content = draw(rng, reader)
+        if hash(content) in seen:
+            continue
+        seen.add(hash(content))
         path.write_bytes(content)
-        try_file(reader, path, tally)
+        try:
+            try_file(reader, path, tally)
+        except BaseException as error:
+            error.add_note(f"{reader.name}: {content!r}")
+            raise
+    tally.blocks += 1
 
-    one()
-    return tally
+
+def draw(rng: random.Random, reader: Reader) -> bytes:
+    """Make a file: a damaged one, one that is right in form, or noise."""
+    match rng.randrange(20):
+        case 0:
+            return random_bytes(rng, 200)
+        case n if n < 10:
+            return reader.structured(rng)
+    return mutated(rng, reader.valid)
 
 
-@st.composite
-def mutated(draw: st.DrawFn, valid: list[bytes]) -> bytes:
+def mutated(rng: random.Random, valid: list[bytes]) -> bytes:
     """A valid file after one to five changes, each of which may move all that follows."""
-    content = bytearray(draw(st.sampled_from(valid)))
-    for _ in range(draw(st.integers(1, 5))):
-        at = draw(st.integers(0, len(content)))
-        until = draw(st.integers(at, min(len(content), at + 16)))
-        new = draw(st.binary(max_size=16) | st.sampled_from(_SPICES))
-        match draw(st.sampled_from(("overwrite", "insert", "delete", "cut", "repeat"))):
+    content = bytearray(rng.choice(valid))
+    for _ in range(rng.randint(1, 5)):
+        at = rng.randint(0, len(content))
+        until = rng.randint(at, min(len(content), at + 16))
+        new = random_bytes(rng, 16) if rng.random() < 0.5 else rng.choice(_SPICES)
+        match rng.choice(("overwrite", "insert", "delete", "cut", "repeat", "flip")):
             case "overwrite":
                 content[at : at + len(new)] = new
             case "insert":
@@ -100,6 +128,8 @@ def mutated(draw: st.DrawFn, valid: list[bytes]) -> bytes:
                 del content[at:]
             case "repeat":
                 content[at:at] = content[at:until]
+            case "flip" if at < len(content):
+                content[at] ^= 1 << rng.randrange(8)
     return bytes(content)
 
 
@@ -111,6 +141,31 @@ _SPICES = [
     *(b"-1", b"1e999", b"NaN", b"9" * 400, b"null", b"true", b"[]", b"{}", b'"', b"\\ud800"),
     *(b"\n", b"\r", b"\x1b[2J", b"[" * 2000, b"-" * 2000, b"(" * 300),
 ]
+
+
+def fuzz(
+    tallies: dict[str, Tally], files: int, seconds: float, seed: int, save: Path | None
+) -> None:
+    """Add to the tallies, block by block, until there are so many files or the time is over."""
+    end = time.monotonic() + seconds
+    seen: dict[str, set[int]] = {reader.name: set() for reader in READERS}
+    # Opening files takes most of the time, and least of it in memory.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        while sum(tally.files for tally in tallies.values()) < files and time.monotonic() < end:
+            reader = min(READERS, key=lambda reader: tallies[reader.name].files)
+            tally = tallies[reader.name]
+            faulthandler.dump_traceback_later(_SECONDS, exit=True)
+            try:
+                if tally.files == 0:
+                    try_whole_and_hostile(reader, Path(folder), tally)
+                name = f"{seed} {reader.name} {tally.blocks}"
+                try_block(reader, Path(folder), tally, name, seen[reader.name])
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+            if save is not None:
+                done = {name: dataclasses.asdict(tally) for name, tally in tallies.items()}
+                write_json(save, {"seed": seed, "readers": done})
 
 
 def limit_memory() -> None:
@@ -125,22 +180,27 @@ def limit_memory() -> None:
 def main() -> int:
     """Fuzz every reader, print a table; return 0 if all did well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=20_000, help="for each reader")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--files", type=int, default=100_000, help="in all, over all readers")
+    parser.add_argument("--minutes", type=float, default=120, help="stop after so long")
+    parser.add_argument("--tally", type=Path, help="keep the counts here, and add to them")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of a new tally")
     args = parser.parse_args()
     warnings.simplefilter("error")  # A warning is a line that nobody asked for.
     if sys.platform == "linux":
         limit_memory()
-    print(f"seed {args.seed}\n\n| reader | files tried | refused | read, and right | slowest |")
+    seed, tallies = args.seed, {reader.name: Tally() for reader in READERS}
+    if args.tally is not None and args.tally.exists():
+        kept = json.loads(args.tally.read_text())
+        seed = kept["seed"]
+        tallies |= {name: Tally(**counts) for name, counts in kept["readers"].items()}
+    fuzz(tallies, args.files, 60 * args.minutes, seed, args.tally)
+    print(f"seed {seed}\n\n| reader | files tried | refused | read, and right | slowest |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory() as folder:
-        for reader in READERS:
-            tally = fuzz(reader, Path(folder), args.examples, args.seed)
-            print(
-                f"| {reader.name} | {tally.refused + tally.read:,} | {tally.refused:,} "
-                f"| {tally.read:,} | {tally.slowest * 1000:.0f} ms |",
-                flush=True,
-            )
+    for name, tally in tallies.items():
+        print(
+            f"| {name} | {tally.files:,} | {tally.refused:,} | {tally.read:,} "
+            f"| {tally.slowest * 1000:.0f} ms |"
+        )
     return 0
 
 

@@ -6,7 +6,9 @@ The truth about a file is found by struct, gzip, json and numpy.lib.format alone
 import gzip
 import io
 import json
+import math
 import pickle
+import random
 import struct
 import zipfile
 import zlib
@@ -18,7 +20,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 from flax import nnx
-from hypothesis import strategies as st
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
 from jaxae.arrays import blaming, read_array
@@ -37,7 +38,7 @@ class Reader:
       name: what the table calls it.
       file_name: what a file of its kind is called.
       valid: whole files.
-      structured: files whose form is right and whose values are anything.
+      structured: makes a file whose form is right and whose values are anything.
       read: the reader.
       verify: raise AssertionError unless a result is what the file says.
       bombs: writers of files made to hurt this reader.
@@ -46,7 +47,7 @@ class Reader:
     name: str
     file_name: str
     valid: list[bytes]
-    structured: st.SearchStrategy[bytes]
+    structured: Callable[[random.Random], bytes]
     read: Callable[[Path], Any]
     verify: Callable[[Path, Any], None]
     bombs: tuple[Callable[[Path], object], ...] = ()
@@ -58,6 +59,11 @@ class Trap:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
         """Have unpickling call `spring`."""
         return spring, ()
+
+
+def random_bytes(rng: random.Random, longest: int) -> bytes:
+    """Make up to so many bytes."""
+    return rng.randbytes(rng.randint(0, longest))
 
 
 def spring() -> NoReturn:
@@ -119,13 +125,25 @@ def _gzip_bomb(claimed: int, held: int) -> bytes:
 
 
 _PIXELS = bytes(range(24))
-_SIDES = st.tuples(*[st.integers(0, 5) | st.integers(0, 2**32 - 1)] * 3)
+
+
+def _any_idx(rng: random.Random) -> bytes:
+    largest = rng.choice((5, 5, 2**32 - 1))
+    sides = tuple(rng.randint(0, largest) for _ in range(3))
+    size = math.prod(sides)
+    body = rng.randbytes(size) if size < 130 and rng.random() < 0.5 else random_bytes(rng, 130)
+    return gzip.compress(_idx(sides, body), mtime=0) if rng.random() < 0.5 else _idx(sides, body)
+
+
 IDX = Reader(
     "IDX",
     "train-images-idx3-ubyte",
-    [_idx((2, 3, 4), _PIXELS), gzip.compress(_idx((2, 3, 4), _PIXELS)), _idx((0, 3, 4), b"")],
-    st.builds(_idx, _SIDES, st.binary(max_size=130))
-    | st.builds(_idx, _SIDES, st.binary(max_size=130)).map(gzip.compress),
+    [
+        _idx((2, 3, 4), _PIXELS),
+        gzip.compress(_idx((2, 3, 4), _PIXELS), mtime=0),
+        _idx((0, 3, 4), b""),
+    ],
+    _any_idx,
     lambda path: read_idx(path, ndim=3),
     _verify_idx,
     (
@@ -150,7 +168,7 @@ def _npy(array: Any) -> bytes:
 
 
 def _npy_of(header: str, version: int, claimed: int | None, body: bytes) -> bytes:
-    text = header.encode()
+    text = header.encode(errors="surrogatepass")
     length = len(text) if claimed is None else claimed
     packed = struct.pack(
         "<H" if version == 1 else "<I", length & 0xFFFF if version == 1 else length
@@ -167,33 +185,41 @@ def _verify_npy(path: Path, array: Any) -> None:
     assert array.tobytes() == expected.tobytes()
 
 
-_SIZES = st.integers(-2, 5) | st.integers(-(2**70), 2**70)
-_DTYPES = st.sampled_from(
-    [
-        *("'<f4'", "'|u1'", "'>i8'", "'|O'", "'<U2'", "'|S999999999'", "'|V9'", "'<M8'", "'?'"),
-        *("[('a', '<f4')]", "('<f4', (2, 2))", "('<f4', (-1,))", "'f4,O'", "'x'"),
-        *("[]", "{}", "1", "None"),
-    ]
+_DTYPES = (
+    *("'<f4'", "'|u1'", "'>i8'", "'|O'", "'<U2'", "'|S999999999'", "'|V9'", "'<M8'", "'?'"),
+    *("[('a', '<f4')]", "('<f4', (2, 2))", "('<f4', (-1,))", "'f4,O'", "'x'"),
+    *("[]", "{}", "1", "None"),
 )
-_HEADERS = st.builds(
-    "{{'descr': {}, 'fortran_order': {}, 'shape': {}, }}\n".format,
-    _DTYPES,
-    st.sampled_from(["True", "False", "1", "None"]),
-    st.lists(_SIZES | st.sampled_from(["True", "1.5", "()", "-" * 500 + "1"]), max_size=4).map(
-        lambda sizes: f"({' '.join(f'{size},' for size in sizes)})"
-    ),
-)
+
+
+def _any_npy(rng: random.Random) -> bytes:
+    def size() -> object:
+        odd = ("True", "1.5", "()", "-" * 500 + "1", rng.randint(-(2**70), 2**70))
+        return rng.randint(-2, 5) if rng.random() < 0.8 else rng.choice(odd)
+
+    header = "{{'descr': {}, 'fortran_order': {}, 'shape': ({}), }}\n".format(
+        rng.choice(_DTYPES),
+        rng.choice(("True", "False", "False", "1", "None")),
+        " ".join(f"{size()}," for _ in range(rng.randint(0, 4))),
+    )
+    return _npy_of(
+        header if rng.random() < 0.9 else _any_text(rng, 50),
+        rng.choice((1, 1, 2, 2, 3, 4)),
+        None if rng.random() < 0.7 else rng.randrange(2**32),
+        random_bytes(rng, 64),
+    )
+
+
+def _any_text(rng: random.Random, longest: int) -> str:
+    last = rng.choice((127, 127, 255, 0x10FFFF))
+    return "".join(chr(rng.randint(0, last)) for _ in range(rng.randint(0, longest)))
+
+
 NPY = Reader(
     ".npy",
     "images.npy",
     [_npy(np.arange(6, dtype=np.float32).reshape(2, 3)), _npy(np.zeros((0, 2), np.uint8))],
-    st.builds(
-        _npy_of,
-        _HEADERS | st.text(max_size=50),
-        st.sampled_from([1, 2, 3, 4]),
-        st.none() | st.integers(0, 2**32 - 1),
-        st.binary(max_size=64),
-    ),
+    _any_npy,
     _read_npy,
     _verify_npy,
 )
@@ -212,38 +238,50 @@ _CONFIG: dict[str, Any] = {
     "checkpoints": {"checkpoint_every": 2, "keep": 1},
     "device": {"platform": "cpu", "kind": "cpu"},
 }
-_JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.sampled_from([10**400, -1, 0, 1, 2])
-    | st.floats()
-    | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=5,
-)
 
 
-@st.composite
-def _edited(draw: st.DrawFn, whole: Any) -> Any:
+def _any_json(rng: random.Random, depth: int = 2) -> Any:
+    match rng.randrange(8 if depth else 6):
+        case 0:
+            return rng.choice((None, True, False))
+        case 1:
+            return rng.randint(-(2**70), 2**70)
+        case 2:
+            return rng.choice((10**400, -1, 0, 1, 2, 3, 0.5, 1e-3))
+        case 3:
+            return struct.unpack("<d", rng.randbytes(8))[0]
+        case 4:
+            return rng.choice((math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 2.0**53))
+        case 5:
+            return _any_text(rng, 9)
+        case 6:
+            return [_any_json(rng, depth - 1) for _ in range(rng.randint(0, 3))]
+    return {_any_text(rng, 5): _any_json(rng, depth - 1) for _ in range(rng.randint(0, 3))}
+
+
+def _edited(rng: random.Random, whole: Any) -> Any:
     """A JSON value in which one to three values, at any depth, are replaced, added or gone."""
     whole = json.loads(json.dumps(whole))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(rng.randint(1, 3)):
         place = whole
         while isinstance(place, dict) and place:
-            key = draw(st.sampled_from(sorted(place)))
-            if isinstance(place[key], dict) and place[key] and draw(st.booleans()):
+            key = rng.choice(sorted(place))
+            if isinstance(place[key], dict) and place[key] and rng.random() < 0.7:
                 place = place[key]
                 continue
-            match draw(st.sampled_from(("replace", "replace", "remove", "add"))):
+            match rng.choice(("replace", "replace", "remove", "add")):
                 case "replace":
-                    place[key] = draw(_JSON)
+                    place[key] = _any_json(rng)
                 case "remove":
                     del place[key]
                 case "add":
-                    place[draw(st.text(max_size=5))] = draw(_JSON)
+                    place[_any_text(rng, 5)] = _any_json(rng)
             break
     return whole
+
+
+def _edited_json(whole: Any) -> Callable[[random.Random], bytes]:
+    return lambda rng: json.dumps(_edited(rng, whole)).encode()
 
 
 def _says(given: Any, record: RunRecord) -> None:
@@ -272,12 +310,17 @@ def _lines(rows: list[Any]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+def _any_rows(rng: random.Random) -> bytes:
+    whole = [_row(epoch) for epoch in range(1, rng.randint(1, 4))]
+    return _lines([_edited(rng, row) if rng.random() < 0.5 else row for row in whole])
+
+
 _LISTS = b"[" + b"[]," * 20_000_000
 CONFIG = Reader(
     "config.json",
     "config.json",
     [json.dumps(_CONFIG).encode()],
-    _edited(_CONFIG).map(lambda value: json.dumps(value).encode()),
+    _edited_json(_CONFIG),
     lambda path: Run.open(path.parent),
     _verify_config,
     (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
@@ -286,7 +329,7 @@ METRICS = Reader(
     "metrics.jsonl",
     "metrics.jsonl",
     [_lines([_row(1)]), b"", _lines([_row(1), _row(2), _row(3)])],
-    st.lists(_edited(_row(1)) | st.sampled_from([_row(1), _row(2)]), max_size=3).map(_lines),
+    _any_rows,
     read_rows,
     _verify_metrics,
     (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
@@ -306,7 +349,7 @@ META = Reader(
     "meta.json",
     "meta.json",
     [json.dumps(_META).encode(), b"{}"],
-    _edited(_META).map(lambda value: json.dumps(value).encode()),
+    _edited_json(_META),
     lambda path: read_class_names(path.parent),
     _verify_meta,
     (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
@@ -351,14 +394,13 @@ def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> No
 _WHOLE = [_whole_safetensors("ae"), _whole_safetensors("vae")]
 
 
-@st.composite
-def _edited_safetensors(draw: st.DrawFn) -> bytes:
-    header, body = _split(draw(st.sampled_from(_WHOLE)))
-    if draw(st.booleans()):
+def _any_safetensors(rng: random.Random) -> bytes:
+    header, body = _split(rng.choice(_WHOLE))
+    if rng.random() < 0.5:
         about = json.loads(header["__metadata__"]["jaxae"])
-        header["__metadata__"]["jaxae"] = json.dumps(draw(_edited(about)))
+        header["__metadata__"]["jaxae"] = json.dumps(_edited(rng, about))
     else:
-        header = draw(_edited(header))
+        header = _edited(rng, header)
     return _joined(header, body)
 
 
@@ -366,7 +408,7 @@ SAFETENSORS = Reader(
     "safetensors",
     "model.safetensors",
     _WHOLE,
-    _edited_safetensors(),
+    _any_safetensors,
     safetensors.read,
     _verify_safetensors,
     (

@@ -1,5 +1,6 @@
 """The fuzzing's short form, and that it would tell."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,19 +12,19 @@ import numpy as np
 import pytest
 
 from tests import fuzz
-from tests.fuzz_readers import IDX, READERS
+from tests.fuzz_readers import IDX, META, READERS, hostile_files
 
 
 @pytest.mark.slow
 def test_no_damaged_or_hostile_file_gets_the_better_of_a_reader() -> None:
     # A process of its own, because its memory is limited; `make fuzz` is the long form.
-    command = [sys.executable, "-m", "tests.fuzz", "--examples", "250", "--seed", "0"]
+    command = [sys.executable, "-m", "tests.fuzz", "--files", "6000", "--seed", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[-5000:]
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")][2:]
     assert [name.strip() for name, *_ in rows] == [reader.name for reader in READERS]
     for _, tried, refused, read, _ in rows:
-        assert int(tried) >= 250 and int(refused) > 0 and int(read) > 0
+        assert int(tried.replace(",", "")) >= 1000 and int(refused) > 0 and int(read) > 0
 
 
 def raiser(error: BaseException) -> Callable[[Path], Any]:
@@ -50,6 +51,54 @@ def test_the_fuzzing_tells_a_bad_reader(tmp_path: Path, read: Callable[[Path], A
     fuzz.try_file(IDX, path, fuzz.Tally())
     with pytest.raises((AssertionError, KeyError, MemoryError)):
         fuzz.try_file(replace(IDX, read=read), path, fuzz.Tally())
+
+
+def test_a_bad_readers_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / META.file_name
+    bad = replace(META, read=lambda path: path.read_bytes()[100])
+    with pytest.raises(IndexError) as caught:
+        fuzz.try_block(bad, tmp_path, fuzz.Tally(), "0", set())
+    assert caught.value.__notes__ == [f"meta.json: {path.read_bytes()!r}"]
+
+
+def test_a_tally_goes_on_with_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bytes] = []
+
+    def read(path: Path) -> Any:
+        tried.append(path.read_bytes() if path.stat().st_size < 1 << 20 else b"large")
+        return META.read(path)
+
+    monkeypatch.setattr(fuzz, "READERS", (replace(META, read=read),))
+    monkeypatch.setattr(fuzz, "_BLOCK", 20)
+    monkeypatch.setattr(fuzz, "limit_memory", lambda: None)
+    file = tmp_path / "tally.json"
+    counts, made = [], []
+    for files in ("20", "20", "45"):
+        tried.clear()
+        monkeypatch.setattr(
+            sys, "argv", ["fuzz", "--files", files, "--seed", "3", "--tally", str(file)]
+        )
+        assert fuzz.main() == 0
+        counts.append(json.loads(file.read_text())["readers"]["meta.json"])
+        made.append(list(tried))
+    hostile = len(META.valid) + len(list(hostile_files(META)))
+    assert [count["blocks"] for count in counts] == [1, 1, 2]
+    assert [count["refused"] + count["read"] for count in counts] == [
+        hostile + 20,
+        hostile + 20,
+        hostile + 40,
+    ]
+    assert list(map(len, made)) == [hostile + 20, 0, 20]
+    assert len(set(made[0][hostile:] + made[2])) > 35
+
+
+def test_no_file_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = iter([b"{}", b"[]", b"{}", b"[]", b"1", b""])
+    monkeypatch.setattr(fuzz, "draw", lambda rng, reader: next(contents))
+    monkeypatch.setattr(fuzz, "_BLOCK", 3)
+    tally = fuzz.Tally()
+    fuzz.try_block(META, tmp_path, tally, "0", set())
+    assert (tally.files, tally.refused, tally.read, next(contents)) == (3, 2, 1, b"")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
