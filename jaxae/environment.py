@@ -48,7 +48,7 @@ class Environment:
           ValueError: a value is of another type. Where the form is another, LookupError, TypeError
             or AttributeError.
         """
-        device, versions = sections["device"], dict(sections["versions"])
+        device, versions = sections["device"], sections["versions"]
         count = device.get("count")
         texts = (device["platform"], device["kind"], *versions.values())
         if not all(isinstance(text, str) for text in texts) or type(count) not in (int, type(None)):

@@ -232,12 +232,14 @@ _RECORD = RunRecord(
     TrainConfig(),
     DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
 )
+_COMPUTED = {"device": {"platform": "cpu", "kind": "cpu"}, "versions": {"jax": "0.8.1"}}
 _CONFIG: dict[str, Any] = {
     "format": 1,
     **_RECORD.as_json(),
     "checkpoints": {"checkpoint_every": 2, "keep": 1},
-    "device": {"platform": "cpu", "kind": "cpu"},
+    **_COMPUTED,
 }
+_RESUMED = _CONFIG | {"format": 2, "resumed": [{"epoch": 3, **_COMPUTED}]}
 
 
 def _any_json(rng: random.Random, depth: int = 2) -> Any:
@@ -294,10 +296,19 @@ def _says(given: Any, record: RunRecord) -> None:
 def _verify_config(path: Path, run: Run) -> None:
     given = json.loads(path.read_bytes())
     _says(given, run.record)
+    assert run.format == given["format"]
+    computed = (given, *given.get("resumed", ()))[-1]
+    device = {"count": None} | {
+        name: value
+        for name, value in computed["device"].items()
+        if name in ("platform", "kind", "count")
+    }
+    assert run.environment.as_json() == {"device": device, "versions": computed["versions"]}
 
 
 def _verify_metrics(path: Path, rows: Any) -> None:
-    given = [json.loads(line) for line in path.read_bytes().decode().splitlines()]
+    # A carriage return is white space to JSON, and no end of a line.
+    given = [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
     assert [row._asdict() for row in rows] == given
 
 
@@ -319,8 +330,8 @@ _LISTS = b"[" + b"[]," * 20_000_000
 CONFIG = Reader(
     "config.json",
     "config.json",
-    [json.dumps(_CONFIG).encode()],
-    _edited_json(_CONFIG),
+    [json.dumps(config).encode() for config in (_CONFIG, _RESUMED)],
+    _edited_json(_RESUMED),
     lambda path: Run.open(path.parent),
     _verify_config,
     (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
