@@ -33,7 +33,7 @@ def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any
         path=Path(f"runs/{kind}-{seed}"),
         name=f"{kind} {seed}",
         embedding=own,
-        classifier=made_up.classifier(),
+        classifier=made_up.classifier(seed=seed),
         snapshot=SimpleNamespace(history=rows),
         histories=[rows, rows[:2]],
     )

@@ -92,6 +92,34 @@ def test_mixing_counts_the_ten_nearest_training_points(own: Embedding, report: R
     assert report.class_names == NAMES
 
 
+def test_edges_belong_to_a_box_and_only_more_than_two_bits_are_disorder() -> None:
+    """101 points, of which the 1st and 99th percentiles are the lecture's box."""
+    heaps = [
+        ((-5, -10), [0] * 40),
+        ((10, 5), [1] * 40),
+        ((0, 0), [0, 0, 1, 1, 2, 2, 3, 3]),  # Two bits.
+        ((2, 1), [0, 1, 2, 3, 4]),
+        ((3, -3), [2] * 7),
+        ((-6, 6), [3]),
+    ]
+    z = np.array([place for place, own in heaps for _ in own], np.float32)
+    labels = np.array([label for _, own in heaps for label in own])
+    images = np.resize(np.asarray(made_up.dataset().train.images), (101, *made_up.SHAPE))
+    train, test = np.arange(101) % 3 > 0, np.arange(101) % 3 == 0
+    data = dataclasses.replace(
+        made_up.dataset(),
+        train=Split(images[train], labels[train]),
+        test=Split(images[test], labels[test]),
+    )
+    own = Embedding(made_up.model(), data)
+    vars(own).update(z_train=z[train], z_test=z[test])
+    numbers = measure(own, None).numbers
+    assert own.own_box == LECTURE
+    assert numbers["box_coverage"] == analysis.share(100, 101)
+    assert numbers["disorder"] == analysis.share(5, 101)
+    assert numbers["largest_entropy"].value == pytest.approx(np.log2(5))
+
+
 @pytest.mark.parametrize("kl_weight", [0.3, 4.0])
 def test_a_variational_models_numbers_are_of_test_images_under_its_own_weight(
     kl_weight: float,
