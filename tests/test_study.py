@@ -102,7 +102,8 @@ def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
     assert hint in capsys.readouterr().err
     assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
-    assert study(folder, *line, "--resume") == 0
+    # Whatever the line was: --resume keeps what --overwrite would delete.
+    assert study(folder, *line, "--overwrite", "--resume") == 0
     assert f"{folder}: resuming after epoch 3" in capsys.readouterr().out
     assert outcome(folder) == outcome(whole)
 

@@ -44,7 +44,7 @@ def _written(options: MakeReport, content: object) -> Path | None:
     except OSError as error:
         if options.out is not None:
             raise
-        why = f"{path} is not written: {error}; pass --out FILE"
+        why = f"{path} is not written: {error.strerror or error}; pass --out FILE"
         print(f"jaxae: {printable(why)}", file=sys.stderr)
         return None
     return path

@@ -47,8 +47,8 @@ def train(options: Train) -> None:
                 train_run(*begun, mesh, tensorboard=options.tensorboard)
         # The other processes need not wait until process 0 has drawn.
         if begun is not None and is_first():
-            source, folder = Source(begun.run.path, mesh), begun.run.path / "figures"
-            draw_all(source, folder, "png", options.fit_box, AFTER_TRAINING)
+            source = Source(begun.run.path, mesh, data=begun.dataset)
+            draw_all(source, source.path / "figures", "png", options.fit_box, AFTER_TRAINING)
 
 
 def _common(options: Train) -> str:
