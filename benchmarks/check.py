@@ -3,11 +3,13 @@
 import json
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from benchmarks.worker import even_terms
 
-if __name__ == "__main__":
-    spec = json.loads(sys.argv[1])
+
+def main(spec: dict[str, Any]) -> dict[str, Any]:
+    """Check what the spec names: a framework, threads, and steps and hidden if not the suite's."""
     even_terms(spec["threads"])
     from benchmarks import parity
     from benchmarks.contestants import CONTESTANTS, load
@@ -19,4 +21,8 @@ if __name__ == "__main__":
     receipt = parity.check(contestant, images.reshape(len(images), -1), steps, hidden)
     if CONTESTANTS[spec["framework"]].own_recipe:
         receipt = receipt.of_the_model
-    print(json.dumps(asdict(receipt) | {"failures": receipt.failures, "largest": receipt.largest}))
+    return asdict(receipt) | {"failures": receipt.failures, "largest": receipt.largest}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))
