@@ -65,6 +65,27 @@ def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
     assert (everything > [x_min, y_min]).all() and (everything < [x_max, y_max]).all()
 
 
+def test_no_class_hides_another_nor_dots_the_box() -> None:
+    """Of a data set sorted by class, every part of the drawing order has every class."""
+    z, labels = embedding()
+    axes = drawn(plots.latent_scatter(z, np.sort(labels), DIGITS)).axes[0]
+    dots = cloud(axes)
+    for part in np.split(np.asarray(dots.get_array()), 5):
+        assert len(np.unique(part)) == 10
+    assert dots.get_zorder() < min(axes.patches[0].get_zorder(), axes.lines[0].get_zorder())
+
+
+def test_dots_get_smaller_and_fainter_as_they_get_denser() -> None:
+    areas, opacities = [], []
+    for n in (100, 10_000, 60_000):
+        dots = cloud(plots.latent_scatter(*embedding(n), DIGITS).axes[0])
+        areas.append(float(dots.get_sizes()[0]))
+        opacities.append(float(dots.get_alpha() or 1))
+        assert dots.get_rasterized()  # So that a PDF can be opened.
+    assert areas[0] > areas[1] > areas[2] > 0
+    assert 1 > opacities[0] > opacities[1] >= opacities[2] > 0
+
+
 def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
     z, labels = embedding()
     box = Box(-1, 7, 2, 5)
@@ -166,7 +187,8 @@ def test_curve_draws_both_losses() -> None:
     assert isinstance(last, Annotation) and last.xy == (3, 41 / 3)
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["train", "test"]
-    assert axes.get_xlabel() == "epoch"
+    # Of a variational model it is no squared error alone.
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss per image")
 
 
 def test_seed_curves_have_a_mean_and_a_band_in_a_colour_of_their_own() -> None:
@@ -203,6 +225,7 @@ def test_a_saved_figure_is_whole_and_the_same_each_time(
         assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert contents[0].startswith(magic)
     assert contents[0] == contents[1]
+    assert b"CreationDate" not in contents[0] and b"dc:date" not in contents[0]
 
 
 def test_no_figure_is_left_in_pyplot() -> None:

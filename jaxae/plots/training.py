@@ -29,7 +29,7 @@ def training_curve(history: Sequence[EpochMetrics]) -> Figure:
             ha="center",
             color=BLUE,
         )
-    axes.set(xlabel="epoch", ylabel="squared error per image")
+    axes.set(xlabel="epoch", ylabel="loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", lw=0.3)
     axes.legend()
