@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import jax
 import optax
 from flax import nnx
 from jax.sharding import Mesh
@@ -9,9 +10,9 @@ from jax.sharding import Mesh
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
 from jaxae.devices import batch_sharding, replicate_rows
-from jaxae.losses import Objective
+from jaxae.losses import LossTerms, Objective
 from jaxae.models import Autoencoder, Params
-from jaxae.training import TrainState, evaluate, make_train_epoch
+from jaxae.training import TrainState, evaluate_terms, make_train_epoch
 
 
 class Work(NamedTuple):
@@ -47,8 +48,8 @@ class Epochs(Protocol):
         """
         ...
 
-    def test(self, params: Params) -> float:
-        """Loss, a mean over the test images, without noise."""
+    def test(self, params: Params) -> LossTerms:
+        """Loss and its terms as floats, means over the test images, without noise."""
         ...
 
 
@@ -73,8 +74,8 @@ class ResidentEpochs:
         state, mean = self._train(state, self._images)
         return state, float(mean)
 
-    def test(self, params: Params) -> float:
+    def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
-        objective = self._work.objective.of_clean_images
-        mean = evaluate(self._work.graphdef, params, self._test_images, objective, self._sharding)
-        return float(mean)
+        graphdef, objective = self._work.graphdef, self._work.objective.of_clean_images
+        means = evaluate_terms(graphdef, params, self._test_images, objective, self._sharding)
+        return jax.tree.map(float, means)

@@ -27,8 +27,9 @@ class EpochMetrics(NamedTuple):
     """One epoch as numbers; losses are a mean over images.
 
     An image's loss is its squared error summed over pixels, for a vae with the weighted divergence.
-    The training loss is met on the way, so each batch is judged before it is learnt, noise and all;
-    the test loss is that of clean images and the parameters at the epoch's end. `seconds` is the
+    The training loss is a running mean, computed before each update, with noise; the test loss is
+    that of clean images and the parameters at the epoch's end. A vae's test loss is
+    `test_squared_error` + β · `test_divergence`, which other models lack. `seconds` is the
     epoch's wall time, without compilation and without the test loss; where training went on within
     an epoch, of its rest.
     """
@@ -38,6 +39,12 @@ class EpochMetrics(NamedTuple):
     test_loss: float
     seconds: float
     images_per_second: float
+    test_squared_error: float | None = None
+    test_divergence: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """Return the numbers by name, without those that the model does not have."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Epoch(NamedTuple):
@@ -124,14 +131,14 @@ def fit(
         now, train_loss = epochs.train(now, batches, loss)
         seconds = time.perf_counter() - began
         batches, loss = 0, 0.0
-        test_loss = epochs.test(now.params)
-        for name, value in (("training", train_loss), ("test", test_loss)):
+        test = epochs.test(now.params)
+        for name, value in (("training", train_loss), ("test", test.loss)):
             if not np.isfinite(value):
                 raise DivergedError(
                     f"the {name} loss is {value} in epoch {number}; the state before it is kept. "
                     f"Lower the learning rate ({config.learning_rate:g})"
                 )
-        metrics = EpochMetrics(number, train_loss, test_loss, seconds, images / seconds)
+        metrics = EpochMetrics(number, train_loss, test.loss, seconds, images / seconds, *test[1:])
         history.append(metrics)
         # A copy, because the next epoch consumes the state.
         kept = copy_state(now)

@@ -22,7 +22,7 @@ def append_row(file: Path, row: EpochMetrics) -> None:
     """
     new = not file.exists()
     with file.open("a") as stream:
-        stream.write(json.dumps(row._asdict()) + "\n")
+        stream.write(json.dumps(row.as_json()) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
     if new:
@@ -79,7 +79,8 @@ def _parse(line: bytes, epoch: int) -> EpochMetrics:
     if not line.endswith(b"\n"):
         raise ValueError(f"its end is missing, or it is longer than {_LONGEST_ROW:,} bytes")
     row = EpochMetrics(**json.loads(line))
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in row):
+    numbers = (*row[:5], *row.as_json().values())  # Only a vae has those after the fifth.
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
         raise ValueError("a value is no finite number")
     if type(row.epoch) is not int or row.epoch != epoch:
         raise ValueError(f"it is of epoch {row.epoch}")

@@ -68,9 +68,23 @@ def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
     return 0.5 * jnp.sum(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance)
 
 
-def example_loss(
+class LossTerms(NamedTuple):
+    """A loss and what it is made of; a model without a divergence has the loss alone.
+
+    Attributes:
+      loss: squared error + β · divergence.
+      squared_error: summed over the pixels, of one sample from the posterior.
+      divergence: KL of the posterior from the prior, in nats.
+    """
+
+    loss: Any
+    squared_error: Any = None
+    divergence: Any = None
+
+
+def example_terms(
     model: Autoencoder, x: jax.Array, key: jax.Array | None, objective: Objective
-) -> jax.Array:
+) -> LossTerms:
     """Loss of one image of shape (height, width), values 0 to 1.
 
     For a variational model it is β·KL + the squared error of one sample from the posterior. That
@@ -90,14 +104,15 @@ def example_loss(
     seen = seen.astype(_compute_dtype(objective.precision))
     mean, log_variance = model.posterior(seen)
     if log_variance is None:
-        return reconstruction_loss(model.decoder(mean).astype(x.dtype), x)
+        return LossTerms(reconstruction_loss(model.decoder(mean).astype(x.dtype), x))
     z = mean = mean.astype(x.dtype)
     log_variance = log_variance.astype(x.dtype)
     if key is not None:
         z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
     divergence = kl_divergence(mean, log_variance)
     x_hat = model.decoder(z.astype(seen.dtype)).astype(x.dtype)
-    return reconstruction_loss(x_hat, x) + objective.kl_weight * divergence
+    squared_error = reconstruction_loss(x_hat, x)
+    return LossTerms(squared_error + objective.kl_weight * divergence, squared_error, divergence)
 
 
 def batch_loss(
@@ -114,16 +129,26 @@ def batch_loss(
       key: draws noise and samples, each example its own; None draws nothing.
       objective: the loss's settings; `Objective()` if not given.
     """
+    return batch_terms(model, batch, key, objective).loss
+
+
+def batch_terms(
+    model: Autoencoder,
+    batch: Batch,
+    key: jax.Array | None = None,
+    objective: Objective | None = None,
+) -> LossTerms:
+    """Sum the loss and each of its terms as `batch_loss` does."""
     objective = objective or Objective()
     x = to_unit_interval(batch.images)
     model = _cast(model, _compute_dtype(objective.precision))
     with jax.default_matmul_precision(_PRODUCTS[objective.precision]):
         if key is None:
-            losses = jax.vmap(lambda x: example_loss(model, x, None, objective))(x)
+            losses = jax.vmap(lambda x: example_terms(model, x, None, objective))(x)
         else:
             keys = jax.random.split(key, len(x))
-            losses = jax.vmap(lambda x, key: example_loss(model, x, key, objective))(x, keys)
-    return jnp.sum(losses * batch.mask)
+            losses = jax.vmap(lambda x, key: example_terms(model, x, key, objective))(x, keys)
+    return jax.tree.map(lambda term: jnp.sum(term * batch.mask), losses)
 
 
 def _compute_dtype(precision: Precision) -> Any:

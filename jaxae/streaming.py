@@ -24,7 +24,7 @@ from jaxae.data import Dataset, Images
 from jaxae.data.stream import stream
 from jaxae.devices import copy_to_each
 from jaxae.epochs import Work
-from jaxae.losses import Batch, Objective
+from jaxae.losses import Batch, LossTerms, Objective
 from jaxae.models import Autoencoder, Params
 from jaxae.training import (
     EVALUATION_BATCH,
@@ -119,16 +119,16 @@ class StreamedEpochs:
                     self._on_part(UnfinishedEpoch(state, np.int32(batches), np.float32(loss)))
         return _next_epoch(state), loss / len(images)
 
-    def test(self, params: Params) -> float:
+    def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
         graphdef, objective = self._work.graphdef, self._work.objective.of_clean_images
         images, mesh = self._work.dataset.test.images, self._work.mesh
         layout = _Layout(mesh, min(EVALUATION_BATCH, len(images)), self._work.dataset.image_shape)
-        key, loss = copy_to_each(jax.random.key(0), mesh), 0.0
+        key, sums = copy_to_each(jax.random.key(0), mesh), []
         for chunk in layout.chunks(images, np.arange(len(images))):
-            key, part = _test_chunk(graphdef, params, key, chunk, objective)
-            loss += float(part)
-        return loss / len(images)
+            key, terms = _test_chunk(graphdef, params, key, chunk, objective)
+            sums.append(jax.tree.map(float, terms))
+        return jax.tree.map(lambda *term: sum(term) / len(images), *sums)
 
 
 class _Layout:
@@ -198,9 +198,9 @@ def _test_chunk(
     key: jax.Array,
     chunk: Batch,
     objective: Objective,
-) -> tuple[jax.Array, jax.Array]:
-    key, losses = lax.scan(make_test_step(nnx.merge(graphdef, params), objective), key, chunk)
-    return key, jnp.sum(losses)
+) -> tuple[jax.Array, LossTerms]:
+    key, terms = lax.scan(make_test_step(nnx.merge(graphdef, params), objective), key, chunk)
+    return key, jax.tree.map(jnp.sum, terms)
 
 
 _drawn_order = jax.jit(epoch_order, static_argnums=2)

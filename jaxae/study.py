@@ -16,11 +16,11 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics
-from jaxae.losses import Objective
+from jaxae.losses import LossTerms, Objective
 from jaxae.models import abstract_model, create_model
 from jaxae.report import Report
 from jaxae.streaming import exceeds_memory
-from jaxae.training import TrainState, evaluate, init_state, make_optimizer, make_train_epoch
+from jaxae.training import TrainState, evaluate_terms, init_state, make_optimizer, make_train_epoch
 
 
 def fit_seeds(
@@ -84,33 +84,31 @@ def fit_seeds(
     every = jax.jit(_on_each_device(jax.vmap(one, in_axes=(0, None)), mesh), donate_argnums=0)
     train_epoch = every.lower(state, images).compile()
 
-    def judge(state: TrainState, images: jax.Array) -> jax.Array:
-        return evaluate(graphdef, state.params, images, objective.of_clean_images)
+    def test_one(state: TrainState, images: jax.Array) -> LossTerms:
+        return evaluate_terms(graphdef, state.params, images, objective.of_clean_images)
 
-    test = jax.jit(_on_each_device(jax.vmap(judge, in_axes=(0, None)), mesh))
+    test = jax.jit(_on_each_device(jax.vmap(test_one, in_axes=(0, None)), mesh))
 
     for number in range(epochs[0] + 1, train_config.epochs + 1):
         start = time.perf_counter()
         state, train_losses = train_epoch(state, images)
         train_losses = np.asarray(train_losses)[: len(seeds)]  # Waits for the devices.
         seconds = (time.perf_counter() - start) / len(seeds)
-        test_losses = np.asarray(test(state, test_images))[: len(seeds)]
-        for seed, losses in zip(seeds, train_losses + test_losses, strict=True):
-            if not np.isfinite(losses):
+        means = test(state, test_images)
+        rate = len(images) / seconds
+        ended = []
+        for i, own in enumerate(_unstacked(state, len(seeds))):
+            train_loss = float(train_losses[i])
+            test_loss, *terms = (float(mean[i]) for mean in means if mean is not None)
+            if not np.isfinite(train_loss + test_loss):
                 raise DivergedError(
-                    f"the loss of seed {seed} is not finite in epoch {number}; "
+                    f"the loss of seed {seeds[i]} is not finite in epoch {number}; "
                     f"lower the learning rate ({train_config.learning_rate:g})"
                 )
+            metrics = EpochMetrics(number, train_loss, test_loss, seconds, rate, *terms)
+            ended.append(Epoch(metrics, own))
         if on_epoch is not None:
-            rate = len(images) / seconds
-            on_epoch(
-                [
-                    Epoch(EpochMetrics(number, float(train), float(test), seconds, rate), own)
-                    for train, test, own in zip(
-                        train_losses, test_losses, _unstacked(state, len(seeds)), strict=True
-                    )
-                ]
-            )
+            on_epoch(ended)
     return _unstacked(state, len(seeds))
 
 

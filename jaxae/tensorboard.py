@@ -39,9 +39,9 @@ class TensorBoard:
 
     def log(self, metrics: EpochMetrics) -> None:
         """Add one epoch; it is in the file within about a second."""
-        epoch, *values = metrics
-        for name, value in zip(metrics._fields[1:], values, strict=True):
-            self._writer.add_scalar(name, value, epoch)
+        for name, value in metrics.as_json().items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, metrics.epoch)
 
     def close(self) -> None:
         """Write what is left and close the file."""

@@ -16,7 +16,7 @@ from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxae.config import TrainConfig
-from jaxae.losses import Batch, Objective, batch_loss
+from jaxae.losses import Batch, LossTerms, Objective, batch_loss, batch_terms
 from jaxae.models import Autoencoder, Params
 
 EVALUATION_BATCH = 1000
@@ -128,13 +128,13 @@ def make_train_step(
 
 
 def scan_batches(
-    function: Callable[[Any, Batch], tuple[Any, jax.Array]],
+    function: Callable[[Any, Batch], tuple[Any, Any]],
     carry: Any,
     images: jax.Array,
     order: jax.Array,
     batch_size: int,
     sharding: NamedSharding | None = None,
-) -> tuple[Any, jax.Array]:
+) -> tuple[Any, Any]:
     """Scan a function over all images in the given order, batch by batch.
 
     Args:
@@ -160,7 +160,7 @@ def scan_batches(
 
     indices, mask = in_batches(order), in_batches(jnp.ones(n))
 
-    def visit(carry: Any, row: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+    def visit(carry: Any, row: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
         batch = Batch(images[row[0]], row[1])
         if sharding is not None:
             batch = lax.with_sharding_constraint(batch, sharding)
@@ -203,7 +203,6 @@ def epoch_order(key: jax.Array, epoch: jax.Array, n: int) -> jax.Array:
     return jax.random.permutation(jax.random.fold_in(key, epoch), n)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3, 4))
 def evaluate(
     graphdef: nnx.GraphDef[Autoencoder],
     params: Params,
@@ -212,20 +211,32 @@ def evaluate(
     sharding: NamedSharding | None = None,
 ) -> jax.Array:
     """Loss, a mean over uint8 images of shape (n, height, width); samples are always the same."""
-    judge = make_test_step(nnx.merge(graphdef, params), objective)
+    return evaluate_terms(graphdef, params, images, objective, sharding).loss
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3, 4))
+def evaluate_terms(
+    graphdef: nnx.GraphDef[Autoencoder],
+    params: Params,
+    images: jax.Array,
+    objective: Objective | None = None,
+    sharding: NamedSharding | None = None,
+) -> LossTerms:
+    """Loss and each of its terms, means as `evaluate` gives them."""
+    test = make_test_step(nnx.merge(graphdef, params), objective)
     batch_size = min(EVALUATION_BATCH, len(images))
     order = jnp.arange(len(images))
-    _, losses = scan_batches(judge, jax.random.key(0), images, order, batch_size, sharding)
-    return jnp.sum(losses) / len(images)
+    _, sums = scan_batches(test, jax.random.key(0), images, order, batch_size, sharding)
+    return jax.tree.map(lambda term: jnp.sum(term) / len(images), sums)
 
 
 def make_test_step(
     model: Autoencoder, objective: Objective | None = None
-) -> Callable[[jax.Array, Batch], tuple[jax.Array, jax.Array]]:
-    """Return the function (key, batch) -> (next key, summed loss) to scan over test images."""
+) -> Callable[[jax.Array, Batch], tuple[jax.Array, LossTerms]]:
+    """Return the function (key, batch) -> (next key, summed terms) to scan over test images."""
 
-    def judge(key: jax.Array, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    def test(key: jax.Array, batch: Batch) -> tuple[jax.Array, LossTerms]:
         key, own = jax.random.split(key)
-        return key, batch_loss(model, batch, own, objective)
+        return key, batch_terms(model, batch, own, objective)
 
-    return judge
+    return test

@@ -22,7 +22,8 @@ from jaxae import (
     convolutional,
 )
 from jaxae.config import Architecture
-from jaxae.losses import example_loss
+from jaxae.losses import example_terms
+from jaxae.study import fit_seeds
 
 SMALL = ModelConfig(latent_dim=2, hidden_dim=16)
 KINDS: tuple[Architecture, ...] = ("ae", "vae", "conv")
@@ -83,12 +84,32 @@ def test_the_variational_loss_averages_to_its_expectation() -> None:
     model.decoder = lambda z: (z @ jnp.asarray(weight, jnp.float32)).reshape(2, 2)
     objective = Objective(kl_weight=0.3)
     keys = jax.random.split(jax.random.key(1), 40_000)
-    losses = jax.vmap(lambda key: example_loss(model, x, key, objective))(keys)
+    losses = jax.vmap(lambda key: example_terms(model, x, key, objective).loss)(keys)
     squared_bias = np.sum((np.asarray(mean) @ weight - np.ravel(x)) ** 2)
     variance = np.sum(np.exp(log_variance)[:, None] * weight**2)
     expected = squared_bias + variance + 0.3 * float(jaxae.kl_divergence(mean, log_variance))
     error = float(np.std(losses)) / np.sqrt(len(losses))
     assert abs(float(np.mean(losses)) - expected) < 4 * error
+
+
+@pytest.mark.parametrize("how", ["resident", "streamed", "study"])
+def test_a_vaes_metrics_tell_squared_error_and_divergence_apart(how: str, tiny: Dataset) -> None:
+    config, size = ModelConfig(hidden_dim=8, model="vae"), tiny.image_shape
+    train = TrainConfig(epochs=1, kl_weight=4.0, input_noise=0.1, stream=how == "streamed")
+    model = jaxae.create_model(config, size, 0)
+    if how == "study":
+        epochs: list[jaxae.Epoch] = []
+        (state,) = fit_seeds(tiny, config, train, [0], on_epoch=epochs.extend)
+        nnx.update(model, state.params)
+        (row,) = (epoch.metrics for epoch in epochs)
+    else:
+        (row,) = jaxae.fit(model, tiny, train)
+    x = jnp.asarray(np.asarray(tiny.test.images) / np.float32(255))
+    mean, log_variance = (np.float64(part) for part in jax.vmap(model.encoder.posterior)(x))
+    divergence = 0.5 * np.sum(mean**2 + np.exp(log_variance) - 1 - log_variance) / len(x)
+    assert row.test_divergence == pytest.approx(divergence, rel=1e-5)
+    assert row.test_squared_error is not None
+    assert row.test_loss == pytest.approx(row.test_squared_error + 4 * divergence, rel=1e-6)
 
 
 def test_input_noise_is_seen_by_the_encoder_alone() -> None:
@@ -104,14 +125,14 @@ def test_input_noise_is_seen_by_the_encoder_alone() -> None:
     model.encoder = Spy()
     x = jnp.full((4, 4), 0.5)
     draws = [jax.random.key(i) for i in range(500)]
-    losses = [example_loss(model, x, key, Objective(input_noise=0.2)) for key in draws[:3]]
+    losses = [example_terms(model, x, key, Objective(input_noise=0.2)).loss for key in draws[:3]]
     expected = [np.sum((np.asarray(model.decoder(encoder(s))) - 0.5) ** 2) for s in seen]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     for key in draws[3:]:
-        example_loss(model, x, key, Objective(input_noise=0.2))
+        example_terms(model, x, key, Objective(input_noise=0.2))
     assert np.std(np.stack(seen) - 0.5) == pytest.approx(0.2, rel=0.05)
     count = len(seen)
-    example_loss(model, x, None, Objective(input_noise=0.2))
+    example_terms(model, x, None, Objective(input_noise=0.2))
     assert np.array_equal(seen[count], x), "without a key nothing is drawn"
 
 

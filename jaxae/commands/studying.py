@@ -94,7 +94,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
 
 def _of_all(rows: list[EpochMetrics]) -> EpochMetrics:
     # Mean losses, and the time of all seeds together.
-    _, train, test, _, _ = np.mean(rows, axis=0)
+    train, test = np.mean([(row.train_loss, row.test_loss) for row in rows], axis=0)
     seconds = sum(row.seconds for row in rows)
     return EpochMetrics(rows[0].epoch, train, test, seconds, rows[0].images_per_second)
 
