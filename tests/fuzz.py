@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import faulthandler
 import json
+import logging
 import random
 import sys
 import tempfile
@@ -185,6 +186,7 @@ def main() -> int:
     parser.add_argument("--tally", type=Path, help="keep the counts here, and add to them")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of a new tally")
     args = parser.parse_args()
+    logging.disable()  # What a reader assumes is logged.
     warnings.simplefilter("error")  # A warning is a line that nobody asked for.
     if sys.platform == "linux":
         limit_memory()

@@ -10,6 +10,7 @@ import math
 import pickle
 import random
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -372,13 +373,12 @@ META = Reader(
 # safetensors.
 
 
-def _whole_safetensors(kind: Any) -> bytes:
-    import tempfile
-
-    model = create_model(ModelConfig(1, 2, kind), (2, 2), seed=0)
+def _whole_safetensors(kind: Any, image_shape: tuple[int, int]) -> bytes:
+    config = ModelConfig(1, 2, kind)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        safetensors.write(path, model, _RECORD._replace(model=ModelConfig(1, 2, kind)))
+        model = create_model(config, image_shape, seed=0)
+        safetensors.write(path, model, _RECORD._replace(model=config))
         return path.read_bytes()
 
 
@@ -395,7 +395,8 @@ def _joined(header: Any, body: bytes) -> bytes:
 def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> None:
     model, record = result
     header, body = _split(path.read_bytes())
-    _says(json.loads(header["__metadata__"]["jaxae"]), record)
+    if "jaxae" in header.get("__metadata__", {}):
+        _says(json.loads(header["__metadata__"]["jaxae"]), record)
     for (part, layer, kind), param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
         entry = header[f"{part}.{layer}.{'weight' if kind == 'kernel' else kind}"]
         begin, end = entry["data_offsets"]
@@ -404,7 +405,7 @@ def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> No
         assert found.tobytes() == np.ascontiguousarray(array.T).tobytes()
 
 
-_WHOLE = [_whole_safetensors("ae"), _whole_safetensors("vae")]
+_WHOLE = [_whole_safetensors(kind, (2, 2)) for kind in ("ae", "vae")]
 
 
 def _any_safetensors(rng: random.Random) -> bytes:
@@ -412,9 +413,8 @@ def _any_safetensors(rng: random.Random) -> bytes:
     if rng.random() < 0.5:
         about = json.loads(header["__metadata__"]["jaxae"])
         header["__metadata__"]["jaxae"] = json.dumps(_edited(rng, about))
-    else:
-        header = _edited(rng, header)
-    return _joined(header, body)
+        return _joined(header, body)
+    return _joined(_edited(rng, header), body)
 
 
 SAFETENSORS = Reader(
@@ -430,4 +430,28 @@ SAFETENSORS = Reader(
     ),
 )
 
-READERS = (IDX, NPY, CONFIG, METRICS, META, SAFETENSORS)
+
+def _without_metadata(content: bytes) -> bytes:
+    header, body = _split(content)
+    return _joined({name: entry for name, entry in header.items() if name[0] != "_"}, body)
+
+
+# As PyTorch saves it; MNIST is what images of 28×28 are taken for.
+_RESAVED = [_without_metadata(_whole_safetensors(kind, (28, 28))) for kind in ("ae", "vae")]
+
+
+def _any_resaved(rng: random.Random) -> bytes:
+    header, body = _split(rng.choice(_RESAVED))
+    return _joined(_edited(rng, header), body)
+
+
+RESAVED = Reader(
+    "safetensors of PyTorch",
+    "model.safetensors",
+    _RESAVED,
+    _any_resaved,
+    safetensors.read,
+    _verify_safetensors,
+)
+
+READERS = (IDX, NPY, CONFIG, METRICS, META, SAFETENSORS, RESAVED)

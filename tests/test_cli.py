@@ -805,7 +805,7 @@ DEFAULTS = {
     "encode": dataclasses.asdict(Hardware()),
     "decode": dataclasses.asdict(Hardware()),
     "export": {"format": REQUIRED, "out": REQUIRED},
-    "import": {},
+    "import": {"like": None},
 }
 
 

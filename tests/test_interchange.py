@@ -238,7 +238,9 @@ def section(name: str, **changes: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("arrays", "about", "said"),
     [
-        ({}, None, "of jaxae export"),
+        ({}, None, r"hidden_dim 4 .* 28×28 has 3,144 .* pass --like RUN"),
+        ({"encoder.latent.weight": None}, None, "encoder.latent.weight is missing.*jaxae export"),
+        ({"encoder.hidden.weight": np.zeros((), np.float32)}, None, "hidden_dim is 0"),
         ({}, "", "Expecting value"),
         ({}, "[]", "list"),
         ({}, "[" * 100_000, "recursion"),
@@ -247,13 +249,17 @@ def section(name: str, **changes: object) -> dict[str, Any]:
         ({}, section("model", model="gan"), "'gan'.*ae, vae, conv"),
         ({}, section("model", model="vae"), "encoder.log_variance"),
         ({}, section("model", hidden_dim=5), r"\(5"),
-        ({}, section("model", hidden_dim=10**30), "claims 5,?0.* parameters"),
-        ({}, section("model", latent_dim=2**40), "claims .* parameters"),
-        ({}, section("data", image_shape=[2**20, 2**20]), "claims .* parameters"),
+        ({}, section("model", hidden_dim=10**30), "has 5,?0.* parameters"),
+        ({}, section("model", latent_dim=2**40), "has .* parameters"),
+        ({}, section("data", image_shape=[2**20, 2**20]), "has .* parameters"),
         ({}, section("data", image_shape=[8, -6]), "no data set"),
         ({}, section("train", learning_rate=-1), "learning_rate is -1"),
-        ({"decoder.hidden.bias": None}, {}, "decoder.hidden.bias: .*missing"),
-        ({"decoder.more.bias": np.zeros(3, np.float32)}, {}, "decoder.more.bias: too many"),
+        ({"decoder.hidden.bias": None}, {}, "decoder.hidden.bias missing for model ae"),
+        (
+            {"decoder.more.bias": np.zeros(3, np.float32)},
+            {},
+            "decoder.more.bias unknown for model ae",
+        ),
         ({"decoder.hidden.bias": np.zeros(4, np.float16)}, {}, "decoder.hidden.bias is F16"),
         ({"decoder.hidden.bias": np.zeros((2, 2), np.float32)}, {}, r"\(2, 2\).*\(4,\)"),
         ({"decoder.hidden.bias": np.zeros(400, np.float32)}, {}, r"\(400,\).*\(4,\)"),
@@ -278,6 +284,41 @@ def test_a_file_that_is_no_model_is_refused_and_makes_no_run(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"jaxae: {file}: ") and re.search(said, line)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_pytorch_saved_again_is_the_same_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
+    torch = pytest.importorskip("safetensors.torch")
+    config = ModelConfig(hidden_dim=8, latent_dim=3, model=kind)
+    model = random_model(config, (28, 28))
+    format_safetensors.write(tmp_path / "whole", model, record(config, (28, 28)))
+    torch.save_file(torch.load_file(tmp_path / "whole"), tmp_path / "again")
+    assert jaxae("import", tmp_path / "again", tmp_path / "run") == 0
+    run = Run.open(tmp_path / "run")
+    assert (run.model_config, run.train_config) == (config, TrainConfig())
+    assert (run.data.name, run.data.image_shape, run.data.train_examples) == (
+        *("mnist", (28, 28), 60_000),
+    )
+    assert parameters(run.load_model()) == parameters(model)
+    (said,) = caplog.messages
+    for part in ("again does not say", kind, "hidden_dim=8", "latent_dim=3", "mnist", "default"):
+        assert part in said
+
+
+def test_a_file_of_other_images_takes_what_it_does_not_say_from_a_run(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert jaxae("export", run, "--format", "safetensors", "--out", tmp_path / "whole") == 0
+    arrays = safetensors.numpy.load_file(tmp_path / "whole")
+    safetensors.numpy.save_file(arrays, tmp_path / "again", {"format": "pt"})
+    assert jaxae("import", tmp_path / "again", tmp_path / "new", "--like", run) == 0
+    was, now = Run.open(run), Run.open(tmp_path / "new")
+    assert now.record == was.record
+    assert parameters(now.load_model()) == parameters(was.load_model())
+    assert not caplog.messages
 
 
 def test_import_refuses_a_folder_that_holds_something(
@@ -414,6 +455,38 @@ def test_a_format_without_its_package_is_one_line_with_the_remedy(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"the format {format} needs {package}: pip install 'jaxae[interchange]'" in line
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+@pytest.mark.parametrize(
+    ("format", "names"),
+    [
+        ("safetensors", ["run.safetensors"]),
+        ("stablehlo", ["run-decoder.stablehlo", "run-encoder.stablehlo"]),
+    ],
+)
+def test_an_export_to_a_folder_is_in_it_under_the_runs_name(
+    run: Path, tmp_path: Path, format: str, names: list[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    assert jaxae("export", run, "--format", format, "--out", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("run", ["ae"], indirect=True)
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [("onnx", "x.safetensors"), ("stablehlo", "x.onnx"), ("safetensors", "x.stablehlo")],
+)
+def test_the_suffix_of_another_format_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str, name: str
+) -> None:
+    out = tmp_path / "new" / name
+    assert jaxae("export", run, "--format", format, "--out", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(out) in line and f"expected {out.parent}/x.{format}" in line
+    assert not out.parent.exists()
 
 
 @pytest.mark.parametrize("run", ["ae"], indirect=True)

@@ -4,11 +4,13 @@ import dataclasses
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import tyro
 
 from jaxae.commands.common import RunArgument, say
+
+Format = Literal["safetensors", "onnx", "stablehlo"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +28,11 @@ class Export:
     run: RunArgument
     """The run's folder."""
 
-    format: Literal["safetensors", "onnx", "stablehlo"]
+    format: Format
     """onnx runs in ONNX Runtime, stablehlo by jax.export on CPU, CUDA and TPU."""
 
     out: Path
-    """The file to write."""
+    """The file to write, or a folder, which gets files of the run's name."""
 
     def __call__(self) -> None:
         """Open the run, write its newest parameters."""
@@ -38,23 +40,33 @@ class Export:
         from jaxae.runs import Run
 
         run = Run.open(self.run)
+        out = self.out
+        if out.is_dir():
+            out /= f"{self.run.resolve().name}.{self.format}"
+        elif out.suffix[1:] in get_args(Format) and out.suffix[1:] != self.format:
+            raise ValueError(
+                f"--out {out} ends like a file of another format; expected "
+                f"{out.with_suffix(f'.{self.format}')}"
+            )
         model = run.load_model()
         if self.format == "safetensors":
-            paths = safetensors.write(self.out, model, run.record)
+            paths = safetensors.write(out, model, run.record)
         elif self.format == "onnx":
-            paths = onnx.write(self.out, model)
+            paths = onnx.write(out, model)
         else:
-            paths = stablehlo.write(self.out, model)
+            paths = stablehlo.write(out, model)
         for path in paths:
             say(str(path))
 
 
 @dataclasses.dataclass(frozen=True)
 class Import:
-    """Make a run of a safetensors file that jaxae export wrote.
+    """Make a run of a safetensors file that jaxae export wrote, or PyTorch saved after it.
 
     The run has the file's parameters, to the bit, and draws figures, encodes and decodes; it has
-    no metrics, and config.json says which file it came from.
+    no metrics, and config.json says which file it came from. PyTorch keeps the arrays but not what
+    jaxae export says of the run: model and sizes are then read off the arrays, and MNIST and the
+    default settings assumed.
     """
 
     file: tyro.conf.Positional[Path]
@@ -62,6 +74,9 @@ class Import:
 
     run: RunArgument
     """The run's folder, which must be new or empty."""
+
+    like: Path | None = None
+    """A run whose model, data and settings the file has, whatever it says itself."""
 
     def __call__(self) -> None:
         """Read, check, make the run."""
@@ -74,7 +89,8 @@ class Import:
 
         if self.run.exists() and not (self.run.is_dir() and not any(self.run.iterdir())):
             raise ValueError(f"{self.run} is there already; choose a folder that is new or empty")
-        model, record = safetensors.read(self.file)
+        like = Run.open(self.like).record if self.like else None
+        model, record = safetensors.read(self.file, like)
         self.run.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{self.run.name}-", dir=self.run.parent))
         try:

@@ -3,9 +3,13 @@
 The header's metadata has one entry, `jaxae`: JSON with `layout` (the version of names and order, 1)
 and the sections `model`, `train` and `data` of the run's config.json. The format has no code in
 it, and its header says where each array lies; the library holds that against the file's size.
+PyTorch drops the metadata when it saves a file again; the model's sizes are then those of the
+arrays.
 """
 
+import functools
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +19,16 @@ import safetensors
 import safetensors.numpy
 from flax import nnx
 
+from jaxae.config import Architecture, ModelConfig, TrainConfig
+from jaxae.data import load_dataset
 from jaxae.files import atomic
 from jaxae.interchange.layout import layouts
 from jaxae.models import Autoencoder, abstract_model
-from jaxae.records import RunRecord, parse_record
+from jaxae.records import DataRecord, RunRecord, parse_record
 from jaxae.text import reason
 
 _LAYOUT = 1
+_log = logging.getLogger(__name__)
 
 
 def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
@@ -51,8 +58,14 @@ def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
     return [path]
 
 
-def read(path: Path) -> tuple[Autoencoder, RunRecord]:
-    """Read what `write` wrote; the parameters are the same bits.
+def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRecord]:
+    """Read what `write` wrote, or PyTorch saved under the same names; the parameters are the bits.
+
+    Args:
+      path: the file.
+      like: what the model's run was made from; by default what the file says. Of a file that does
+        not say, the sizes are those of its arrays, the data set is MNIST and the settings are the
+        default ones, and a warning that names them is logged.
 
     Returns:
       The model with its parameters, and what its run was made from.
@@ -62,39 +75,84 @@ def read(path: Path) -> tuple[Autoencoder, RunRecord]:
       OSError: the file cannot be opened.
     """
     size = path.stat().st_size
+    hint = ""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return _parse(file, size)
+            about = (file.metadata() or {}).get("jaxae")
+            if like is not None:
+                record = like
+            elif about is not None:
+                record = _told(about)
+            else:
+                hint = "; it does not say what it was trained on: if not MNIST, pass --like RUN"
+                record = _assumed(file)
+            model = _with_parameters(file, record, size)
     except OSError:
         raise
     except Exception as error:  # The library has an exception of its own, derived from none.
-        raise ValueError(f"{path}: {reason(error)}") from error
+        raise ValueError(f"{path}: {reason(error)}{hint}") from error
+    if hint:
+        _log.warning(
+            "%s does not say what it was trained on; taken as %s of %s with default settings",
+            *(path, record.model, record.data.name),
+        )
+    return model, record
 
 
-def _parse(file: Any, size: int) -> tuple[Autoencoder, RunRecord]:
-    about = (file.metadata() or {}).get("jaxae")
-    if about is None:
-        raise ValueError("no safetensors file of a jaxae model; expected one of jaxae export")
+def _told(about: str) -> RunRecord:
     sections = json.loads(about)
     if sections["layout"] != _LAYOUT:
         raise ValueError(f"layout {sections['layout']!r}, this version of jaxae reads {_LAYOUT}")
-    record = parse_record(sections)
+    return parse_record(sections)
+
+
+def _assumed(file: Any) -> RunRecord:
+    names = set(file.keys())
+    units = {}
+    for layer in ("latent", "hidden"):
+        name = f"encoder.{layer}.weight"
+        if name not in names:
+            raise ValueError(f"{name} is missing; expected the names that jaxae export writes")
+        units[f"{layer}_dim"] = next(iter(file.get_slice(name).get_shape()), 0)
+    model: Architecture = "ae"
+    if "encoder.log_variance.weight" in names:
+        model = "vae"
+    elif "encoder.first.weight" in names:
+        model = "conv"
+    return RunRecord(ModelConfig(model=model, **units), TrainConfig(), _mnist())
+
+
+@functools.cache
+def _mnist() -> DataRecord:
+    return DataRecord.of(load_dataset("mnist"), "mnist")
+
+
+def _with_parameters(file: Any, record: RunRecord, size: int) -> Autoencoder:
     height, width = record.data.image_shape
     # No model has fewer: the first of its dense layers sees each pixel or a feature in its place.
     fewest = record.model.hidden_dim * (height * width + record.model.latent_dim)
     if 4 * fewest > size:
-        raise ValueError(f"its header claims {fewest:,} parameters or more, it has {size:,} bytes")
-
-    graphdef, like = abstract_model(record.model, record.data.image_shape)
-    expected = layouts(nnx.merge(graphdef, like))
-    if set(file.keys()) != expected.keys():
-        names = sorted(set(file.keys()) ^ expected.keys())
-        raise ValueError(f"{', '.join(names)}: too many or missing for model {record.model.model}")
-    state = dict(nnx.to_flat_state(like))
+        raise ValueError(
+            f"a model of hidden_dim {record.model.hidden_dim} and latent_dim "
+            f"{record.model.latent_dim} for images of {height}×{width} has {fewest:,} parameters "
+            f"or more, the file has {size:,} bytes"
+        )
+    graphdef, abstract = abstract_model(record.model, record.data.image_shape)
+    expected = layouts(nnx.merge(graphdef, abstract))
+    names = set(file.keys())
+    if names != expected.keys():
+        missing, extra = sorted(expected.keys() - names), sorted(names - expected.keys())
+        parts = [f"{', '.join(missing)} missing"] * bool(missing)
+        parts += [f"{', '.join(extra)} unknown"] * bool(extra)
+        raise ValueError(f"{'; '.join(parts)} for model {record.model.model}")
+    state = dict(nnx.to_flat_state(abstract))
     for name, (key, layout) in expected.items():
         claimed = file.get_slice(name)
         shape, dtype = tuple(claimed.get_shape()), claimed.get_dtype()
         if (shape, dtype) != (layout.theirs, "F32"):
-            raise ValueError(f"{name} is {dtype} of shape {shape}; expected F32 of {layout.theirs}")
+            raise ValueError(
+                f"{name} is {dtype} of shape {shape}; expected F32 of {layout.theirs} for images "
+                f"of {height}×{width}"
+            )
         state[key] = state[key].replace(jnp.asarray(layout.back(file.get_tensor(name))))
-    return nnx.merge(graphdef, nnx.from_flat_state(list(state.items()))), record
+    return nnx.merge(graphdef, nnx.from_flat_state(list(state.items())))
