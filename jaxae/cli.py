@@ -62,6 +62,8 @@ def main(args: Sequence[str] | None = None) -> int:
     given = [arg for arg in given if arg != "--debug"]
     if args is None:
         print_anywhere()
+        if not debug:  # Or XLA's C++ logs what it then raises, too. It asks when it is loaded.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if given == ["--version"]:
         print(f"jaxae {jaxae.__version__}")
         return 0

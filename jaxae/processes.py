@@ -109,6 +109,9 @@ def _join(config: ProcessConfig) -> bool:
             f"the processes cannot join ({str(error).splitlines()[0]}); see that --coordinator "
             "can be reached and all have started, or pass --process-count 1 to train alone"
         ) from error
+    # A process that finds a program compiled would not take part where GPUs tune it together. What
+    # all processes share, their user has named.
+    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR"))
     return True
 
 

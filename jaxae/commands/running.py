@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import jax
 
+from jaxae.commands.compiled import keep_compiled
 from jaxae.processes import LostProcessError, leave, of_processes
 from jaxae.signals import terminations_raised
 from jaxae.text import printable
@@ -53,7 +54,8 @@ def _of_a_library(error: BaseException) -> bool:
 
 
 def set_up(debug: bool) -> None:
-    """Print jaxae's own warnings; what its libraries log, only to debug."""
+    """Keep compiled programs; print jaxae's own warnings, and what libraries log only to debug."""
+    keep_compiled()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
     logging.getLogger("jaxae").addHandler(handler)

@@ -1,0 +1,130 @@
+"""Compiled programs are kept from one command to the next, within bounds and without harm."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from jaxae.cli import main
+from jaxae.commands.compiled import keep_compiled, prune
+from tests.faults import write_blobs
+
+RUN = Path(__file__).parent / "fixtures" / "run-v1"
+OPTIONS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The user's cache folder, and JAX as it is without any choice of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = {name: getattr(jax.config, name) for name in OPTIONS}
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+    jax.clear_caches()
+    yield tmp_path / "cache" / "jaxae" / "compiled"
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+@contextmanager
+def asked() -> Iterator[Counter[str]]:
+    """Count programs that JAX asks its cache for, and those that it finds there."""
+    jax.clear_caches()
+    heard: Counter[str] = Counter()
+
+    def listen(event: str, **_: str | int) -> None:
+        heard[event.rpartition("/")[2]] += 1
+
+    jax.monitoring.register_event_listener(listen)
+    try:
+        yield heard
+    finally:
+        jax.monitoring.unregister_event_listener(listen)
+
+
+def test_a_second_report_compiles_nothing(cache: Path, tmp_path: Path) -> None:
+    keep_compiled()
+    write_blobs(tmp_path / "data")
+    args = ("--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "report.json"))
+    for _ in range(2):
+        with asked() as heard:
+            assert main(["report", str(RUN), *args]) == 0
+    assert heard["cache_hits"] == heard["compile_requests_use_cache"] > 10
+    assert any(cache.rglob("*-cache"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda content: content, True),
+        (lambda content: content[:40], False),
+        (lambda content: content[:40] + bytes([content[40] ^ 1]) + content[41:], False),
+        (lambda content: b"", False),
+    ],
+    ids=["whole", "cut", "flipped", "empty"],
+)
+def test_a_damaged_entry_is_compiled_again_without_a_word(
+    cache: Path, damage: Callable[[bytes], bytes], found: bool
+) -> None:
+    keep_compiled()
+    program = jax.jit(lambda x: x + 1.25)
+    program(1.0)
+    for path in cache.rglob("*-cache"):
+        path.write_bytes(damage(path.read_bytes()))
+    with asked() as heard:
+        assert program(1.0) == 2.25  # A warning would be an error.
+    assert (heard["cache_hits"] > 0) == found
+
+
+def test_a_cache_that_cannot_be_kept_is_done_without(cache: Path) -> None:
+    cache.parents[1].write_text("a file in the way")
+    keep_compiled()
+    assert jax.config.jax_compilation_cache_dir is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("jax_compilation_cache_dir", "mine"), ("jax_enable_compilation_cache", False)],
+)
+def test_the_users_own_choice_comes_first(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: object
+) -> None:
+    before = getattr(jax.config, option)
+    jax.config.update(option, value)
+    try:
+        choice = {name: getattr(jax.config, name) for name in OPTIONS}
+        keep_compiled()
+        assert {name: getattr(jax.config, name) for name in OPTIONS} == choice
+        assert not cache.exists()
+    finally:
+        jax.config.update(option, before)
+
+
+def test_what_was_read_longest_ago_makes_room(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "a/middle", "a/old", "oldest")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(10))
+        os.utime(path, (1e9 - age, 1e9 + age))
+    prune(tmp_path, 40)
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 4
+    prune(tmp_path, 25)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"new", "middle"}
+
+
+def test_another_processor_has_another_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "model name\t: A\nflags\t\t: fma {}\ncpu MHz\t\t: {}\n\n"
+    folders = []
+    for flags, clock in (("avx2", 1), ("avx2", 2), ("avx512f", 1)):
+        content = text.format(flags, clock) * 2
+        monkeypatch.setattr(Path, "read_text", lambda _, content=content: content)
+        keep_compiled()
+        folders.append(jax.config.jax_compilation_cache_dir)  # type: ignore[attr-defined]
+        jax.config.update("jax_compilation_cache_dir", None)
+    assert folders[0] == folders[1] != folders[2]
