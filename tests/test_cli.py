@@ -34,7 +34,7 @@ from jaxae import (
 from jaxae.cli import main
 from jaxae.commands import common
 from jaxae.commands.common import Hardware, say
-from jaxae.commands.running import drop_closed_loops
+from jaxae.commands.running import drop_unfinished_reads
 from jaxae.config import ProcessConfig
 from jaxae.text import printable
 
@@ -548,15 +548,26 @@ def test_a_librarys_error_is_one_line_that_names_debug(
     assert refusal(capsys, "report", tmp_path).endswith(" (--debug shows where)")
 
 
-def test_only_the_noise_of_closed_event_loops_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "module", "reported"),
+    [
+        ("Event loop is closed", "asyncio.base_events", False),
+        ("cannot read", "orbax.checkpoint._src", False),
+        ("cannot read", "asyncio.base_events", True),
+        ("lost", "jaxae.runs", True),
+    ],
+)
+def test_unraisable_exceptions_are_reported_but_those_of_unfinished_reads(
+    monkeypatch: pytest.MonkeyPatch, text: str, module: str, reported: bool
+) -> None:
     heard: list[object] = []
     monkeypatch.setattr(sys, "__unraisablehook__", heard.append)
-    noise, other = (
-        SimpleNamespace(exc_value=RuntimeError(text)) for text in ("Event loop is closed", "lost")
-    )
-    drop_closed_loops(noise)
-    drop_closed_loops(other)
-    assert heard == [other]
+    try:
+        exec("raise error", {"__name__": module, "error": RuntimeError(text)})
+    except RuntimeError as error:
+        args: Any = SimpleNamespace(exc_value=error, exc_traceback=error.__traceback__)
+    drop_unfinished_reads(args)
+    assert heard == [args] * reported
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from types import TracebackType
 
 import jax
 
@@ -29,7 +30,9 @@ def run(command: Callable[[], None], debug: bool = False) -> int:
     except (ValueError, OSError, LostProcessError) as error:
         if debug:
             traceback.print_exc()
-        hint = "" if debug or not _of_a_library(error) else " (--debug shows where)"
+        # What jaxae raises says what to do; another's ValueError may be a bug.
+        strange = isinstance(error, ValueError) and _package(error.__traceback__) != "jaxae"
+        hint = " (--debug shows where)" if strange and not debug else ""
         print(f"jaxae{of_processes()}: {printable(str(error))}{hint}", file=sys.stderr)
         return leave(1 if isinstance(error, LostProcessError) else 2)
     except Exception:
@@ -46,13 +49,6 @@ def run(command: Callable[[], None], debug: bool = False) -> int:
     return 0
 
 
-def _of_a_library(error: BaseException) -> bool:
-    # What jaxae raises says what to do. Another's ValueError may be a bug, to be found and told.
-    frames = list(traceback.walk_tb(error.__traceback__))
-    module = frames[-1][0].f_globals.get("__name__", "")
-    return isinstance(error, ValueError) and module.partition(".")[0] != "jaxae"
-
-
 def set_up(debug: bool) -> None:
     """Keep compiled programs; print jaxae's own warnings, and what libraries log only to debug."""
     keep_compiled()
@@ -62,14 +58,23 @@ def set_up(debug: bool) -> None:
     if debug:
         return
     # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
-    # were still under way each print that their event loop is closed. jax2onnx and onnx_ir list
-    # layers and shapes that an export has no need of.
+    # were still under way each print an error of theirs. jax2onnx and onnx_ir list layers and
+    # shapes that an export has no need of.
     for name in ("absl", "asyncio", "jax2onnx", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = drop_closed_loops
+    sys.unraisablehook = drop_unfinished_reads
 
 
-def drop_closed_loops(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Report an exception that cannot be raised, unless it is one that Orbax leaves behind."""
-    if str(unraisable.exc_value) != "Event loop is closed":
+def drop_unfinished_reads(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Report an exception that cannot be raised, unless it is from a read that Orbax gave up."""
+    closed = str(unraisable.exc_value) == "Event loop is closed"
+    if not closed and _package(unraisable.exc_traceback) != "orbax":
         sys.__unraisablehook__(unraisable)
+
+
+def _package(trace: TracebackType | None) -> str:
+    """The package whose code raised an exception, given its traceback."""
+    module = ""
+    for frame, _ in traceback.walk_tb(trace):
+        module = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0]
