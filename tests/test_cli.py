@@ -768,6 +768,7 @@ def test_help_names_every_command() -> None:
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_help_and_refused_options_wait_for_no_library() -> None:
     script = """
 import sys
