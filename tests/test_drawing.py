@@ -153,12 +153,13 @@ def test_folders_and_files_are_named_by_strings(
 
 
 def test_data_that_moved_are_found_by_data_dir(
-    runs: Path, blobs: Path, tmp_path: Path, capsys: Any
+    runs: Path, blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
     config = json.loads((run / "config.json").read_text())
     config["data"]["source"] = str(tmp_path / "gone")
     (run / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
     figure = run / "figures" / "latent.png"
     for command in (["report", str(run)], ["figures", str(run)], ["figures", "--verify", figure]):
         capsys.readouterr()

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,7 +14,6 @@ import jaxae
 from jaxae import Dataset, ModelConfig, Split, TrainConfig, analysis
 from jaxae.analysis import Estimate
 from jaxae.claims import Claim
-from jaxae.cli import main
 from jaxae.config import Architecture
 from jaxae.embedding import Embedding
 from jaxae.measuring import classifier_of, measure
@@ -220,88 +217,6 @@ def test_verdicts_count_seeds() -> None:
     assert always.words == "holds in every seed"
     (never,) = verdicts([[claim(None)]])
     assert never.words == "can't be judged"
-
-
-@pytest.fixture(scope="module")
-def study(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("studies") / "study"
-    options = ["--epochs", "2", "--hidden-dim", "16", "--data-dir", str(blobs)]
-    options += ["--model", "vae", "--kl-weight", "0.5"]
-    assert main(["study", "--seeds", "2", "--run-dir", str(folder), *options]) == 0
-    return folder
-
-
-def test_a_study_leaves_runs_and_a_report(study: Path, capsys: Any) -> None:
-    found = json.loads((study / "report.json").read_text())
-    assert found["seeds"] == [0, 1]
-    values = []
-    for seed in (0, 1):
-        run = jaxae.Run.open(study / f"seed-{seed}")
-        assert run.train_config.seed == seed and len(run.history()) == 2
-        report = json.loads((run.path / "report.json").read_text())
-        values.append(report["numbers"]["gap_share"]["value"])
-        again = main(["report", str(run.path), "--json"])
-        assert again == 0 and json.loads(capsys.readouterr().out) == report
-    assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
-
-
-def test_the_evidence_is_bounded_under_the_weight_that_the_run_was_trained_with(
-    study: Path, tiny: Dataset
-) -> None:
-    report = json.loads((study / "seed-1" / "report.json").read_text())
-    model: Any = jaxae.Run.open(study / "seed-1").load_model()
-    bound = analysis.log_evidence_bound(model, np.asarray(tiny.test.images), kl_weight=0.5)
-    found = report["numbers"]["log_evidence"]["value"]
-    assert found == pytest.approx(np.mean(bound, dtype=float), rel=1e-5)
-
-
-def test_a_report_is_printed_in_tables(study: Path, capsys: Any) -> None:
-    assert main(["report", str(study / "seed-0")]) == 0
-    out = capsys.readouterr().out
-    assert "| gap_share |" in out and "| There are wide gaps between them. |" in out
-
-
-def test_a_report_that_cannot_be_written_is_printed_all_the_same(
-    study: Path, tmp_path: Path, capsys: Any
-) -> None:
-    run = Path(shutil.copytree(study / "seed-0", tmp_path / "run"))
-    expected = (run / "report.json").read_text()
-    (run / "report.json").unlink()
-    (run / "report.json").mkdir()  # Root writes to folders that are read-only, but not to this.
-    assert main(["report", str(run), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert out == expected
-    assert err.count("\n") == 1 and "is not written" in err and "--out" in err
-    elsewhere = tmp_path / "new" / "numbers.json"
-    assert main(["report", str(run), "--out", str(elsewhere)]) == 0
-    out, err = capsys.readouterr()
-    assert "| gap_share |" in out and out.endswith(f"{elsewhere}\n") and err == ""
-    assert elsewhere.read_text() == expected
-    assert main(["report", str(run), "--out", str(tmp_path)]) == 2
-    out, err = capsys.readouterr()
-    assert "| gap_share |" in out and f"{tmp_path} is a folder" in err
-
-
-def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
-    study: Path, tmp_path: Path, capsys: Any
-) -> None:
-    run = Path(shutil.copytree(study / "seed-0", tmp_path / "run"))
-    config = json.loads((run / "config.json").read_text())
-    config["train"]["stream"] = True
-    (run / "config.json").write_text(json.dumps(config))
-    assert main(["report", str(run), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out) and "holds all 300 in memory" in err and err.count("\n") == 1
-
-
-def test_a_study_is_not_overwritten_unless_told(study: Path, tmp_path: Path, capsys: Any) -> None:
-    assert main(["study", "--run-dir", str(study)]) == 2
-    assert "--overwrite" in capsys.readouterr().err
-    (tmp_path / "mine.txt").write_text("precious")
-    assert main(["study", "--run-dir", str(tmp_path), "--overwrite"]) == 2
-    assert "no study" in capsys.readouterr().err and (tmp_path / "mine.txt").exists()
-    assert main(["study", "--seeds", "0"]) == 2
-    assert "seeds is 0" in capsys.readouterr().err
 
 
 def test_a_study_of_no_seeds_is_refused(tiny: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Studies: locked, stopped and resumed bit for bit, reported when finished."""
+"""Studies and the reports of their runs: locked, stopped, resumed bit for bit, reported."""
 
 import json
 import shutil
@@ -9,10 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxae
-from jaxae import Dataset, ModelConfig, Run, TrainConfig
+from jaxae import Dataset, ModelConfig, Run, TrainConfig, analysis
 from jaxae.checkpoints import CheckpointWriter, read_state, saved_numbers
 from jaxae.cli import main
 from jaxae.locking import locked
@@ -28,15 +29,14 @@ def study(folder: Path, *options: str) -> int:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """Each run's rows without their times, the values of its newest checkpoint, and its numbers."""
+    """Each run's rows without their times, and the values of its newest checkpoint."""
     found = {}
     for name in SEEDS:
         run = Run.open(folder / name)
         rows = [row[:3] for row in run.history()]
         (state,) = states_to_resume([run])
         plain = state._replace(key=jax.random.key_data(state.key))
-        report = json.loads((run.path / "report.json").read_text())
-        found[name] = rows, [leaf.tobytes() for leaf in jax.tree.leaves(plain)], report
+        found[name] = rows, [leaf.tobytes() for leaf in jax.tree.leaves(plain)]
     return found
 
 
@@ -61,7 +61,8 @@ def refusal(capsys: Any, folder: Path, *options: str) -> str:
 
 @pytest.fixture(scope="module")
 def line(blobs: Path) -> tuple[str, ...]:
-    return ("--seeds=2", "--epochs=6", "--hidden-dim=16", f"--data-dir={blobs}")
+    model = ("--model=vae", "--kl-weight=0.5", "--hidden-dim=16")
+    return ("--seeds=2", "--epochs=6", *model, f"--data-dir={blobs}")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,69 @@ def test_a_studys_runs_are_as_train_leaves_them(whole: Path, capsys: Any) -> Non
         assert "is finished, with 6 epochs" in capsys.readouterr().out
 
 
+def test_a_study_leaves_runs_and_a_report(whole: Path, capsys: Any) -> None:
+    found = json.loads((whole / "report.json").read_text())
+    assert found["seeds"] == [0, 1]
+    values = []
+    for seed in (0, 1):
+        run = jaxae.Run.open(whole / f"seed-{seed}")
+        assert run.train_config.seed == seed and len(run.history()) == 6
+        report = json.loads((run.path / "report.json").read_text())
+        values.append(report["numbers"]["gap_share"]["value"])
+        again = main(["report", str(run.path), "--json"])
+        assert again == 0 and json.loads(capsys.readouterr().out) == report
+    assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_the_evidence_is_bounded_under_the_weight_that_the_run_was_trained_with(
+    whole: Path, tiny: Dataset
+) -> None:
+    report = json.loads((whole / "seed-1" / "report.json").read_text())
+    model: Any = jaxae.Run.open(whole / "seed-1").load_model()
+    bound = analysis.log_evidence_bound(model, np.asarray(tiny.test.images), kl_weight=0.5)
+    found = report["numbers"]["log_evidence"]["value"]
+    assert found == pytest.approx(np.mean(bound, dtype=float), rel=1e-5)
+
+
+def test_a_report_is_printed_in_tables(whole: Path, capsys: Any) -> None:
+    assert main(["report", str(whole / "seed-0")]) == 0
+    out = capsys.readouterr().out
+    assert "| gap_share |" in out and "| There are wide gaps between them. |" in out
+
+
+def test_a_report_that_cannot_be_written_is_printed_all_the_same(
+    whole: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(whole / "seed-0", tmp_path / "run"))
+    expected = (run / "report.json").read_text()
+    (run / "report.json").unlink()
+    (run / "report.json").mkdir()  # Root writes to folders that are read-only, but not to this.
+    assert main(["report", str(run), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == expected
+    assert err.count("\n") == 1 and "is not written" in err and "--out" in err
+    elsewhere = tmp_path / "new" / "numbers.json"
+    assert main(["report", str(run), "--out", str(elsewhere)]) == 0
+    out, err = capsys.readouterr()
+    assert "| gap_share |" in out and out.endswith(f"{elsewhere}\n") and err == ""
+    assert elsewhere.read_text() == expected
+    assert main(["report", str(run), "--out", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "| gap_share |" in out and f"{tmp_path} is a folder" in err
+
+
+def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
+    whole: Path, tmp_path: Path, capsys: Any
+) -> None:
+    run = Path(shutil.copytree(whole / "seed-0", tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config["train"]["stream"] = True
+    (run / "config.json").write_text(json.dumps(config))
+    assert main(["report", str(run), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) and "holds all 300 in memory" in err and err.count("\n") == 1
+
+
 def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     whole: Path, line: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -99,25 +163,25 @@ def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     with monkeypatch.context() as patch:
         patch.setattr(TrainingProgress, "show", interrupted)
         assert study(folder, *line) == 130
+    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
     assert hint in capsys.readouterr().err
     assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
     # Whatever the line was: --resume keeps what --overwrite would delete.
-    assert study(folder, *line, "--overwrite", "--resume") == 0
+    assert study(folder, *line, "--overwrite", "--resume") == 130
     assert f"{folder}: resuming after epoch 3" in capsys.readouterr().out
     assert outcome(folder) == outcome(whole)
 
 
 def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
-    whole: Path, copy: Path, capsys: Any
+    whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """As a power cut may leave it: seed-1 has saved less than seed-0, and the report is missing."""
+    """As a power cut may leave it: seed-1 has saved less than seed-0."""
     shutil.rmtree(copy / "seed-1" / "checkpoints" / "6")
-    (copy / "report.json").unlink()
-    assert study(copy, "--resume") == 0
+    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    assert study(copy, "--resume") == 130
     assert "resuming after epoch 5" in capsys.readouterr().out
     assert outcome(copy) == outcome(whole)
-    assert (copy / "report.json").read_bytes() == (whole / "report.json").read_bytes()
 
 
 def test_a_finished_study_is_reported(
@@ -172,14 +236,15 @@ def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
 
 
 def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
-    whole: Path, copy: Path
+    whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a study is that was stopped while its folder was made."""
     shutil.rmtree(copy / "seed-0" / "checkpoints")
     (copy / "seed-0" / "metrics.jsonl").unlink()
     shutil.rmtree(copy / "seed-1")
     (copy / "seed-1").mkdir()
-    assert study(copy, "--resume") == 0
+    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    assert study(copy, "--resume") == 130
     assert outcome(copy) == outcome(whole)
 
 
@@ -211,6 +276,10 @@ def test_a_folder_that_is_no_study_is_refused(
     assert "holds a study; pass --resume, --overwrite" in refusal(capsys, copy, *line)
     assert "is not a study" in refusal(capsys, copy / "seed-0", "--resume")
     assert "no study" in refusal(capsys, copy / "seed-0", *line, "--overwrite")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    assert "no study" in refusal(capsys, tmp_path / "mine", *line, "--overwrite")
+    assert "seeds is 0" in refusal(capsys, copy, "--seeds=0")
     assert main(["study", "--resume"]) == 2
     assert "pass --run-dir" in capsys.readouterr().err
 
