@@ -44,12 +44,12 @@ runs/study-%/report.json: | $(VENV)/installed
 	$(BIN)/jaxae study --model $* --run-dir runs/study-$* --overwrite
 
 bench: $(VENV)/installed-dev  ## Run the whole framework comparison and report it
-	$(BIN)/python -m benchmarks run --out runs/bench.json
-	$(BIN)/python -m benchmarks report runs/bench.json
+	$(BIN)/python -m benchmarks run --out runs/bench.json; status=$$?; \
+	  $(BIN)/python -m benchmarks report runs/bench.json && exit $$status
 
 bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and report it
-	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json
-	$(BIN)/python -m benchmarks report runs/bench-quick.json
+	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json; status=$$?; \
+	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(TWO) -W default --ignore tests/test_tfds.py

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.processors import processors
 from benchmarks.scaling.sweeps import SWEEPS
-from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS
+from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS, applies
 
 # The commands import what they need when they run: `list` must work where nothing is installed.
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ _ADDED = "add to results of another machine, number of threads, version or commi
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 1 for a slowdown found, 2 for bad input."""
+    """Run one command; return its exit status.
+
+    1 says that `compare` found a slowdown, or that `run` could not measure all that was asked for;
+    2 that the input is bad.
+    """
     options = _parser().parse_args(args)
     try:
         status: int = options.command(options)
@@ -118,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--mixed", action="store_true", help=_ADDED)
     add.set_defaults(command=_scaling)
 
-    commands.add_parser("list", help="frameworks and tasks").set_defaults(command=_list)
+    commands.add_parser("list", help="what frameworks and tasks there are").set_defaults(
+        command=_list
+    )
     return parser
 
 
@@ -139,9 +145,22 @@ def _run(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     results, threads = Results(options.out), options.threads
-    run(results, frameworks, tasks, rounds, threads, console, options.mixed)
+    left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed)
+    left_out += _no_part(options, tasks)
     console.print(f"{options.out}; python -m benchmarks report {options.out}")
-    return 0
+    for line in left_out:
+        print(f"benchmarks: not measured: {line}", file=sys.stderr)
+    return int(bool(left_out))
+
+
+def _no_part(options: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
+    """Frameworks that were named and take no part in a task that was named, or in any at all."""
+    lines = []
+    for name in dict.fromkeys(options.frameworks or ()):
+        outside = [task for task in tasks if not applies(TASKS[task], name)]
+        if outside and (options.tasks or len(outside) == len(tasks)):
+            lines.append(f"{name} takes no part in {', '.join(outside)}")
+    return lines
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -201,13 +220,10 @@ def _scaling(options: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    print("frameworks")
-    for name, entry in CONTESTANTS.items():
-        state = f"absent: {entry.install}" if entry.missing else "installed"
-        print(f"  {name:<18} {state}")
-    print("tasks")
-    for task in TASKS.values():
-        print(f"  {task.name:<18} {task.kind}, {task.n:,} images, batch {task.batch}")
+    from benchmarks.listing import listing
+
+    for line in listing():
+        print(line)
     return 0
 
 

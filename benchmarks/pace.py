@@ -1,4 +1,4 @@
-"""How far a run is, and the time left: a bar on a terminal, a line a round elsewhere."""
+"""How far a run is, and the time left: a bar on a terminal, one line per job elsewhere."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -45,9 +45,11 @@ def _shown(jobs: Sequence[J], rounds: int, console: Console, progress: Progress)
     bar = progress.add_task("", total=len(jobs))
     started = time.monotonic()
     for number, job in enumerate(jobs):
-        if not console.is_terminal and number and job.round != jobs[number - 1].round:
-            left = (time.monotonic() - started) / number * (len(jobs) - number)
-            console.print(f"round {job.round + 1} of {rounds}, {left / 60:.0f} min left")
+        if not console.is_terminal:
+            step = f"{number + 1} of {len(jobs)}: round {job.round + 1} of {rounds}, {job.title}"
+            each = (time.monotonic() - started) / max(1, number)
+            left = f", {each * (len(jobs) - number) / 60:.0f} min left" if number else ""
+            console.print(step + left)  # Rich flushes each line.
         progress.update(bar, description=f"round {job.round + 1} {job.title}")
         yield job
         progress.advance(bar)

@@ -86,6 +86,8 @@ def conditions(results: Results) -> Iterator[str]:
     dates = sorted(str(date)[:16] for date in results.distinct("date") if date is not None)
     if dates:
         yield f"- date: {dates[0]} to {dates[-1]}"
+    for busy in filter(None, results.distinct("busy")):
+        yield f"- **busy machine** when a run started: {busy}; times may be too long"
     yield ""
 
 

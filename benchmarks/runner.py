@@ -4,14 +4,15 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, library
+from benchmarks.load import warn_if_busy
 from benchmarks.pace import paced
 from benchmarks.provenance import is_of_this_code, provenance, require_same_conditions
 from benchmarks.results import Results
@@ -48,7 +49,7 @@ def run(
     threads: int,
     console: Console,
     mixed: bool = False,
-) -> None:
+) -> list[str]:
     """Measure what the results do not have yet.
 
     Args:
@@ -60,22 +61,33 @@ def run(
       console: where progress is shown, and what is left out and why.
       mixed: whether results of another machine, version or commit may be added to.
 
+    Returns:
+      What was not measured and why, a line each: frameworks that are not installed, that failed
+      their parity check, that crashed or hung.
+
     Raises:
       ValueError: no framework takes part in any of the tasks, or the results are of another
         machine, number of threads, version or commit.
       OSError: the results cannot be written.
     """
-    wanted = _taking_part(frameworks, tasks, console)
+    wanted = _taking_part(frameworks, tasks)
     if not mixed:
         require_same_conditions(results, threads)
     results.save()  # Before hours of work, for a file that cannot be written.
-    compared = _present(results, wanted, console)
+    busy = warn_if_busy(threads, console)
+    left_out: list[str] = []
+
+    def leave_out(line: str) -> None:
+        console.print(line)
+        left_out.append(line)
+
+    compared = _present(results, wanted, leave_out)
     jobs = _remaining(results, _all_jobs(compared, tasks, rounds), console)
     faulty = [
         name
         for name in compared
         if any(job.framework == name for job in jobs)
-        and not _passes_parity(results, name, threads, console)
+        and not _passes_parity(results, name, threads, console, leave_out)
     ]
     jobs = [job for job in jobs if job.framework not in faulty]
     with tempfile.TemporaryDirectory() as scratch, paced(jobs, rounds, console) as remaining:
@@ -87,24 +99,24 @@ def run(
             try:
                 outcomes = _measure(job, results, threads, images, Path(scratch))
             except WorkerError as error:
-                _note_failure(results, job, error, console)
+                _note_failure(results, job, error, leave_out)
                 # What hung once would take as long in each of its other tasks.
                 ended = {other.group for other in jobs} if error.hung else {job.group}
                 given_up |= {(job.framework, group) for group in ended}
             else:
-                common = {"framework": job.framework, "threads": threads, "round": job.round}
+                common = {"framework": job.framework, "threads": threads, "round": job.round} | busy
                 for task, outcome in outcomes.items():
                     results.add(task, job.framework, outcome | common | provenance())
                 results.save()
+    return left_out
 
 
-def _taking_part(frameworks: Sequence[str], tasks: Sequence[str], console: Console) -> list[str]:
-    wanted = []
-    for name in dict.fromkeys(frameworks):
-        if any(applies(TASKS[task], name) for task in tasks):
-            wanted.append(name)
-        else:
-            console.print(f"{name}: takes no part in {', '.join(tasks)}")
+def _taking_part(frameworks: Sequence[str], tasks: Sequence[str]) -> list[str]:
+    wanted = [
+        name
+        for name in dict.fromkeys(frameworks)
+        if any(applies(TASKS[task], name) for task in tasks)
+    ]
     if not wanted:
         raise ValueError(
             f"no framework of {', '.join(frameworks)} takes part in {', '.join(tasks)}; "
@@ -113,20 +125,28 @@ def _taking_part(frameworks: Sequence[str], tasks: Sequence[str], console: Conso
     return wanted
 
 
-def _present(results: Results, frameworks: Sequence[str], console: Console) -> list[str]:
+def _present(
+    results: Results, frameworks: Sequence[str], leave_out: Callable[[str], None]
+) -> list[str]:
     present = []
     for name in frameworks:
         entry = CONTESTANTS[name]
         if entry.missing:
             why = f"{', '.join(entry.missing)} not installed: {entry.install}"
-            console.print(f"{name}: absent, {why}")
+            leave_out(f"{name} is not timed: {why}")
             results.note(kind="absent", framework=name, why=why)
         else:
             present.append(name)
     return present
 
 
-def _passes_parity(results: Results, name: str, threads: int, console: Console) -> bool:
+def _passes_parity(
+    results: Results,
+    name: str,
+    threads: int,
+    console: Console,
+    leave_out: Callable[[str], None],
+) -> bool:
     receipt = results.receipt(name)
     if receipt is None or not is_of_this_code(receipt):
         console.print(f"parity: {name}")
@@ -135,19 +155,21 @@ def _passes_parity(results: Results, name: str, threads: int, console: Console) 
             receipt = spawn("check", spec, dict(os.environ))
         except WorkerError as error:
             results.note_failure(error, task="parity", framework=name)
-            console.print(f"{name} is not timed: its parity check failed, {error}")
+            leave_out(f"{name} is not timed: its parity check failed, {error}")
             return False
         results.note(kind="parity", framework=name, **receipt, **provenance())
     for failure in receipt["failures"]:
-        console.print(f"{name} is not timed: {failure}")
+        leave_out(f"{name} is not timed: {failure}")
     return not receipt["failures"]
 
 
-def _note_failure(results: Results, job: Job, error: WorkerError, console: Console) -> None:
+def _note_failure(
+    results: Results, job: Job, error: WorkerError, leave_out: Callable[[str], None]
+) -> None:
     where = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
     results.note_failure(error, framework=job.framework, **where)
-    left_out = "all that is left of it" if error.hung else f"{job.group} in later rounds"
-    console.print(f"{job.group}/{job.framework}: {error}; skipping {left_out}")
+    skipped = "all that is left of it" if error.hung else f"{job.group} in later rounds"
+    leave_out(f"{job.group}/{job.framework}: {error}; skipping {skipped}")
 
 
 def _all_jobs(frameworks: Sequence[str], tasks: Sequence[str], rounds: int) -> list[Job]:
@@ -162,12 +184,18 @@ def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list
         members = [TASKS[task] for task in tasks if TASKS[task].group == group]
         entrants = [
             Job(number, applying, name)
-            for name in (*frameworks, *LIMITS)
+            for name in (*frameworks, *_limits(frameworks))
             if (applying := tuple(task.name for task in members if due(task, name, number)))
         ]
         shuffled.shuffle(entrants)
         jobs += entrants
     return jobs
+
+
+def _limits(frameworks: Sequence[str]) -> list[str]:
+    # Of the libraries that somebody asked for, and of the memory.
+    asked = {f"limit-{library(name)}" for name in frameworks} | {"limit-copy"}
+    return [name for name in LIMITS if name in asked]
 
 
 def _remaining(results: Results, jobs: Sequence[Job], console: Console) -> list[Job]:

@@ -122,7 +122,8 @@ def compare(title: str, ours: Work, other: Work, target: float | None, rounds: i
         verdict = f", target {target:.2f} {'met' if median <= target else 'NOT met'}"
     print(
         f"{title:<42} {np.median(times):7.3f} s   ratio {median:.2f} "
-        f"(quartiles {low:.2f} to {high:.2f}){verdict}"
+        f"(quartiles {low:.2f} to {high:.2f}){verdict}",
+        flush=True,
     )
 
 

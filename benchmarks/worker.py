@@ -124,11 +124,9 @@ def peak_memory() -> int:
 
 def hardware(framework: str) -> dict[str, Any]:
     """What a framework computes on in this process, and the most of its memory it took."""
-    from benchmarks.contestants import CONTESTANTS
+    from benchmarks.contestants import library as library_of
 
-    # By name, not by what is imported: Keras imports JAX whatever its backend.
-    backend = CONTESTANTS[framework].keras_backend if framework in CONTESTANTS else None
-    library = backend or ("torch" if "torch" in framework else "jax")
+    library = library_of(framework)
     found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
     module = sys.modules.get(library)  # None where nothing but NumPy is at work.
     if module is None:

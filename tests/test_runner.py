@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from rich.console import Console
 
 from benchmarks import provenance, runner, spawn
 from benchmarks.__main__ import main
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.listing import listing
+from benchmarks.report import conditions
 from benchmarks.results import Results
+from benchmarks.tasks import TASKS
 
 OUTCOME = {"values": [1.0], "loops": 1, "threads": 2}
 NOW = {"commit": "abc", "version_jax": "1"}
@@ -122,14 +127,143 @@ def test_what_hangs_once_is_not_tried_at_its_other_tasks(
     assert len(started) == 1
 
 
-def test_a_framework_counts_once_and_one_that_takes_no_part_is_named(
+def test_a_framework_counts_once_and_one_must_take_part(
     tmp_path: Path, commands: list[tuple[str, str]]
 ) -> None:
-    printed = run(tmp_path / "r.json", names=("flax", "flax", "torch-loader"))
+    run(tmp_path / "r.json", names=("flax", "flax", "torch-loader"))
     assert commands == [("check", "flax"), ("worker", "flax")]
-    assert "torch-loader: takes no part in grid" in printed
     with pytest.raises(ValueError, match="no framework of torch-loader takes part in grid"):
         run(tmp_path / "r.json", names=("torch-loader",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--frameworks flax equinox --tasks grid", []),
+        ("--tasks grid", []),  # By all that take part in it, which is what was asked for.
+        ("--frameworks flax-onecycle", []),
+        ("--frameworks flax flax-onecycle --quick", ["flax-onecycle takes no part in train-batch"]),
+        ("--frameworks flax torch-loader --tasks grid", ["torch-loader takes no part in grid"]),
+        ("--frameworks flax flax-loop --tasks grid train", ["flax-loop takes no part in grid"]),
+        ("--frameworks flax --tasks grid --faulty flax", ["flax is not timed: losses differs by"]),
+        ("--frameworks flax --tasks grid --crashing flax", ["latent/flax: signal SIGSEGV"]),
+        ("--frameworks flax torch-eager --tasks grid --absent torch-eager", ["torch-eager is not"]),
+    ],
+)
+def test_what_was_asked_for_and_not_measured_is_said_in_the_end_and_in_the_exit_status(
+    arguments: str,
+    said: list[str],
+    tmp_path: Path,
+    commands: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked, _, name = arguments.partition(" --faulty ")
+    asked, _, crashing = asked.partition(" --crashing ")
+    asked, _, absent = asked.partition(" --absent ")
+
+    def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+        if module == "check":
+            failures = ["losses differs by 1e-2"] if name else []
+            return {"failures": failures, "largest": 1e-6}
+        if crashing:
+            raise spawn.WorkerError("signal SIGSEGV: last words")
+        return {task: OUTCOME for task in spec["tasks"]}
+
+    monkeypatch.setattr(runner, "spawn", answer)
+    if absent:
+        entry = replace(CONTESTANTS[absent], packages=("no_such_package",))
+        monkeypatch.setitem(CONTESTANTS, absent, entry)
+    out = ["--rounds", "1", "--threads", "1", "--out", str(tmp_path / "r.json")]
+    assert main(["run", *asked.split(), *out]) == int(bool(said))
+    ending = capsys.readouterr().err.splitlines()
+    assert len(ending) == len(said)
+    for line, reason in zip(ending, said, strict=True):
+        assert line.startswith(f"benchmarks: not measured: {reason}")
+
+
+def test_only_limits_of_libraries_that_were_asked_for_are_measured() -> None:
+    def limits(*names: str) -> set[str]:
+        jobs = runner._round(0, names, ["train", "encode"])
+        return {job.framework for job in jobs if job.framework not in names}
+
+    assert limits("flax") == limits("equinox", "keras-jax") == {"limit-jax", "limit-copy"}
+    assert limits("torch-eager") == limits("keras-torch") == {"limit-torch", "limit-copy"}
+    assert limits("keras-tensorflow") == {"limit-copy"}
+    assert limits("flax", "torch-loader") == {"limit-jax", "limit-torch", "limit-copy"}
+
+
+@pytest.mark.parametrize(
+    ("load", "processors", "threads", "busy"),
+    [
+        (0.4, 2, 2, False),
+        (0.6, 2, 2, True),
+        (1.2, 2, 1, False),
+        (1.3, 2, 1, True),
+        (15.0, 64, 64, False),
+        (17.0, 64, 64, True),
+        (40.0, 64, 8, False),
+    ],
+)
+def test_a_busy_machine_is_warned_of_and_marked_in_the_report(
+    load: float,
+    processors: int,
+    threads: int,
+    busy: bool,
+    tmp_path: Path,
+    commands: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 99.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    results, console = Results(tmp_path / "r.json"), Console(file=io.StringIO(), width=500)
+    runner.run(results, ["flax"], ["grid"], 1, threads, console)
+    warning = f"load average {load:.1f} on {processors} processors"
+    first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
+    assert (warning in first) == busy
+    text = "\n".join(conditions(Results(tmp_path / "r.json")))
+    assert ("**busy machine**" in text) == busy and (warning in text) == busy
+
+
+class Pipe(io.StringIO):
+    """A file that is no terminal, and knows how much of it has been flushed."""
+
+    flushed = 0
+
+    def flush(self) -> None:
+        self.flushed = len(self.getvalue())
+
+
+def test_piped_output_shows_each_process_before_it_starts(
+    tmp_path: Path, commands: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, stand_in = Pipe(), vars(runner)["spawn"]
+    lines: list[str] = []
+
+    def spy(module: str, *arguments: Any) -> dict[str, Any]:
+        assert pipe.flushed == len(pipe.getvalue())
+        lines.append(pipe.getvalue().splitlines()[-1])
+        return stand_in(module, *arguments)
+
+    monkeypatch.setattr(runner, "spawn", spy)
+    console = Console(file=pipe, width=500)
+    runner.run(Results(tmp_path / "r.json"), ["flax"], ["grid", "train"], 2, 1, console)
+    assert lines[0] == "parity: flax"
+    assert lines[1].startswith("1 of 4: round 1 of 2, latent flax")
+    assert lines[4].startswith("4 of 4: round 2 of 2, train flax, 0 min left")
+
+
+def test_the_list_says_what_each_name_is_and_where_it_takes_part() -> None:
+    lines = list(listing())
+    at = {name: i for i, line in enumerate(lines) for name in [line[:22].strip()] if name}
+    assert at.keys() >= CONTESTANTS.keys() | TASKS.keys()
+    assert all(lines[at[name]][22:].strip() for name in CONTESTANTS)
+    assert [line.strip() for line in lines[at["flax-loop"] + 1 : at["flax-onecycle"]]] == [
+        "train, time-to-loss, train-batch-32|512|2048,",
+        "step-1|8|32|128|512|2048|8192",
+    ]
+    assert lines[at["grid"]].endswith("latent points to images, 144 in a call; 7 frameworks")
+    assert lines[at["hidden-64"]].endswith("batch 128, 64 hidden units; 2 frameworks")
 
 
 def test_a_file_that_cannot_be_written_is_found_first(

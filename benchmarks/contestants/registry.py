@@ -20,6 +20,7 @@ class Entry:
       own_recipe: whether it trains under a schedule of its own; then its model must agree with the
         reference, its updates need not.
       keras_backend: what KERAS_BACKEND must say in its process, if it is one of Keras's.
+      what: what it is, in a line.
     """
 
     module: str
@@ -28,6 +29,7 @@ class Entry:
     install: str = "pip install -e '.[bench]'"
     keras_backend: str | None = None
     own_recipe: bool = False
+    what: str = ""
 
     @property
     def missing(self) -> list[str]:
@@ -36,26 +38,68 @@ class Entry:
 
 
 CONTESTANTS = {
-    "flax": Entry("flax_scan", "FlaxScan", ("flax",)),
-    # The same again, under another name: rows that differ by chance alone.
-    "flax-again": Entry("flax_scan", "FlaxScan", ("flax",)),
-    "flax-loop": Entry("flax_loop", "FlaxLoop", ("flax",)),
-    "flax-onecycle": Entry("flax_scan", "FlaxOneCycle", ("flax",), own_recipe=True),
-    "flax-nojit": Entry("flax_ladder", "FlaxNoJit", ("flax",)),
-    "flax-jit": Entry("flax_ladder", "FlaxJit", ("flax",)),
-    "flax-donate": Entry("flax_ladder", "FlaxDonate", ("flax",)),
-    "flax-device": Entry("flax_ladder", "FlaxDevice", ("flax",)),
-    "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",)),
-    "torch-eager": Entry("torch_eager", "TorchEager", ("torch",)),
-    "torch-tensors": Entry("torch_loader", "TorchTensors", ("torch",)),
-    "torch-loader": Entry("torch_loader", "TorchLoader", ("torch",)),
-    "torch-compile": Entry("torch_compile", "TorchCompile", ("torch",)),
-    "keras-jax": Entry("keras_fit", "KerasFit", ("keras",), keras_backend="jax"),
-    "keras-torch": Entry("keras_fit", "KerasFit", ("keras", "torch"), keras_backend="torch"),
+    "flax": Entry("flax_scan", "FlaxScan", ("flax",), what="jaxae's own path, an epoch compiled"),
+    "flax-again": Entry(
+        "flax_scan", "FlaxScan", ("flax",), what="the same under another name, to show the noise"
+    ),
+    "flax-loop": Entry(
+        "flax_loop", "FlaxLoop", ("flax",), what="jaxae's compiled step, called from Python"
+    ),
+    "flax-onecycle": Entry(
+        "flax_scan",
+        "FlaxOneCycle",
+        ("flax",),
+        own_recipe=True,
+        what="jaxae's fast recipe, for the time to a loss",
+    ),
+    "flax-nojit": Entry("flax_ladder", "FlaxNoJit", ("flax",), what="a rung: nothing compiled"),
+    "flax-jit": Entry("flax_ladder", "FlaxJit", ("flax",), what="a rung: each step compiled"),
+    "flax-donate": Entry(
+        "flax_ladder", "FlaxDonate", ("flax",), what="a rung: flax-jit with its state donated"
+    ),
+    "flax-device": Entry(
+        "flax_ladder", "FlaxDevice", ("flax",), what="a rung: flax-donate with images on the device"
+    ),
+    "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",), what="Equinox, epoch compiled"),
+    "torch-eager": Entry(
+        "torch_eager", "TorchEager", ("torch",), what="PyTorch, eager, at its best"
+    ),
+    "torch-tensors": Entry(
+        "torch_loader", "TorchTensors", ("torch",), what="a rung: without a fused Adam"
+    ),
+    "torch-loader": Entry(
+        "torch_loader", "TorchLoader", ("torch",), what="PyTorch with a DataLoader, the lecture's"
+    ),
+    "torch-compile": Entry(
+        "torch_compile", "TorchCompile", ("torch",), what="PyTorch, loss and gradient compiled"
+    ),
+    "keras-jax": Entry(
+        "keras_fit", "KerasFit", ("keras",), keras_backend="jax", what="Keras's fit on JAX"
+    ),
+    "keras-torch": Entry(
+        "keras_fit",
+        "KerasFit",
+        ("keras", "torch"),
+        keras_backend="torch",
+        what="Keras's fit on PyTorch, eager",
+    ),
     "keras-tensorflow": Entry(
-        "keras_fit", "KerasFit", ("keras", "tensorflow"), keras_backend="tensorflow"
+        "keras_fit",
+        "KerasFit",
+        ("keras", "tensorflow"),
+        keras_backend="tensorflow",
+        what="Keras's fit on TensorFlow",
     ),
 }
+
+
+def library(name: str) -> str:
+    """The library that a framework, or a limit, computes by: jax, torch or tensorflow.
+
+    By name, not by what is imported: Keras imports JAX whatever its backend.
+    """
+    backend = CONTESTANTS[name].keras_backend if name in CONTESTANTS else None
+    return backend or ("torch" if "torch" in name else "jax")
 
 
 def load(name: str) -> type[Contestant]:

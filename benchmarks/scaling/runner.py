@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from benchmarks.load import warn_if_busy
 from benchmarks.pace import paced
 from benchmarks.processors import processors
 from benchmarks.provenance import provenance, require_same_conditions
@@ -52,6 +53,7 @@ def run(
     if not mixed:
         require_same_conditions(results, processors())
     results.save()  # Before minutes of work, for a file that cannot be written.
+    busy = warn_if_busy(processors(), console)
     jobs = [job for number in range(rounds) for job in _round(number, sweeps)]
     left = [job for job in jobs if not results.has(job.sweep.name, str(job.value), job.round)]
     if len(left) < len(jobs):
@@ -70,7 +72,7 @@ def run(
                 results.note_failure(error, framework=str(job.value), **where)
                 console.print(f"{job.title}: {error}; skipping it in later rounds")
             else:
-                results.add(job.sweep.name, str(job.value), outcome | provenance())
+                results.add(job.sweep.name, str(job.value), outcome | busy | provenance())
                 results.save()
 
 
