@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 Architecture = Literal["ae", "vae", "conv"]
 Schedule = Literal["constant", "onecycle"]
+Checkpoint = Literal["newest", "best"] | int
 Precision = Literal["float32", "bfloat16", "tf32"]
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 

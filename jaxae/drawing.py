@@ -218,8 +218,14 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
     said = read_provenance(path)
     try:
         name, options = said["figure"], Options(**said["options"])
-        folders = [path.parent / source["path"] for source in said["sources"]]
-        sources = [Source(folder, data=data) for folder in folders]
+        sources = [
+            Source(
+                path.parent / source["path"],
+                data=data,
+                checkpoint=source.get("checkpoint", "newest"),
+            )
+            for source in said["sources"]
+        ]
         before = [source["runs"] for source in said["sources"]], said["versions"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} says what it was drawn from in another way: {error}") from None

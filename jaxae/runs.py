@@ -14,7 +14,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from jaxae.checkpoints import read_newest_state, read_state, saved_numbers
-from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
+from jaxae.config import Checkpoint, CheckpointConfig, ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import find_devices, make_mesh, replicate
 from jaxae.environment import Environment
@@ -188,11 +188,14 @@ class Run:
         """
         return read_rows(self.metrics)
 
-    def load_model(self, *, best: bool = False, mesh: Mesh | None = None) -> Autoencoder:
+    def load_model(
+        self, checkpoint: Checkpoint = "newest", *, mesh: Mesh | None = None
+    ) -> Autoencoder:
         """Make the model and give it the parameters of a checkpoint.
 
         Args:
-          best: of those there are, take the one with the lowest test loss, not the newest.
+          checkpoint: an epoch, or `"newest"`, the last one that is whole, or `"best"`, the one with
+            the lowest test loss; that loss is too low an estimate, since it was chosen by it.
           mesh: the devices to put it on, of this process; by default all, or the one that
             `jax.default_device` chose.
 
@@ -207,16 +210,24 @@ class Run:
                 f"{self.path} holds no checkpoint; jaxae train --run-dir {self.path} --resume "
                 "trains it"
             )
-        if best:
-            losses = {row.epoch: row.test_loss for row in self.history()}
-            epoch = min(saved, key=lambda epoch: losses.get(epoch, math.inf))
-            state = read_state(self.checkpoints, epoch, like)
-        else:
+        if checkpoint == "newest":
             state = read_newest_state(self.checkpoints, saved, like)
+        else:
+            epoch = self._best(saved) if checkpoint == "best" else checkpoint
+            if epoch not in saved:
+                raise ValueError(
+                    f"{self.path} has no checkpoint of epoch {epoch}; expected newest, best or one "
+                    f"of {', '.join(map(str, saved))}"
+                )
+            state = read_state(self.checkpoints, epoch, like)
         model = nnx.merge(graphdef, state.params)
         mesh = mesh or make_mesh(find_devices())
         replicate(model, mesh.local_devices)
         return model
+
+    def _best(self, saved: list[int]) -> int:
+        losses = {row.epoch: row.test_loss for row in self.history()}
+        return min(saved, key=lambda epoch: losses.get(epoch, math.inf))
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters that the run's seed draws."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from jaxae.analysis import Classifier
+from jaxae.config import Checkpoint
 from jaxae.data import Dataset
 from jaxae.embedding import Embedding
 from jaxae.fitting import EpochMetrics
@@ -41,7 +42,7 @@ class Snapshot(NamedTuple):
     """A run as it was when it was read; training may have moved on since.
 
     Attributes:
-      model: with the parameters of the newest checkpoint.
+      model: with the parameters of a checkpoint.
       parameters: their hash.
       history: the rows of metrics.jsonl.
     """
@@ -68,6 +69,7 @@ class Source:
         mesh: Mesh | None = None,
         *,
         data: Dataset | str | Path | None = None,
+        checkpoint: Checkpoint = "newest",
     ):
         """Open nothing yet.
 
@@ -76,10 +78,12 @@ class Source:
           mesh: the devices to compute on, of this process; by default all.
           data: the data set, or where it is now as `load_dataset` takes it; by default where it was
             when the run was trained.
+          checkpoint: whose parameters to take, as `Run.load_model` does.
         """
         self.path = Path(path)
         self.mesh = mesh
         self._data = data
+        self._checkpoint = checkpoint
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -113,7 +117,7 @@ class Source:
         """
         found = []
         for run in self.runs:
-            model = run.load_model(mesh=self.mesh)
+            model = run.load_model(self._checkpoint, mesh=self.mesh)
             found.append(Snapshot(model, parameters_hash(model), run.history()))
         return found
 
@@ -158,8 +162,11 @@ class Source:
 
     def provenance(self, file: Path) -> dict[str, Any]:
         """Say what this is, with its path as seen from a figure's file."""
+        # Figures from before there was a choice say nothing of it.
+        chosen = {} if self._checkpoint == "newest" else {"checkpoint": self._checkpoint}
         return {
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
+            **chosen,
             "runs": [
                 {"config": run.settings(), "parameters": snapshot.parameters}
                 for run, snapshot in zip(self.runs, self.snapshots, strict=True)

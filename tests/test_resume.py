@@ -32,12 +32,17 @@ from jaxae import (
     TrainConfig,
     TrainState,
     create_model,
+    decode,
+    draw,
     fit,
     load_dataset,
     state_to_resume,
+    verify,
 )
 from jaxae.checkpoints import saved_numbers
 from jaxae.cli import main
+from jaxae.provenance import parameters_hash, read_provenance
+from jaxae.sources import Source
 from tests.faults import write_blobs
 
 FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
@@ -158,8 +163,9 @@ def test_fit_from_a_finished_state_trains_nothing_and_takes_its_parameters(tiny:
 def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     # With so high a rate the loss gets worse before long.
-    args = ("--epochs=9", "--learning-rate=3", "--hidden-dim=16", "--checkpoint-every=1")
-    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args, "--keep=2") == 0
+    args = ("--epochs=9", "--learning-rate=1", "--seed=3", "--hidden-dim=16")
+    often = ("--checkpoint-every=1", "--keep=2")
+    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args, *often) == 0
     losses = {epoch: test_loss for epoch, _, test_loss in rows(run)}
     best = min(losses, key=lambda epoch: losses[epoch])
     assert best < 8, "the test needs a run whose best epoch is early"
@@ -171,7 +177,7 @@ def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path)
         return float(np.sum((x_hat - images) ** 2) / len(images))
 
     opened = Run.open(run)
-    assert test_loss(opened.load_model(best=True)) == pytest.approx(losses[best], rel=1e-4)
+    assert test_loss(opened.load_model("best")) == pytest.approx(losses[best], rel=1e-4)
     assert test_loss(opened.load_model()) == pytest.approx(losses[9], rel=1e-4)
 
 
@@ -180,6 +186,44 @@ def test_checkpoints_come_at_the_interval_and_at_the_end(whole: Path, stopped: P
     args = (f"--run-dir={stopped}", "--resume", "--epochs=7", "--checkpoint-every=5", "--keep=9")
     assert train(*args) == 0
     assert saved_numbers(stopped / "checkpoints") == [2, 4, 5, 7]
+
+
+def test_any_checkpoint_can_be_taken(whole: Path, tmp_path: Path) -> None:
+    z, images = tmp_path / "z.npy", tmp_path / "images.npy"
+    np.save(z, np.linspace(-2, 2, 6, dtype=np.float32).reshape(3, 2))
+    assert main(["decode", str(whole), str(z), str(images), "--checkpoint", "4"]) == 0
+    model = Run.open(whole).load_model(4)
+    np.testing.assert_array_equal(np.load(images), decode(model, np.load(z)))
+
+    figure = tmp_path / "curve.png"
+    draw("curve", [Source(whole, checkpoint=4)], figure)
+    (source,) = read_provenance(figure)["sources"]
+    assert source["runs"][0]["parameters"] == parameters_hash(model)
+    assert parameters_hash(model) != parameters_hash(Run.open(whole).load_model())
+    assert verify(figure) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "figures RUN",
+        "report RUN",
+        "encode RUN in out",
+        "decode RUN in out",
+        "export RUN --format onnx --out out",
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_answered_with_those_that_are(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    words = [
+        {"RUN": str(whole), "out": str(tmp_path / "out")}.get(word, word)
+        for word in command.split()
+    ]
+    assert main([*words, "--checkpoint", "3"]) == 2
+    expected = f"{whole} has no checkpoint of epoch 3; expected newest, best or one of 2, 4, 6"
+    assert expected in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 # Going on with a run.

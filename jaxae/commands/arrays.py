@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from jaxae.commands.common import Hardware, RunArgument
+from jaxae.commands.common import CheckpointOption, Hardware, RunArgument
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Encode:
 
     z: tyro.conf.Positional[Path]
     """The .npy file to write: float32 of shape (n, latent_dim)."""
+
+    checkpoint: CheckpointOption = "newest"
 
     hardware: tyro.conf.OmitArgPrefixes[Hardware] = dataclasses.field(default_factory=Hardware)
 
@@ -42,6 +44,8 @@ class Decode:
 
     images: tyro.conf.Positional[Path]
     """The .npy file to write: float32 of shape (n, height, width), values 0 to 1."""
+
+    checkpoint: CheckpointOption = "newest"
 
     hardware: tyro.conf.OmitArgPrefixes[Hardware] = dataclasses.field(default_factory=Hardware)
 

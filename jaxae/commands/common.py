@@ -5,12 +5,12 @@ import dataclasses
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
 
-from jaxae.config import Device, TrainConfig
+from jaxae.config import Checkpoint, Device, TrainConfig
 from jaxae.text import printable
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 TrainOptions = tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[TrainConfig]]
 RunArgument = tyro.conf.Positional[Path]
+CheckpointOption = Annotated[
+    Checkpoint,
+    tyro.conf.arg(
+        metavar="newest|best|EPOCH",
+        help="Which of the run's saved parameters to take: the last, those of the lowest test loss "
+        "(which is then too low an estimate), or an epoch's.",
+    ),
+]
 # Names of files and data sets are shown as they are: "[red]" or ":smile:" in one is no markup.
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 

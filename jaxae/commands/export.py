@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import tyro
 
-from jaxae.commands.common import RunArgument, say
+from jaxae.commands.common import CheckpointOption, RunArgument, say
 
 Format = Literal["safetensors", "onnx", "stablehlo"]
 
@@ -34,8 +34,10 @@ class Export:
     out: Path
     """The file to write, or a folder, which gets files of the run's name."""
 
+    checkpoint: CheckpointOption = "newest"
+
     def __call__(self) -> None:
-        """Open the run, write its newest parameters."""
+        """Open the run, write its parameters."""
         from jaxae.interchange import onnx, safetensors, stablehlo
         from jaxae.runs import Run
 
@@ -48,7 +50,7 @@ class Export:
                 f"--out {out} ends like a file of another format; expected "
                 f"{out.with_suffix(f'.{self.format}')}"
             )
-        model = run.load_model()
+        model = run.load_model(self.checkpoint)
         if self.format == "safetensors":
             paths = safetensors.write(out, model, run.record)
         elif self.format == "onnx":

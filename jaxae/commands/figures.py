@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from jaxae.commands.common import Flag, say
+from jaxae.commands.common import CheckpointOption, Flag, say
 
 if TYPE_CHECKING:
     from jaxae.sources import Source
@@ -36,6 +36,8 @@ class Figures:
     fit_box: Flag = False
     """Decode grids on the cloud's own 1st to 99th percentile, not on the lecture's box."""
 
+    checkpoint: CheckpointOption = "newest"
+
     data_dir: Path | None = None
     """Where the run's data are now, if they moved."""
 
@@ -58,7 +60,7 @@ class Figures:
             if found:
                 sys.exit(1)
         elif self.run is not None:
-            source = Source(self.run, data=self.data_dir)
+            source = Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
             draw_all(
                 source, self.out or self.run / "figures", self.format, self.fit_box, OF_ONE_RUN
             )

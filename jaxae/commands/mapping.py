@@ -15,7 +15,7 @@ from jaxae.signals import signals_held_back
 
 def encode_file(options: Encode) -> None:
     """Write the points of a file's images."""
-    model = Run.open(options.run).load_model(mesh=options.hardware.mesh())
+    model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
     with blaming(options.images):
         images = ArrayFile(options.images)
         blocks = encode_blocks(model, images)
@@ -24,7 +24,7 @@ def encode_file(options: Encode) -> None:
 
 def decode_file(options: Decode) -> None:
     """Write the images of a file's points."""
-    model = Run.open(options.run).load_model(mesh=options.hardware.mesh())
+    model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
     with blaming(options.z):
         z = ArrayFile(options.z)
         blocks = decode_blocks(model, z)

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from jaxae.commands.common import Flag, RunArgument
+from jaxae.commands.common import CheckpointOption, Flag, RunArgument
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,8 @@ class MakeReport:
 
     out: Path | None = None
     """The file to write; by default the run's report.json."""
+
+    checkpoint: CheckpointOption = "newest"
 
     data_dir: Path | None = None
     """Where the run's data are now, if they moved."""

@@ -19,7 +19,7 @@ from jaxae.text import printable
 
 def report(options: MakeReport) -> None:
     """Measure, print, write."""
-    source = Source(options.run, data=options.data_dir)
+    source = Source(options.run, data=options.data_dir, checkpoint=options.checkpoint)
     _warn_of_streamed(source)
     kl_weight = source.run.train_config.kl_weight
     found = measure(source.embedding, source.classifier, kl_weight=kl_weight)
