@@ -4,7 +4,7 @@ Data:       load_dataset -> Dataset of two Splits
 Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one example in, one out
 Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
-Devices:    find_devices, make_mesh, replicate; an UnfinishedEpoch of streamed data
+Devices:    find_devices, make_mesh, replicate; an UnfinishedEpoch of long or streamed ones
 Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
 Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
 Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jaxae.drawing import draw as draw
     from jaxae.drawing import verify as verify
     from jaxae.embedding import Embedding as Embedding
+    from jaxae.epochs import UnfinishedEpoch as UnfinishedEpoch
     from jaxae.fitting import DivergedError as DivergedError
     from jaxae.fitting import Epoch as Epoch
     from jaxae.fitting import EpochMetrics as EpochMetrics
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from jaxae.recording import state_to_resume as state_to_resume
     from jaxae.runs import Run as Run
     from jaxae.sources import Source as Source
-    from jaxae.streaming import UnfinishedEpoch as UnfinishedEpoch
     from jaxae.style import save_figure as save_figure
     from jaxae.training import TrainState as TrainState
     from jaxae.training import copy_state as copy_state
@@ -101,7 +101,7 @@ _NAMES = {
     "recording": ("Recorder", "state_to_resume"),
     "runs": ("Run",),
     "sources": ("Source",),
-    "streaming": ("UnfinishedEpoch",),
+    "epochs": ("UnfinishedEpoch",),
     "style": ("save_figure",),
     "training": (
         "TrainState",

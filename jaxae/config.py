@@ -96,7 +96,7 @@ class CheckpointConfig:
     """How many of the last checkpoints to keep, besides the one with the lowest test loss."""
 
     checkpoint_steps: int = 10_000
-    """Where images are streamed, steps from one checkpoint to the next within an epoch."""
+    """Within an epoch that is streamed or long, steps from one checkpoint to the next."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless all are whole numbers ≥ 1."""

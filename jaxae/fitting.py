@@ -12,10 +12,10 @@ from jax.sharding import Mesh
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
 from jaxae.devices import check_precision, copy_to_each, find_devices, make_mesh
-from jaxae.epochs import Epochs, ResidentEpochs, Work
+from jaxae.epochs import Epochs, ResidentEpochs, UnfinishedEpoch, Work
 from jaxae.models import Autoencoder
 from jaxae.processes import largest
-from jaxae.streaming import StreamedEpochs, UnfinishedEpoch, exceeds_memory
+from jaxae.streaming import StreamedEpochs, exceeds_memory
 from jaxae.training import TrainState, copy_state, init_state, make_optimizer
 
 
@@ -83,7 +83,8 @@ def fit(
       mesh: the devices, from `make_mesh`; if not given, all that JAX finds, or the one that
         `jax.default_device` chose. The result depends on their number by rounding only.
       on_epoch: called after each epoch.
-      on_part: called within streamed epochs, several times a second or a minute.
+      on_part: called within streamed epochs, several times a second or a minute, and within others
+        that are long, every few seconds.
 
     Returns:
       The metrics, one entry for each epoch that this call trained.
@@ -104,9 +105,10 @@ def fit(
     graphdef, params = nnx.split(model, nnx.Param)
     optimizer = make_optimizer(config, len(dataset.train))
     stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
-    batches, loss = 0, 0.0
+    batches, loss = 0, np.zeros(())
     if isinstance(state, UnfinishedEpoch):
-        stream, batches, loss = True, int(state.batches), float(state.loss)
+        batches, loss = int(state.batches), np.asarray(state.loss)
+        stream = loss.ndim == 0
         state = state.state
     # A copy, because the first epoch consumes the state.
     if state is None:
@@ -122,7 +124,7 @@ def fit(
     if largest(stream):  # What one process must, all do.
         epochs = StreamedEpochs(work, now, on_part)
     else:
-        epochs = ResidentEpochs(work, now)
+        epochs = ResidentEpochs(work, now, on_part)
 
     history: list[EpochMetrics] = []
     for number in range(int(now.epoch) + 1, config.epochs + 1):
@@ -130,7 +132,7 @@ def fit(
         began = time.perf_counter()
         now, train_loss = epochs.train(now, batches, loss)
         seconds = time.perf_counter() - began
-        batches, loss = 0, 0.0
+        batches, loss = 0, np.zeros(())
         test = epochs.test(now.params)
         for name, value in (("training", train_loss), ("test", test.loss)):
             if not np.isfinite(value):

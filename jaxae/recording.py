@@ -11,14 +11,14 @@ import numpy as np
 from flax import nnx
 
 from jaxae.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
+from jaxae.epochs import UnfinishedEpoch
 from jaxae.fitting import DivergedError, Epoch
 from jaxae.history import append_row, cut_rows, whole_rows
 from jaxae.models import abstract_model
 from jaxae.processes import first_decides, is_first
 from jaxae.runs import Run
 from jaxae.signals import HeldInterrupt, HeldTermination
-from jaxae.streaming import UnfinishedEpoch
-from jaxae.training import TrainState, copy_state
+from jaxae.training import TrainState, copy_state, num_steps
 
 _log = logging.getLogger(__name__)
 
@@ -199,10 +199,10 @@ def _part_to_resume(run: Run, like: TrainState, rows: int) -> UnfinishedEpoch | 
     saved = saved_numbers(run.parts)
     if not saved:
         return None
+    steps = num_steps(run.data.train_examples, run.train_config.batch_size)
+    loss = np.float32(0) if run.train_config.stream else np.zeros(steps, np.float32)
     try:
-        part = read_newest_state(
-            run.parts, saved, UnfinishedEpoch(like, np.int32(0), np.float32(0))
-        )
+        part = read_newest_state(run.parts, saved, UnfinishedEpoch(like, np.int32(0), loss))
     except ValueError as error:
         _log.warning("%s; the epoch's start is taken in its place", error)
         return None

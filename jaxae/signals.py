@@ -1,7 +1,11 @@
 """Stop where it is safe, between two epochs or chunks, and several processes at the same place."""
 
 import contextlib
+import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -10,6 +14,9 @@ from typing import Any
 TERMINATIONS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
+# Seconds in which a second signal counts as the first one: a terminal that closes sends SIGHUP
+# twice, and launchers pass on what the terminal has sent to all.
+_SAME = 1.0
 
 
 class HeldInterrupt(KeyboardInterrupt):
@@ -45,7 +52,9 @@ def terminations_raised() -> Iterator[None]:
 def signals_held_back(
     agree: Callable[[int], int] = lambda number: number,
 ) -> Iterator[Callable[[], None]]:
-    """Hold back SIGINT, SIGTERM and SIGHUP while the block runs, each once: a second one acts.
+    """Hold back SIGINT, SIGTERM and SIGHUP while the block runs, and say so on stderr.
+
+    A second one ends the process at once, as `kill -9` does.
 
     Args:
       agree: called with the signal that came, or 0, wherever the block asks; returns the one to act
@@ -62,7 +71,6 @@ def signals_held_back(
 
     def hold(number: int, _: FrameType | None) -> None:
         held.append(number)
-        signal.signal(number, before[number])
 
     def stop_if_asked() -> None:
         number = agree(max(held, default=0))
@@ -78,8 +86,47 @@ def signals_held_back(
         if handler is not signal.SIG_IGN:  # As in the background of a shell, or under nohup.
             signal.signal(number, hold)
     try:
-        yield stop_if_asked
+        with _announced():
+            yield stop_if_asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     stop_if_asked()
+
+
+@contextlib.contextmanager
+def _announced() -> Iterator[None]:
+    # Python calls a handler when the main thread comes back from XLA, which may take seconds. The
+    # signal's number is written to a socket at once, and another thread reads it there.
+    theirs, ours = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    listener = threading.Thread(target=_listen, args=(ours,), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        theirs.close()
+        listener.join()
+        ours.close()
+
+
+def _listen(signals: socket.socket) -> None:
+    first: float | None = None
+    while received := signals.recv(1):
+        number = received[0]
+        if number not in (signal.SIGINT, *TERMINATIONS):
+            continue
+        name = signal.Signals(number).name
+        if first is None:
+            first = time.monotonic()
+            _say(f"{name}: stopping within seconds, what is done is saved; a second one stops now")
+        elif time.monotonic() - first > _SAME:
+            _say(f"{name} again: stopped now")
+            os._exit(128 + number)
+
+
+def _say(text: str) -> None:
+    # Not print: the main thread may be in the middle of one.
+    os.write(2, f"jaxae: {text}\n".encode())

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +23,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxae.data import Dataset, Images
 from jaxae.data.stream import stream
 from jaxae.devices import copy_to_each
-from jaxae.epochs import Work
+from jaxae.epochs import UnfinishedEpoch, Work, drawn_order, next_epoch
 from jaxae.losses import Batch, LossTerms, Objective
 from jaxae.models import Autoencoder, Params
 from jaxae.training import (
     EVALUATION_BATCH,
     TrainState,
-    epoch_order,
+    compiled,
     make_test_step,
     make_train_step,
     num_steps,
@@ -43,20 +43,6 @@ STREAM_SHARE = 0.4
 _CHUNK_BYTES = 4 << 20
 # Of Linux's control groups.
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
-
-
-class UnfinishedEpoch(NamedTuple):
-    """A position inside a streamed epoch, from which it goes on as if it had not stopped.
-
-    Attributes:
-      state: valid until training goes on; `copy_state` keeps it.
-      batches: int32, how many of the epoch are behind.
-      loss: float32, summed over their images.
-    """
-
-    state: TrainState
-    batches: np.int32
-    loss: np.float32
 
 
 def exceeds_memory(dataset: Dataset, device: jax.Device) -> bool:
@@ -99,14 +85,15 @@ class StreamedEpochs:
             self._program(steps)
 
     def _compile(self, steps: int) -> Any:
-        return self._train.lower(self._like, self._layout.abstract(steps)).compile()
+        return compiled(self._train, self._like, self._layout.abstract(steps))
 
     def train(
-        self, state: TrainState, batches: int = 0, loss: float = 0.0
+        self, state: TrainState, batches: int = 0, loss: npt.ArrayLike = 0.0
     ) -> tuple[TrainState, float]:
         """See `Epochs`."""
+        total = float(np.asarray(loss))
         images = self._work.dataset.train.images
-        order = np.asarray(_drawn_order(state.key, state.epoch, len(images)))
+        order = np.asarray(drawn_order(state.key, state.epoch, len(images)))
         with contextlib.closing(self._layout.chunks(images, order, batches)) as chunks:
             chunk: Batch | None = next(chunks)
             while chunk is not None:
@@ -114,10 +101,10 @@ class StreamedEpochs:
                 state, part = self._program(steps)(state, chunk)
                 chunk = next(chunks, None)  # While the devices compute.
                 batches += steps
-                loss = float(np.float32(loss + float(part)))  # As a checkpoint keeps it.
+                total = float(np.float32(total + float(part)))  # As a checkpoint keeps it.
                 if chunk is not None and self._on_part is not None:
-                    self._on_part(UnfinishedEpoch(state, np.int32(batches), np.float32(loss)))
-        return _next_epoch(state), loss / len(images)
+                    self._on_part(UnfinishedEpoch(state, np.int32(batches), np.float32(total)))
+        return next_epoch(state), total / len(images)
 
     def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
@@ -201,11 +188,3 @@ def _test_chunk(
 ) -> tuple[jax.Array, LossTerms]:
     key, terms = lax.scan(make_test_step(nnx.merge(graphdef, params), objective), key, chunk)
     return key, jax.tree.map(jnp.sum, terms)
-
-
-_drawn_order = jax.jit(epoch_order, static_argnums=2)
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def _next_epoch(state: TrainState) -> TrainState:
-    return state._replace(epoch=state.epoch + 1)

@@ -20,7 +20,14 @@ from jaxae.losses import LossTerms, Objective
 from jaxae.models import abstract_model, create_model
 from jaxae.report import Report
 from jaxae.streaming import exceeds_memory
-from jaxae.training import TrainState, evaluate_terms, init_state, make_optimizer, make_train_epoch
+from jaxae.training import (
+    TrainState,
+    compiled,
+    evaluate_terms,
+    init_state,
+    make_optimizer,
+    make_train_epoch,
+)
 
 
 def fit_seeds(
@@ -82,7 +89,7 @@ def fit_seeds(
     test_images = replicate_rows(dataset.test.images, mesh)
     one = make_train_epoch(graphdef, optimizer, train_config.batch_size, None, objective)
     every = jax.jit(_on_each_device(jax.vmap(one, in_axes=(0, None)), mesh), donate_argnums=0)
-    train_epoch = every.lower(state, images).compile()
+    train_epoch = compiled(every, state, images)
 
     def test_one(state: TrainState, images: jax.Array) -> LossTerms:
         return evaluate_terms(graphdef, state.params, images, objective.of_clean_images)

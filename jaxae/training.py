@@ -193,6 +193,16 @@ def make_train_epoch(
     return jax.jit(epoch, donate_argnums=0, out_shardings=replicated_over(sharding))
 
 
+def compiled(function: Any, *args: Any) -> Any:
+    """Compile a jitted function for arguments like these, so that no epoch's time has it.
+
+    With JAX_DISABLE_JIT=1, which is for debugging, the function stays as it is.
+    """
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        return function
+    return function.lower(*args).compile()
+
+
 def replicated_over(sharding: NamedSharding | None) -> NamedSharding | None:
     """What a step leaves lies whole on each device that it was shared out to."""
     return None if sharding is None else NamedSharding(sharding.mesh, PartitionSpec())

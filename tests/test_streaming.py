@@ -16,8 +16,9 @@ import pytest
 from flax import nnx
 
 import jaxae
-from jaxae import Dataset, ModelConfig, Run, TrainConfig, UnfinishedEpoch, streaming
+from jaxae import Dataset, ModelConfig, Run, TrainConfig, UnfinishedEpoch, epochs, streaming
 from jaxae.checkpoints import saved_numbers
+from jaxae.config import Architecture
 
 CONFIG = TrainConfig(epochs=2, batch_size=16, input_noise=0.1)
 STREAMED = dataclasses.replace(CONFIG, stream=True)
@@ -64,6 +65,54 @@ def test_streamed_batches_are_those_of_an_epoch_on_the_devices(tiny: Dataset) ->
         np.testing.assert_allclose(a[1:3], b[1:3], rtol=1e-6)
     for x, y in zip(parameters(streamed), parameters(resident), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [4, 10])
+def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    whole = new_model(tiny)
+    rows = jaxae.fit(whole, tiny, CONFIG)
+    monkeypatch.setattr(epochs, "_part_steps", lambda *_: steps)
+    parts: list[UnfinishedEpoch] = []
+
+    def keep(part: UnfinishedEpoch) -> None:
+        parts.append(part._replace(state=jaxae.copy_state(part.state)))
+
+    def same(model: jaxae.Autoencoder, found: list[jaxae.EpochMetrics], done: int = 0) -> None:
+        assert [row[:3] for row in found] == [row[:3] for row in rows[done:]]
+        for a, b in zip(parameters(model), parameters(whole), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    model = new_model(tiny)
+    same(model, jaxae.fit(model, tiny, CONFIG, on_part=keep))
+    assert [int(part.batches) for part in parts] == 2 * list(range(steps, 19, steps))
+    part = parts[len(parts) // 4]
+    model = new_model(tiny)
+    same(model, jaxae.fit(model, tiny, CONFIG, state=part), int(part.state.epoch))
+
+
+def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def part(batch_size: int, n: int = 60_000, kind: Architecture = "ae") -> tuple[int, int]:
+        model = jaxae.create_model(ModelConfig(model=kind), (28, 28), 0)
+        graphdef, params = nnx.split(model, nnx.Param)
+        optimizer = jaxae.make_optimizer(TrainConfig(), n)
+        state = jaxae.init_state(params, optimizer, 0)
+        epoch = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
+        lowered = epoch.lower(state, jax.ShapeDtypeStruct((n, 28, 28), np.uint8))
+        steps = -(-n // batch_size)
+        return epochs._part_steps(lowered, state, steps), steps
+
+    size, steps = part(128)
+    assert size == steps, "the lecture's epoch is one call"
+    # Seconds on two cores: 1.7 for the lecture's epoch, some 20 for the convolutions.
+    for size, steps in (part(128, 1_000_000), part(128, kind="conv"), part(1)):
+        assert steps / 40 < size < steps / 2
+    # One step alone is rounded otherwise than in a loop.
+    for seconds in (1e-5, 0.01, 0.02, 0.05, 0.1, 1.0):
+        monkeypatch.setattr(epochs, "_PART_SECONDS", seconds)
+        size, steps = part(128)
+        assert 1 < size < steps and steps % size != 1
 
 
 def test_data_are_streamed_where_they_exceed_their_share_of_memory(

@@ -15,12 +15,13 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import find_devices, make_mesh
 from jaxae.environment import Environment
+from jaxae.epochs import UnfinishedEpoch
 from jaxae.locking import locked
 from jaxae.processes import first_decides, is_first, largest, require_same
 from jaxae.recording import state_to_resume
 from jaxae.records import DataRecord
 from jaxae.runs import Run
-from jaxae.streaming import UnfinishedEpoch, exceeds_memory
+from jaxae.streaming import exceeds_memory
 from jaxae.training import TrainState
 
 

@@ -16,6 +16,7 @@ from jaxae.config import ProcessConfig
 from jaxae.data import Dataset
 from jaxae.devices import check_precision, copy_to_each
 from jaxae.drawing import AFTER_TRAINING
+from jaxae.epochs import UnfinishedEpoch
 from jaxae.fitting import DivergedError, Epoch, fit
 from jaxae.processes import is_first, joined, largest, require_same
 from jaxae.progress import TrainingProgress
@@ -23,7 +24,6 @@ from jaxae.recording import Recorder
 from jaxae.runs import Run
 from jaxae.signals import signals_held_back
 from jaxae.sources import Source
-from jaxae.streaming import UnfinishedEpoch
 from jaxae.tensorboard import TensorBoard
 from jaxae.training import TrainState
 

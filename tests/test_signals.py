@@ -1,0 +1,64 @@
+"""Signals that are held back: told of at once, acted on where it is safe, a second one at once."""
+
+import hashlib
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from jaxae import signals
+from jaxae.signals import HeldInterrupt, HeldTermination, signals_held_back
+
+
+@pytest.fixture(autouse=True)
+def handled() -> Iterator[None]:
+    """Handlers as in a terminal, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_is_told_of_while_python_waits_for_a_long_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[float, str]] = []
+    monkeypatch.setattr(signals, "_say", lambda text: told.append((time.monotonic(), text)))
+    with pytest.raises(HeldInterrupt), signals_held_back():
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        # Like a compiled epoch: no handler of Python's runs before it returns.
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)
+        end = time.monotonic()
+    ((when, text),) = told
+    assert when < end - 0.1
+    assert text.startswith("SIGINT: stopping within seconds") and "a second one" in text
+
+
+@pytest.mark.parametrize("number", signals.TERMINATIONS)
+def test_a_second_signal_stops_now(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signals, "_SAME", 0.0)
+    stopped: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(os, "_exit", stopped.put)
+    with pytest.raises(HeldTermination), signals_held_back():
+        signal.raise_signal(number)
+        time.sleep(0.01)
+        signal.raise_signal(number)
+        assert stopped.get(timeout=10) == 128 + number
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith(f"jaxae: {number.name}: stopping") and "again" in second
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[int] = []
+    monkeypatch.setattr(os, "_exit", stopped.append)
+    with pytest.raises(HeldTermination, match="143"), signals_held_back() as stop_if_asked:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        stop_if_asked()
+    assert stopped == []
