@@ -13,6 +13,7 @@ import jaxae
 from benchmarks import reference
 from jaxae import Autoencoder, Batch, Dataset, ModelConfig, TrainConfig
 from jaxae.epochs import ResidentEpochs
+from jaxae.losses import LossTerms
 from jaxae.models import Params
 from tests.conftest import compilations
 
@@ -178,7 +179,7 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(tiny: Datas
 def test_divergence_is_told_of_the_loss_that_diverged(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ResidentEpochs, "test", lambda self, params: float("nan"))
+    monkeypatch.setattr(ResidentEpochs, "test", lambda self, params: LossTerms(np.nan))
     with pytest.raises(jaxae.DivergedError, match=r"^the test loss is nan in epoch 1;"):
         jaxae.fit(new_model(tiny), tiny, TrainConfig(epochs=1))
 
