@@ -151,7 +151,7 @@ def test_a_shape_needs_two_points_more_than_dimensions(n: int) -> None:
         if n == 4:
             function(points)
             continue
-        with pytest.raises(UndefinedError, match="3 points are too few; expected more than 3"):
+        with pytest.raises(UndefinedError, match="too few points, 3; expected more than 3"):
             function(points)
 
 
@@ -250,7 +250,7 @@ def test_a_perfect_map_is_trusted_fully_and_needs_over_twice_its_neighbours() ->
     z = images.reshape(300, 6) * 3.0
     assert analysis.trustworthiness(images, z) == 1
     assert analysis.trustworthiness(images[:11], z[:11]) == 1
-    with pytest.raises(UndefinedError, match="10 examples are too few; expected more than 10"):
+    with pytest.raises(UndefinedError, match="too few examples, 10; expected more than 10"):
         analysis.trustworthiness(images[:10], z[:10])
 
 
@@ -432,13 +432,13 @@ def test_every_product_has_full_float32_precision() -> None:
 
 def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
     z, labels = np.zeros((3, 2)), np.array([0, 1, 0])
-    with pytest.raises(UndefinedError, match="3 training points"):
+    with pytest.raises(UndefinedError, match="too few training points, 3,"):
         analysis.knn_accuracy(z, labels, z, labels, 5)
     with pytest.raises(UndefinedError, match="one class"):
         analysis.silhouette(z, np.zeros(3, int))
     with pytest.raises(UndefinedError, match="class of its own"):
         analysis.silhouette(z, np.arange(3))
-    with pytest.raises(UndefinedError, match="3 examples"):
+    with pytest.raises(UndefinedError, match="too few examples, 3;"):
         analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)
 
 

@@ -145,8 +145,8 @@ def test_fewer_examples_than_neighbours(tiny: Dataset) -> None:
         test=Split(tiny.test.images[:3], tiny.test.labels[:3]),
     )
     report = report_of(few, model_of(few))
-    assert "4 training points" in report.undefined["knn5_accuracy"]
-    assert "3 examples" in report.undefined["trustworthiness"]
+    assert "too few training points, 4," in report.undefined["knn5_accuracy"]
+    assert "too few examples, 3;" in report.undefined["trustworthiness"]
 
 
 @pytest.mark.parametrize("classes", [26, 47])

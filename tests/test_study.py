@@ -111,6 +111,16 @@ def test_the_evidence_is_bounded_under_the_weight_that_the_run_was_trained_with(
     assert found == pytest.approx(np.mean(bound, dtype=float), rel=1e-5)
 
 
+def test_figures_of_a_study_are_those_of_all_its_runs(
+    whole: Path, tmp_path: Path, capsys: Any
+) -> None:
+    jaxae.draw("seeds", [whole], tmp_path / "seeds.png")
+    assert jaxae.verify(tmp_path / "seeds.png") == []
+    for name in ("latent", "curve"):
+        with pytest.raises(ValueError, match="is a study; expected one of its runs"):
+            jaxae.draw(name, [whole], tmp_path / "x.png")
+
+
 def test_a_report_is_printed_in_tables(whole: Path, capsys: Any) -> None:
     assert main(["report", str(whole / "seed-0")]) == 0
     out = capsys.readouterr().out

@@ -114,7 +114,7 @@ def trustworthiness(
 
     rows = _some(len(z), at_most, seed)
     if len(rows) <= 2 * k:
-        raise UndefinedError(f"{len(rows)} examples are too few; expected more than {2 * k}")
+        raise UndefinedError(f"too few examples, {len(rows)}; expected more than {2 * k}")
     flat = images[rows].reshape(len(rows), -1) / 255
     return float(manifold.trustworthiness(flat, z[rows], n_neighbors=k))
 
@@ -163,7 +163,7 @@ def _neighbours(z_train: Points, z_test: Points, k: int) -> npt.NDArray[np.intp]
     if k < 1:
         raise ValueError(f"k is {k}; expected 1 or more")
     if k > len(z_train):
-        raise UndefinedError(f"{len(z_train)} training points; {k} neighbours need {k}")
+        raise UndefinedError(f"too few training points, {len(z_train)}, for {k} neighbours")
     from sklearn.neighbors import NearestNeighbors
 
     found: npt.NDArray[np.intp] = (

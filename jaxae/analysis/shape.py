@@ -109,7 +109,7 @@ def _checked(z: Points) -> npt.NDArray[np.float64]:
         raise ValueError(f"points of shape {x.shape}; expected (n, d)")
     n, d = x.shape
     if n <= d + 1:
-        raise UndefinedError(f"{n} points are too few; expected more than {d + 1}")
+        raise UndefinedError(f"too few points, {n}; expected more than {d + 1}")
     if not np.isfinite(x).all():
         raise ValueError("points have values that are NaN or infinite; expected finite ones")
     return x
