@@ -72,7 +72,7 @@ class Embedding:
         return Tiles(decode(self.model, z), distance, gap_radius(box, n))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tiles:
     """A decoded grid.
 

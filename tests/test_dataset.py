@@ -226,6 +226,16 @@ def test_splits_and_datasets_cannot_be_changed() -> None:
         dataset.train.images = images(6)  # type: ignore[misc]
 
 
+def test_splits_are_equal_if_they_are_one_and_datasets_by_their_splits(tiny: Dataset) -> None:
+    train = tiny.train
+    alike = Split(np.array(train.images), train.labels)
+    assert train == train and train != alike
+    assert len({train, train, alike}) == 2
+    assert replace(tiny) == tiny
+    assert replace(tiny, train=alike) != tiny
+    assert len({tiny, replace(tiny)}) == 1
+
+
 def test_the_checksum_follows_the_data_and_nothing_else() -> None:
     dataset = Dataset("shapes", a_split(), a_split(5), ("a", "b", "c"))
     wide_labels = Split(images(6), labels(6).astype(np.int64))

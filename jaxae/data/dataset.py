@@ -49,9 +49,12 @@ class Images(Protocol):
         """Read all images."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Images and their labels, in the source's order.
+
+    A split equals only itself, like an object without fields; to compare contents, compare
+    `Dataset.checksum`.
 
     Attributes:
       images: uint8 of shape (n, height, width), 0 is black; an array, or images on disk.
