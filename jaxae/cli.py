@@ -34,16 +34,12 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "import": Import,
 }
-_ANY_OF: Any = functools.reduce(
-    operator.or_,
-    (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items()),
-)
 _HELP = """Train autoencoders on MNIST and other images, draw their latent space, measure it.
 
-Example: jaxae train --run-dir runs/mnist, then jaxae report runs/mnist.
+Example: jaxae train --run-dir runs/mnist, then jaxae report runs/mnist
 
-`jaxae COMMAND --help` explains a command; `jaxae --version` prints the version. With --debug, or
-JAXAE_DEBUG=1 in the environment, an error shows where in the program it arose.
+Help on a command: jaxae COMMAND --help. The version: jaxae --version. Where in the program an error
+arose: --debug anywhere, or JAXAE_DEBUG=1 in the environment.
 
 Compiled programs are kept in the user's cache folder, or in $JAX_COMPILATION_CACHE_DIR;
 JAX_ENABLE_COMPILATION_CACHE=0 keeps none.
@@ -124,11 +120,18 @@ def _options(kind: Any) -> Iterator[str]:
 
 
 def _parse_over(args: Sequence[str], **default: Any) -> Any:
+    # In the list of all commands, one line is enough for each.
+    brief = not COMMANDS.keys() & set(args[:1])
+    commands = (
+        Annotated[kind, tyro.conf.subcommand(name, description=_summary(kind) if brief else None)]
+        for name, kind in COMMANDS.items()
+    )
+    any_of: Any = functools.reduce(operator.or_, commands)
     # Tyro explains a bad call in a box of several lines; here an error is one line.
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.cli(_ANY_OF, prog="jaxae", description=_HELP, args=args, **default)
+            return tyro.cli(any_of, prog="jaxae", description=_HELP, args=args, **default)
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -139,6 +142,10 @@ def _parse_over(args: Sequence[str], **default: Any) -> Any:
         reason = re.sub(r"^Error parsing __tyro\S+: ", "", reason)
         command = " ".join(["jaxae", *(arg for arg in args[:1] if arg in COMMANDS)])
         raise ValueError(f"{reason} ({command} --help explains)") from None
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

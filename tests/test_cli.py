@@ -31,7 +31,7 @@ from jaxae import (
     encode,
     load_dataset,
 )
-from jaxae.cli import main
+from jaxae.cli import COMMANDS, main
 from jaxae.commands import common
 from jaxae.commands.common import Hardware, say
 from jaxae.commands.running import drop_unfinished_reads
@@ -761,18 +761,10 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_help_names_every_command() -> None:
-    done = program("--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    for command in DEFAULTS:
-        assert command in done.stdout
-
-
-@pytest.mark.slow
 def test_help_and_refused_options_wait_for_no_library() -> None:
     script = """
 import sys
-from jaxae.cli import main
+from jaxae.cli import COMMANDS, main
 
 for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "--epochs", "0"]):
     try:
@@ -819,6 +811,32 @@ DEFAULTS = {
     "export": {"format": REQUIRED, "out": REQUIRED},
     "import": {"like": None},
 }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example_that_is_one(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit):
+        jaxae(command, "--help")
+    (line,) = re.findall("(?m)^Examples?: (.*)$", capsys.readouterr().out)
+    ran: list[object] = []
+    monkeypatch.setattr(COMMANDS[command], "__call__", lambda options: ran.append(options))
+    for example in line.split(", then "):
+        program, *args = example.split()
+        assert (program, args[0]) == ("jaxae", command)
+        assert main(args) == 0
+        assert isinstance(ran.pop(), COMMANDS[command])
+
+
+def test_help_on_all_commands_has_one_line_on_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        jaxae("--help")
+    out = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for command, kind in COMMANDS.items():
+        assert f"• {command} {kind.__doc__.splitlines()[0]}" in out
+    for told in ("JAXAE_DEBUG=1", "JAX_ENABLE_COMPILATION_CACHE=0", "--version", "COMMAND --help"):
+        assert told in out
 
 
 @pytest.mark.parametrize("command", DEFAULTS)

@@ -2,23 +2,30 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from jaxae.commands.common import CheckpointOption, Hardware, RunArgument
 
+Images = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IMAGES.npy")]]
+Points = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="Z.npy")]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Encode:
-    """Map images to their points in a run's latent space."""
+    """Map images to their points in a run's latent space.
+
+    Example: jaxae encode runs/mnist images.npy z.npy
+    """
 
     run: RunArgument
     """The run's folder."""
 
-    images: tyro.conf.Positional[Path]
+    images: Images
     """An .npy file of shape (n, height, width): integers 0 to 255 or floats 0 to 1."""
 
-    z: tyro.conf.Positional[Path]
+    z: Points
     """The .npy file to write: float32 of shape (n, latent_dim)."""
 
     checkpoint: CheckpointOption = "newest"
@@ -34,15 +41,18 @@ class Encode:
 
 @dataclasses.dataclass(frozen=True)
 class Decode:
-    """Map points in a run's latent space to images."""
+    """Map points in a run's latent space to images.
+
+    Example: jaxae decode runs/mnist z.npy images.npy
+    """
 
     run: RunArgument
     """The run's folder."""
 
-    z: tyro.conf.Positional[Path]
+    z: Points
     """An .npy file of finite numbers of shape (n, latent_dim)."""
 
-    images: tyro.conf.Positional[Path]
+    images: Images
     """The .npy file to write: float32 of shape (n, height, width), values 0 to 1."""
 
     checkpoint: CheckpointOption = "newest"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 TrainOptions = tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[TrainConfig]]
-RunArgument = tyro.conf.Positional[Path]
+RunArgument = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
 CheckpointOption = Annotated[
     Checkpoint,
     tyro.conf.arg(

@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import tyro
 
@@ -23,6 +23,8 @@ class Export:
     encoder maps float32 images of shape (n, height, width), 0 to 1, to z of shape (n, latent_dim),
     of a vae the mean; the decoder maps such a z to such images. n is free:
     any number in onnx, 1 or more in stablehlo.
+
+    Example: jaxae export runs/mnist --format onnx --out mnist.onnx
     """
 
     run: RunArgument
@@ -69,9 +71,11 @@ class Import:
     no metrics, and config.json says which file it came from. PyTorch keeps the arrays but not what
     jaxae export says of the run: model and sizes are then read off the arrays, and MNIST and the
     default settings assumed.
+
+    Example: jaxae import mnist.safetensors runs/imported
     """
 
-    file: tyro.conf.Positional[Path]
+    file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE")]]
     """The .safetensors file."""
 
     run: RunArgument

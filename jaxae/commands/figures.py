@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -22,9 +22,12 @@ class Figures:
     A figure's file says in its metadata which run it was drawn from, with its settings, seed, data
     and parameters. --verify FILE draws it again from there and tells whether it is the same; the
     exit status is 1 where it is not.
+
+    Examples: jaxae figures runs/mnist --format pdf --out paper, then
+    jaxae figures --verify paper/latent.pdf
     """
 
-    run: tyro.conf.Positional[Path | None] = None
+    run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
     """The run's folder."""
 
     format: Format = "png"

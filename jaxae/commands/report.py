@@ -14,6 +14,8 @@ class MakeReport:
     back, how far the cloud is from normal, whether classes separate, the gaps and what they decode
     to, and which of the lecture's sentences hold. All images are read into memory, those of a run
     that streamed them too.
+
+    Example: jaxae report runs/mnist
     """
 
     run: RunArgument

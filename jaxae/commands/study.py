@@ -17,6 +17,8 @@ class Study:
     report.json with the means, their 95 % intervals over seeds, and which of the lecture's
     sentences hold whatever the seed. Ctrl-C saves what is trained; the same command line plus
     --resume continues it.
+
+    Example: jaxae study --seeds 4 --epochs 8 --run-dir runs/study
     """
 
     seeds: int = 8

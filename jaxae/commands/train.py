@@ -17,6 +17,8 @@ class Train:
     is trained; the same command line plus --resume continues it. All devices share the work; so do
     several processes, started alike with one --run-dir, on a cluster that JAX knows or by
     --coordinator.
+
+    Example: jaxae train --model vae --epochs 8 --run-dir runs/vae
     """
 
     dataset: str = "mnist"
