@@ -805,7 +805,7 @@ DEFAULTS = {
         **dataclasses.asdict(CheckpointConfig()),
         "resume": False,
     },
-    "figures": {"format": "png", "out": None, "fit-box": False, "verify": None},
+    "figures": {"format": "png", "out": None, "fit-box": False, "data-dir": None, "verify": None},
     "encode": dataclasses.asdict(Hardware()),
     "decode": dataclasses.asdict(Hardware()),
     "export": {"format": REQUIRED, "out": REQUIRED},
