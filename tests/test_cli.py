@@ -805,10 +805,17 @@ DEFAULTS = {
         **dataclasses.asdict(CheckpointConfig()),
         "resume": False,
     },
-    "figures": {"format": "png", "out": None, "fit-box": False, "data-dir": None, "verify": None},
-    "encode": dataclasses.asdict(Hardware()),
-    "decode": dataclasses.asdict(Hardware()),
-    "export": {"format": REQUIRED, "out": REQUIRED},
+    "figures": {
+        "format": "png",
+        "out": None,
+        "fit-box": False,
+        "data-dir": None,
+        "checkpoint": "newest",
+        "verify": None,
+    },
+    "encode": {"checkpoint": "newest", **dataclasses.asdict(Hardware())},
+    "decode": {"checkpoint": "newest", **dataclasses.asdict(Hardware())},
+    "export": {"format": REQUIRED, "out": REQUIRED, "checkpoint": "newest"},
     "import": {"like": None},
 }
 
