@@ -1,5 +1,6 @@
 """Into latent space and back: `jit(vmap(one example))` over chunks of fixed sizes."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from jaxae.chunks import Floats, Rows, as_rows, in_chunks, joined
 from jaxae.losses import to_unit_interval
 from jaxae.models import Autoencoder, Decoder, Encoder
 from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+
+_log = logging.getLogger(__name__)
 
 # Examples a compiled call takes on one device: one for latency, the default grid's 144, and up to
 # what measured fastest.
@@ -28,7 +31,8 @@ def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
     Args:
       model: a model made for images of this size. Of several devices that hold its parameters, as
         after `replicate`, each takes its share of the images.
-      images: shape (n, height, width), n ≥ 0; integers from 0 to 255 or floats from 0 to 1. What
+      images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (float16
+        and bfloat16 too) or booleans. Integers of 0 and 1 only, as of a mask, log a warning. What
         has a shape, a NumPy dtype and slices is read a slice at a time: a mapped array, a data set
         of h5py or zarr.
 
@@ -75,8 +79,10 @@ def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
         raise ValueError(
             f"images have shape {images.shape}; expected (n, {height}, {width}) for this model"
         )
-    if images.dtype.kind not in "iuf":
-        raise ValueError(f"images are of type {images.dtype}; expected integers or floats")
+    if not (_is_real(images.dtype) or images.dtype == np.bool_):
+        raise ValueError(
+            f"images are of type {images.dtype}; expected integers, floats or booleans"
+        )
     return in_chunks(_encode_chunk, model.encoder, images, _pixels, _ENCODE_CHUNKS)
 
 
@@ -84,7 +90,7 @@ def decode_blocks(model: Autoencoder, z: Rows) -> Iterator[Floats]:
     """Yield what `decode` returns, block by block; arguments and errors as `encode_blocks`."""
     if len(z.shape) != 2 or z.shape[1] != model.latent_dim:
         raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
-    if z.dtype.kind not in "iuf":
+    if not _is_real(z.dtype):
         raise ValueError(f"z is of type {z.dtype}; expected real numbers")
     return in_chunks(_decode_chunk, model.decoder, z, _points, _DECODE_CHUNKS)
 
@@ -160,10 +166,23 @@ def _decode_chunk(decoder: Decoder, z: jax.Array) -> jax.Array:
     return jax.vmap(decoder)(z)
 
 
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    # As JAX sees it: to NumPy, bfloat16 is no float.
+    return jnp.issubdtype(dtype, np.integer) or jnp.issubdtype(dtype, np.floating)
+
+
 def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
+    if images.dtype == np.bool_:
+        return images.astype(np.float32)
+    integers = jnp.issubdtype(images.dtype, np.integer)
+    if integers and start == 0 and images.max() == 1:
+        _log.warning(
+            "images of %s are 0 and 1, and integers count to 255: both are black or next to it; "
+            "pass booleans or floats where 1 is to be white",
+            images.dtype,
+        )
     if images.dtype == np.uint8:
         return images
-    integers = images.dtype.kind in "iu"
     limit = 255 if integers else 1
     # Written so that NaN fails too.
     if not (images.min() >= 0 and images.max() <= limit):

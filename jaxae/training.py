@@ -109,10 +109,16 @@ def make_train_step(
 
     Returns:
       The step; the loss is summed over the batch, at the parameters before the update. It is not
-      jitted: compile it alone, or inside a scan as `make_train_epoch` does.
+      jitted: compile it alone, or inside a scan as `make_train_epoch` does. It raises ValueError
+      for a batch that is no `Batch`.
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+        if not isinstance(batch, Batch):
+            raise ValueError(
+                f"the batch is of type {type(batch).__name__}; "
+                "pass a Batch(images, mask), with a mask of ones where nothing is padding"
+            )
         # A loss that draws nothing leaves the key unused, and XLA leaves it out.
         key = jax.random.fold_in(jax.random.fold_in(state.key, _STEPS), state.step)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -91,6 +92,37 @@ def test_pixels_may_be_integers_or_floats(model: Autoencoder) -> None:
     sames: list[npt.ArrayLike] = [images.astype(np.int64), images / 255, np.float32(images / 255)]
     for same in sames:
         np.testing.assert_allclose(jaxae.encode(model, same), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_pixels_and_points_may_be_floats_of_16_bits(model: Autoencoder, dtype: Any) -> None:
+    images, z = (random_images(20) / 255).astype(dtype), random_points(20).astype(dtype)
+    expected = jaxae.encode(model, images.astype(np.float32))
+    np.testing.assert_array_equal(jaxae.encode(model, images), expected)
+    np.testing.assert_array_equal(jaxae.encode(model, jnp.asarray(images)), expected)
+    np.testing.assert_array_equal(jaxae.decode(model, z), jaxae.decode(model, z.astype(np.float32)))
+    images[3, 1, 2] = 2
+    with pytest.raises(ValueError, match=r"images\[3\] has values from .* to 2"):
+        jaxae.encode(model, images)
+
+
+def test_a_mask_is_black_and_white_as_booleans(
+    model: Autoencoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    mask = random_images(20) > 127
+    white = jaxae.encode(model, mask)
+    np.testing.assert_array_equal(white, jaxae.encode(model, mask * np.uint8(255)))
+    assert caplog.messages == []
+    for dtype in (np.uint8, np.int64):
+        black = jaxae.encode(model, mask.astype(dtype))
+        np.testing.assert_array_equal(black, jaxae.encode(model, np.float32(mask / 255)))
+        (message,) = caplog.messages
+        assert f"images of {np.dtype(dtype)} are 0 and 1" in message and "\n" not in message
+        caplog.clear()
+    # Neither of these is a mask.
+    jaxae.encode(model, np.zeros((2, *SHAPE), np.uint8))
+    jaxae.encode(model, np.full((2, *SHAPE), 2))
+    assert caplog.messages == []
 
 
 class Recorded:

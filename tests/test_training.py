@@ -108,6 +108,16 @@ def test_padding_changes_neither_loss_nor_update(tiny: Dataset) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+def test_images_without_a_mask_are_refused_by_the_name_of_what_has_one(tiny: Dataset) -> None:
+    graphdef, params = nnx.split(new_model(tiny), nnx.Param)
+    optimizer = jaxae.make_optimizer(TrainConfig(), 300)
+    step = jax.jit(jaxae.make_train_step(graphdef, optimizer))
+    images: Any = tiny.train.images[:5]
+    for batch in (images, jax.numpy.asarray(images), (images, np.ones(5))):
+        with pytest.raises(ValueError, match=r"pass a Batch\(images, mask\)"):
+            step(jaxae.init_state(params, optimizer, 0), batch)
+
+
 def test_every_epoch_visits_each_image_once_in_a_new_order() -> None:
     first, second = epoch_order(0, 0, 300), epoch_order(0, 1, 300)
     assert sorted(first) == sorted(second) == list(range(300))
