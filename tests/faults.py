@@ -2,14 +2,19 @@
 
 python -m tests.faults    (the long form, also `make soak`: prints a Markdown table)
 
+With `--tally FILE` the counts are kept there and added to: run it again to go on, after an
+interruption too.
+
 A fault returns what it counted. A run counts as identical if parameters, optimizer state, random
 state, counters and metrics equal, bit for bit, those of a run that was never interrupted.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import functools
 import itertools
+import json
 import os
 import random
 import shutil
@@ -21,15 +26,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from jaxae import Run, state_to_resume
 from jaxae.checkpoints import saved_numbers
+from jaxae.files import write_json
 from jaxae.training import TrainState
 
 EPOCHS = 200
+_PATIENCE = 600  # Seconds until a process counts as hung: the machine may be busy.
 PROGRAM = (sys.executable, "-m", "jaxae")
 OPTIONS = (f"--epochs={EPOCHS}", "--hidden-dim=16", "--checkpoint-every=5")
 # Every look at the clock finds it days earlier or later than the one before.
@@ -63,14 +71,19 @@ class Tally:
       runs: how many runs it was done to, all of which went on to their end.
       identical: how many of them equal the run that was never interrupted.
       rows_lost: rows of metrics that are missing, double or different at the end.
-      note: what else there is to say.
+      noted: how many of the faults were of the kind that the table's last column tells.
     """
 
     faults: int = 0
     runs: int = 0
     identical: int = 0
     rows_lost: int = 0
-    note: str = ""
+    noted: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Add what another fault counted."""
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return Tally(*map(sum, pairs))
 
 
 class Scene:
@@ -140,7 +153,7 @@ class Scene:
     def run(self, command: list[str], status: int = 0) -> str:
         """Run a command to its end; return what it says."""
         process = self.start(command)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=_PATIENCE)
         assert process.returncode == status, err
         return out + err
 
@@ -173,7 +186,7 @@ Fault = Callable[[Scene], Tally]
 
 def killed(scene: Scene, times: int, rng: random.Random) -> Tally:
     """Kill -9 at random moments of runs that save without pause, resuming each until it ends."""
-    tally, during_save = Tally(), 0
+    tally = Tally()
     while tally.faults < times:
         run = scene.new_path()
         begin_or_resume = scene.command
@@ -186,12 +199,11 @@ def killed(scene: Scene, times: int, rng: random.Random) -> Tally:
             process.kill()
             process.communicate()
             tally.faults += 1
-            during_save += any((run / "checkpoints").glob("*tmp*"))
+            tally.noted += any((run / "checkpoints").glob("*tmp*"))
             if (run / "config.json").is_file():  # Else it begins anew in what is left there.
                 begin_or_resume = scene.resuming
         scene.run(begin_or_resume(run, "--checkpoint-every=99"))
         scene.count(run, tally)
-    tally.note = f"{during_save} of them during a save"
     return tally
 
 
@@ -200,7 +212,7 @@ def interrupted(scene: Scene, number: signal.Signals) -> Tally:
     tally, run = Tally(faults=1), scene.new_path()
     process = scene.start_and_reach(run, 20, "--checkpoint-every=99")
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 128 + number
     (saved,) = saved_numbers(run / "checkpoints")
     assert 20 <= saved < EPOCHS
@@ -239,12 +251,13 @@ def made_read_only(scene: Scene) -> Tally:
     return tally
 
 
-def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
+def damaged(scene: Scene, which: int, damage: Callable[[Path], None]) -> Tally:
     """Damage a file of the newest checkpoint; the run must go on from the one before, and say so.
 
-    A file that holds nothing the state depends on may leave the newest in use.
+    A file that holds nothing the state depends on may leave the newest in use; file 0, the largest,
+    may not.
     """
-    tally, fell_back = Tally(), 0
+    tally = Tally(faults=1)
     stopped = scene.stopped
     *_, before, newest = saved_numbers(stopped / "checkpoints")
     names = [
@@ -254,20 +267,16 @@ def damaged(scene: Scene, times: int, damage: Callable[[Path], None]) -> Tally:
     ]
     # The largest first: it holds most of the state.
     names.sort(key=lambda name: (stopped / name).stat().st_size, reverse=True)
-    for name in itertools.islice(itertools.cycle(names), times):
-        run = Path(shutil.copytree(stopped, scene.new_path()))
-        damage(run / name)
-        said = scene.go_on(run)
-        if f"resuming after epoch {before}" in said:
-            assert f"checkpoints/{newest} cannot be read: " in said
-            assert f"checkpoints/{before} is taken in its place\n" in said
-            fell_back += 1
-        else:
-            assert f"resuming after epoch {newest}" in said
-        scene.count(run, tally)
-        tally.faults += 1
-    assert fell_back
-    tally.note = f"{fell_back} fell back to the checkpoint before"
+    run = Path(shutil.copytree(stopped, scene.new_path()))
+    damage(run / names[which % len(names)])
+    said = scene.go_on(run)
+    if f"resuming after epoch {before}" in said:
+        assert f"checkpoints/{newest} cannot be read: " in said
+        assert f"checkpoints/{before} is taken in its place\n" in said
+        tally.noted += 1
+    else:
+        assert which and f"resuming after epoch {newest}" in said
+    scene.count(run, tally)
     return tally
 
 
@@ -315,7 +324,7 @@ def flip_bits(rng: random.Random) -> Callable[[Path], None]:
 
 
 def _assert_told(process: subprocess.Popen[str], run: Path) -> None:
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 2
     kept, reason = err.splitlines()
     assert kept.startswith(f"jaxae: {run}: last saved: epoch ") and kept.endswith(
@@ -364,44 +373,89 @@ def write_blobs(folder: Path, seed: int = 0) -> None:
             (folder / f"{prefix}-{kind}-ubyte").write_bytes(content)
 
 
-def repeated(fault: Fault, times: int = 5) -> Fault:
-    """Return the fault done several times."""
+class Repeated(NamedTuple):
+    """A fault to be done many times.
 
-    def repeat(scene: Scene) -> Tally:
-        tallies = [fault(scene) for _ in range(times)]
-        counts = ("faults", "runs", "identical", "rows_lost")
-        return Tally(**{name: sum(getattr(tally, name) for tally in tallies) for name in counts})
+    Attributes:
+      fault: does it once or a few times, given how often it was done and a source of numbers.
+      times: how often.
+      note: what the table says of those that were noted.
+    """
 
-    return repeat
+    fault: Callable[[Scene, int, random.Random], Tally]
+    times: int = 5
+    note: str = ""
 
 
-def soak(kills: int = 50, damages: int = 20) -> None:
-    """Do every fault many times; print a table."""
-    rng = random.Random(0)
-    faults: dict[str, Fault] = {
-        "kill -9": lambda scene: killed(scene, kills, rng),
-        "flipped bits in a checkpoint": lambda scene: damaged(scene, damages, flip_bits(rng)),
-        "a file of a checkpoint missing": lambda scene: damaged(scene, damages, Path.unlink),
-        "SIGTERM": repeated(lambda scene: interrupted(scene, signal.SIGTERM)),
-        "SIGHUP": repeated(lambda scene: interrupted(scene, signal.SIGHUP)),
-        "Ctrl-C": repeated(lambda scene: interrupted(scene, signal.SIGINT)),
-        "full disk": repeated(disk_full),
-        "folder turns read-only": repeated(made_read_only),
-        "a second process": repeated(two_processes),
-        "clock jumps": repeated(clock_jumps),
+def all_faults(kills: int) -> dict[str, Repeated]:
+    """List every fault by its name."""
+
+    def always(fault: Fault) -> Repeated:
+        return Repeated(lambda scene, done, rng: fault(scene))
+
+    fell_back = "{} fell back to the checkpoint before"
+    signals = {"SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "Ctrl-C": signal.SIGINT}
+    return {
+        "kill -9": Repeated(
+            lambda scene, done, rng: killed(scene, min(5, kills - done), rng),
+            *(kills, "{} of them during a save"),
+        ),
+        "flipped bits in a checkpoint": Repeated(
+            lambda scene, done, rng: damaged(scene, done, flip_bits(rng)), 20, fell_back
+        ),
+        "a file of a checkpoint missing": Repeated(
+            lambda scene, done, rng: damaged(scene, done, Path.unlink), 20, fell_back
+        ),
+        **{
+            name: always(functools.partial(interrupted, number=number))
+            for name, number in signals.items()
+        },
+        "full disk": always(disk_full),
+        "folder turns read-only": always(made_read_only),
+        "a second process": always(two_processes)._replace(times=15),
+        "clock jumps": always(clock_jumps),
     }
+
+
+def soak(scene: Scene, kills: int, seconds: float, tally_file: Path | None) -> None:
+    """Do every fault many times, until the time is over; print a table."""
+    end = time.monotonic() + seconds
+    tallies: dict[str, Tally] = {}
+    if tally_file is not None and tally_file.exists():
+        kept = json.loads(tally_file.read_text())
+        tallies = {name: Tally(**counts) for name, counts in kept.items()}
     print("| fault | times | runs | resumed identical | rows lost | |")
     print("| --- | ---: | ---: | ---: | ---: | --- |")
+    for name, (fault, times, note) in all_faults(kills).items():
+        tally = tallies.get(name, Tally())
+        note = note or "{}"
+        while tally.faults < times and time.monotonic() < end:
+            try:
+                tally += fault(scene, tally.faults, random.Random(f"{name} {tally.faults}"))
+            except Impossible as reason:
+                note = f"not possible here: {reason}"
+                break
+            tallies[name] = tally
+            if tally_file is not None:
+                counts = {name: dataclasses.asdict(tally) for name, tally in tallies.items()}
+                write_json(tally_file, counts)
+        *counted, noted = dataclasses.astuple(tally)
+        print(
+            "|", " | ".join(map(str, (name, *counted, note.format(noted or "")))), "|", flush=True
+        )
+
+
+def main() -> None:
+    """Parse the options, soak."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50, help="how often to kill -9")
+    parser.add_argument("--minutes", type=float, default=120, help="stop after so long")
+    parser.add_argument("--tally", type=Path, help="keep the counts here, and add to them")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.closing(Scene(Path(folder))) as scene:
-            for name, fault in faults.items():
-                try:
-                    tally = fault(scene)
-                except Impossible as reason:
-                    tally = Tally(note=f"not possible here: {reason}")
-                cells = (name, *dataclasses.astuple(tally))
-                print("|", " | ".join(map(str, cells)), "|", flush=True)
+            soak(scene, args.kills, 60 * args.minutes, args.tally)
 
 
 if __name__ == "__main__":
-    soak()
+    main()

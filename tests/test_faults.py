@@ -5,6 +5,7 @@ import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,10 @@ def test_a_signal_saves_and_gives_the_usual_status(scene: Scene, number: signal.
 
 
 def test_damaged_files_of_a_checkpoint(scene: Scene) -> None:
-    check(faults.damaged(scene, 1, faults.flip_bits(random.Random(0))))
-    check(faults.damaged(scene, 1, Path.unlink))
+    for damage in (faults.flip_bits(random.Random(0)), Path.unlink):
+        tally = faults.damaged(scene, 0, damage)
+        check(tally)
+        assert tally.noted == 1
 
 
 def test_two_processes(scene: Scene) -> None:
@@ -53,3 +56,34 @@ def test_a_disk_that_cannot_be_written(scene: Scene, fault: faults.Fault) -> Non
         check(fault(scene))
     except faults.Impossible as reason:
         pytest.skip(str(reason))
+
+
+def test_a_soak_goes_on_where_its_tally_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[int] = []
+
+    def fault(scene: object, so_far: int, rng: random.Random) -> Tally:
+        done.append(so_far)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        return Tally(faults=2, runs=1, identical=1, rows_lost=3, noted=1)
+
+    def impossible(*_: object) -> Tally:
+        raise faults.Impossible("no disk")
+
+    listed = {
+        "one": faults.Repeated(fault, 5, "{} of them noted"),
+        "other": faults.Repeated(impossible),
+    }
+    monkeypatch.setattr(faults, "all_faults", lambda kills: listed)
+    some: Any = None
+    with pytest.raises(KeyboardInterrupt):
+        faults.soak(some, 1, 60, tmp_path / "tally")
+    faults.soak(some, 1, 0, tmp_path / "tally")
+    assert "| one | 2 | 1 | 1 | 3 | 1 of them noted |" in capsys.readouterr().out
+    faults.soak(some, 1, 60, tmp_path / "tally")
+    assert done == [0, 2, 2, 4]
+    out = capsys.readouterr().out
+    assert "| one | 6 | 3 | 3 | 9 | 3 of them noted |" in out
+    assert "| other | 0 | 0 | 0 | 0 | not possible here: no disk |" in out
