@@ -23,7 +23,7 @@ from benchmarks.contestants.registry import Entry
 from benchmarks.flops import Sizes
 from benchmarks.report import write_report
 from benchmarks.results import Process, Results
-from benchmarks.spawn import WorkerError
+from benchmarks.spawn import WorkerError, spawn
 from benchmarks.tables import fastest_limit, task_tables
 from benchmarks.tasks import TASKS, applies
 
@@ -175,7 +175,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
 ) -> None:
     calls: list[tuple[str, str]] = []
 
-    def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         calls.append((module, spec["framework"]))
         if module == "check":
             wrong = ["losses differs by 1"] if spec["framework"] == "torch-loader" else []
@@ -184,7 +184,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
             raise WorkerError("signal SIGSEGV: last words", "first words\nlast words")
         return {"train": outcome(1.0)}
 
-    monkeypatch.setattr(runner, "spawn", spawn)
+    monkeypatch.setattr(runner, "spawn", answer)
     monkeypatch.setitem(CONTESTANTS, "equinox", Entry("x", "X", ("no_such_package",)))
     names = ["flax", "torch-eager", "torch-loader", "equinox"]
     console = Console(file=io.StringIO())
@@ -216,7 +216,12 @@ def test_every_round_runs_the_same_rows_in_another_order() -> None:
 
 
 @pytest.mark.slow
-def test_one_real_measurement_end_to_end(tmp_path: Path) -> None:
+def test_one_real_measurement_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_a_small_check(module: str, spec: dict[str, Any], environment: Any) -> dict[str, Any]:
+        small = {"steps": 3, "hidden": 16} if module == "check" else {}
+        return spawn(module, spec | small, environment)
+
+    monkeypatch.setattr(runner, "spawn", with_a_small_check)
     file = tmp_path / "real.json"
     command = [
         "run",

@@ -122,13 +122,14 @@ def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
     jax = module(devices=lambda: [module(device_kind="TPU", memory_stats=lambda: None)])
     cuda = {"get_device_name": lambda: "GPU", "max_memory_allocated": lambda: 7}
     torch = module(cuda=module(is_available=lambda: True, **cuda))
-    monkeypatch.setitem(sys.modules, "jax", jax)  # As Keras imports it on any backend.
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    for name in ("torch-eager", "keras-torch", "limit-torch"):
-        assert worker.hardware(name)["device"] == "GPU"
-        assert worker.hardware(name)["device_peak_bytes"] == 7
-    for name in ("flax", "equinox", "keras-jax", "limit-jax"):
-        assert worker.hardware(name)["device"] == "TPU"
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "jax", jax)  # As Keras imports it on any backend.
+        patched.setitem(sys.modules, "torch", torch)
+        for name in ("torch-eager", "keras-torch", "limit-torch"):
+            assert worker.hardware(name)["device"] == "GPU"
+            assert worker.hardware(name)["device_peak_bytes"] == 7
+        for name in ("flax", "equinox", "keras-jax", "limit-jax"):
+            assert worker.hardware(name)["device"] == "TPU"
 
 
 @pytest.mark.alone
@@ -153,13 +154,14 @@ def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
 def test_the_same_code_under_two_names_is_not_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The A/A check, on real processes.
+    """The A/A check, on real measurements, though in one process.
 
     By the definition of a 95 % interval it misses 1 once in twenty times; what must not happen is
     that the same code looks slower by more than a quarter, and significantly so.
     """
     monkeypatch.setattr(runner, "LIMITS", ())
     monkeypatch.setattr(runner, "_passes_parity", lambda *_: True)
+    monkeypatch.setattr(runner, "spawn", lambda module, spec, environment: worker.measured(spec))
     results, names = Results(tmp_path / "aa.json"), ["flax", "flax-again"]
     assert all(applies(TASKS["grid"], name) and name in CONTESTANTS for name in names)
     runner.run(results, names, ["grid"], LEAST_ROUNDS, 2, Console(file=io.StringIO()))

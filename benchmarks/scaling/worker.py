@@ -34,6 +34,8 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
             asked = "--xla_dump_hlo_as_text --xla_dump_hlo_module_re=jit_epoch"
             flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} {asked}"
             os.environ["XLA_FLAGS"] = flags
+            # A program that is read from a cache is not dumped.
+            os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         if "process" in spec or point.processes == 1:
             outcome = trained(point, spec)
         else:
