@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from scipy import stats
@@ -367,6 +368,21 @@ def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     for part, whole in zip((label, confidence, entropy), many, strict=True):
         np.testing.assert_allclose(whole, np.tile(part, 35), rtol=1e-5, atol=1e-6)
     assert [len(part) for part in fitted.judge(images[:0])] == [0, 0, 0]
+
+
+def test_the_classifier_trains_for_five_epochs_by_adam_at_a_one_cycle_rate() -> None:
+    """Of black images of one class, only the last biases learn: by hand, two steps per epoch."""
+    black = Split(np.zeros((300, 2, 2), np.uint8), np.ones(300, int))
+    network = analysis.fit_classifier(Dataset("black", black, black, ("white", "black"))).network
+    rates = optax.cosine_onecycle_schedule(10, 3e-3, pct_start=0.2)
+    bias, m, v = np.zeros(2), np.zeros(2), np.zeros(2)
+    for step in range(10):
+        gradient = np.exp(bias) / np.exp(bias).sum() - [0, 1]
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        unbiased = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
+        bias -= float(rates(step)) * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+    found = nnx.to_pure_dict(nnx.state(network, nnx.Param))["logits"]["bias"]
+    np.testing.assert_allclose(found, bias, rtol=1e-4)
 
 
 class Linear(nnx.Module):
