@@ -16,8 +16,18 @@ import pytest
 from flax import nnx
 
 import jaxae
-from jaxae import Dataset, ModelConfig, Run, TrainConfig, UnfinishedEpoch, epochs, streaming
+from jaxae import (
+    Dataset,
+    ModelConfig,
+    Recorder,
+    Run,
+    TrainConfig,
+    UnfinishedEpoch,
+    epochs,
+    streaming,
+)
 from jaxae.checkpoints import saved_numbers
+from jaxae.cli import main
 from jaxae.config import Architecture
 
 CONFIG = TrainConfig(epochs=2, batch_size=16, input_noise=0.1)
@@ -90,6 +100,31 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
     part = parts[len(parts) // 4]
     model = new_model(tiny)
     same(model, jaxae.fit(model, tiny, CONFIG, state=part), int(part.state.epoch))
+
+
+def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    sizes = (f"--data-dir={blobs}", "--hidden-dim=8", "--batch-size=16", "--epochs=2")
+    assert main(["train", f"--run-dir={whole}", *sizes]) == 0
+    monkeypatch.setattr(epochs, "_part_steps", lambda *_: 5)
+    record, parts = Recorder.record_part, []
+
+    def record_and_stop(self: Recorder, part: UnfinishedEpoch) -> None:
+        record(self, part)
+        parts.append(int(part.state.step))
+        if len(parts) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Recorder, "record_part", record_and_stop)
+    with pytest.raises(SystemExit, match="143"):
+        main(["train", f"--run-dir={stopped}", *sizes])
+    assert parts == [5, 10, 15, 24, 29]
+    assert saved_numbers(stopped / "checkpoints" / "within") == [29]
+    assert main(["train", f"--run-dir={stopped}", "--resume"]) == 0
+    assert "within epoch 2" in capsys.readouterr().out
+    assert outcome(stopped) == outcome(whole)
 
 
 def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
