@@ -154,6 +154,17 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
     assert (opened.train_config, opened.model_config) == (train, model)
 
 
+@pytest.mark.parametrize("command", ["train", "study"])
+@pytest.mark.parametrize("kind", ["ae", "conv"])
+def test_a_weight_of_a_divergence_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
+) -> None:
+    run = tmp_path / "run"
+    line = refusal(capsys, command, "--run-dir", run, "--model", kind, "--kl-weight", 4)
+    assert f"kl_weight is 4, and model {kind} has no divergence" in line
+    assert not run.exists()
+
+
 def test_train_shows_each_epoch_with_losses_and_speed(
     blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

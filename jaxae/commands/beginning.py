@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from jaxae.commands.common import Hardware, data_source, default_folder, say
 from jaxae.commands.train import Train
-from jaxae.config import ModelConfig, TrainConfig
+from jaxae.config import ModelConfig, TrainConfig, check_divergence
 from jaxae.data import Dataset, load_dataset
 from jaxae.devices import find_devices, make_mesh
 from jaxae.environment import Environment
@@ -58,8 +58,10 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
     """Load the data and make the run's folder; the stack holds its lock.
 
     Raises:
-      ValueError: the data cannot be read, or the folder is not free.
+      ValueError: the settings don't fit each other, the data cannot be read, or the folder is not
+        free.
     """
+    check_divergence(options.model, options.train)
     source = data_source(options.dataset, options.data_dir)
     dataset = load_dataset(source)
     if options.data_dir and options.dataset != "mnist":

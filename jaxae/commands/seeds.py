@@ -13,6 +13,7 @@ from jaxae.checkpoints import saved_numbers
 from jaxae.commands.beginning import refuse_other_settings, say_differences
 from jaxae.commands.common import data_source, default_folder, say
 from jaxae.commands.study import Study
+from jaxae.config import check_divergence
 from jaxae.data import Dataset, load_dataset
 from jaxae.environment import Environment
 from jaxae.locking import LOCK_NAME, locked
@@ -42,8 +43,10 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     """Load the data and make the folder; the stack holds its lock and those of its runs.
 
     Raises:
-      ValueError: the data cannot be read, or the folder is not free.
+      ValueError: the settings don't fit each other, the data cannot be read, or the folder is not
+        free.
     """
+    check_divergence(options.model, options.train)
     source = data_source(options.dataset, options.data_dir)
     dataset = load_dataset(source)
     check_study(dataset, options.train, mesh)
