@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -12,6 +13,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from jaxae.cli import main
 from jaxae.commands.compiled import keep_compiled, prune
+from jaxae.config import ProcessConfig
+from jaxae.processes import joined
 from tests.faults import write_blobs
 
 RUN = Path(__file__).parent / "fixtures" / "run-v1"
@@ -104,6 +107,22 @@ def test_the_users_own_choice_comes_first(
         assert not cache.exists()
     finally:
         jax.config.update(option, before)
+
+
+@pytest.mark.slow
+def test_several_processes_share_only_a_cache_that_their_user_named(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("initialize", "shutdown"):
+        monkeypatch.setattr(jax.distributed, name, lambda *_, **__: None)
+    config: Any = jax.config
+    keep_compiled()
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    with joined(ProcessConfig()):
+        assert config.jax_compilation_cache_dir is None
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "shared")
+    with joined(ProcessConfig()):
+        assert config.jax_compilation_cache_dir == "shared"
 
 
 def test_what_was_read_longest_ago_makes_room(tmp_path: Path) -> None:
