@@ -209,6 +209,7 @@ def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
     copy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs = [Run.open(copy / name) for name in SEEDS]
+    assert [int(state.epoch) for state in states_to_resume(runs)] == [6, 6]
     damaged = copy / "seed-0" / "checkpoints"
 
     def read(folder: Path, epoch: int, like: Any) -> Any:
@@ -219,6 +220,10 @@ def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
     monkeypatch.setattr("jaxae.recording.read_state", read)
     assert [int(state.epoch) for state in states_to_resume(runs)] == [5, 5]
     assert f"{damaged / '6'} cannot be read" in caplog.text
+    monkeypatch.undo()
+    rows = runs[1].metrics.read_text().splitlines(keepends=True)
+    runs[1].metrics.write_text("".join(rows[:5]))  # Its last row is lost.
+    assert [int(state.epoch) for state in states_to_resume(runs)] == [5, 5]
     shutil.rmtree(damaged / "5")
     with pytest.raises(ValueError, match=r"seed-0 \[6\], seed-1 \[5, 6\]"):
         states_to_resume(runs)
