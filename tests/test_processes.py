@@ -1,14 +1,15 @@
 """Several real processes on the loopback address train as one, stop as one, and lose nothing."""
 
-import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,83 +17,21 @@ import numpy.typing as npt
 import pytest
 from flax import nnx
 
-import jaxae
-from jaxae import Run
+from jaxae import Dataset, Run
 from jaxae.checkpoints import saved_numbers
 from jaxae.cli import main
 from jaxae.config import ProcessConfig
+from tests.cluster import DEVICES, Ended, ask, end, start, wait_for
 from tests.conftest import idx_bytes
 from tests.test_streaming import write_npy
 
 pytestmark = pytest.mark.slow
 Floats = npt.NDArray[np.floating]
 
-# Neither the batch nor the data can be shared evenly by 2 or 4 processes.
+# Neither the batch nor the data can be shared evenly by 2 or 4 processes of 3 devices.
 _SIZES = ("--epochs=3", "--batch-size=37", "--hidden-dim=16")
-_MOST_SECONDS = 240
-
-
-def start(
-    count: int,
-    run: Path,
-    *args: str,
-    devices: int = 1,
-    data_dirs: Sequence[Path] = (),
-    only_1: Sequence[str] = (),
-    told: Callable[[int, int, int], dict[str, str]] | None = None,
-) -> list[subprocess.Popen[str]]:
-    """Start the processes of one run.
-
-    Args:
-      count: how many.
-      run: the run's folder.
-      args: what else all are given.
-      devices: of each process.
-      data_dirs: of each process, if they differ.
-      only_1: what process 1 is given besides.
-      told: gives the environment of the process (port, number, count), if that is to tell it.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def start_one(i: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "jaxae", "train", f"--run-dir={run}", *args]
-        environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
-        if told is not None:
-            environment |= told(port, i, count)
-        else:
-            command += [f"--coordinator=127.0.0.1:{port}", f"--process-id={i}"]
-            command += [f"--process-count={count}"]
-        command += [f"--data-dir={data_dir}" for data_dir in data_dirs[i : i + 1]]
-        return subprocess.Popen(
-            [*command, *(only_1 if i == 1 else ())],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    return [start_one(i) for i in range(count)]
-
-
-def end(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
-    """Wait for all; return status, stdout and stderr of each."""
-    try:
-        done = [process.communicate(timeout=_MOST_SECONDS) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(p.returncode, *texts) for p, texts in zip(processes, done, strict=True)]
-
-
-def wait_for(condition: Path, processes: Sequence[subprocess.Popen[str]]) -> None:
-    deadline = time.monotonic() + _MOST_SECONDS
-    while not condition.exists():
-        assert time.monotonic() < deadline and all(p.poll() is None for p in processes), end(
-            processes
-        )
-        time.sleep(0.02)
+# So many epochs that a process is lost among them.
+_LONG = ("--devices=1", "--hidden-dim=16", "--epochs=40", "--checkpoint-every=7")
 
 
 def losses(run: Path) -> Floats:
@@ -111,6 +50,10 @@ def assert_same_training(run: Path, alone: Path) -> None:
     np.testing.assert_allclose(parameters(run), parameters(alone), rtol=1e-3, atol=2e-5)
 
 
+def statuses(done: Sequence[Ended]) -> list[int]:
+    return [process.status for process in done]
+
+
 @pytest.fixture(scope="module")
 def alone(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that one process makes."""
@@ -119,26 +62,111 @@ def alone(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("count", "devices"), [(2, 1), (4, 1), (2, 3)])
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `answers` trains."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def fewer(blobs: Path, tiny: Dataset, runs: Path) -> Path:
+    """The data without the last training image."""
+    folder = Path(shutil.copytree(blobs, runs / "fewer"))
+    for kind, array in (("images-idx3", tiny.train.images), ("labels-idx1", tiny.train.labels)):
+        (folder / f"train-{kind}-ubyte").write_bytes(idx_bytes(array[:-1].astype(np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(blobs: Path, alone: Path, runs: Path) -> dict[str, list[Ended]]:
+    """What one cluster of two processes answers."""
+
+    def train(name: str, *more: str) -> tuple[str, ...]:
+        return ("train", f"--data-dir={blobs}", f"--run-dir={runs / name}", *more)
+
+    def different(option: str) -> tuple[tuple[str, ...], ...]:
+        return train("refused", *_SIZES), train("refused", *_SIZES, option)
+
+    shutil.copytree(alone, runs / "taken")
+    assert main([*train("begun"), "--epochs=1", *_SIZES[1:]]) == 0
+    return ask(
+        {
+            "trained": (train("trained", *_SIZES),),
+            "streamed": (train("streamed", *_SIZES, "--stream"),),
+            "resumed": (("train", f"--run-dir={runs / 'begun'}", "--resume", "--epochs=2"),),
+            "taken": (train("taken", *_SIZES),),
+            "--stream": different("--stream"),
+            "--epochs=4": different("--epochs=4"),
+            "--devices=1": different("--devices=1"),
+            "diverged": (train("diverged", "--learning-rate=1e30", "--epochs=2"),),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["trained", "streamed"])
 def test_processes_train_as_one(
-    blobs: Path, alone: Path, tmp_path: Path, count: int, devices: int
+    answers: dict[str, list[Ended]], runs: Path, alone: Path, name: str
 ) -> None:
-    run = tmp_path / "run"
-    done = end(start(count, run, f"--data-dir={blobs}", *_SIZES, devices=devices))
-    assert [status for status, _, _ in done] == [0] * count, done
+    first, second = answers[name]
+    assert (first.status, second.status) == (0, 0), (first, second)
+    assert_same_training(runs / name, alone)
+    # Only the first one talks.
+    assert f"{2 * DEVICES} devices of 2 processes" in first.out.splitlines()[0]
+    assert second.out == ""
+
+
+def test_a_run_continues_with_another_number_of_processes(
+    answers: dict[str, list[Ended]], runs: Path, alone: Path
+) -> None:
+    assert statuses(answers["resumed"]) == [0, 0], answers["resumed"]
+    run = runs / "begun"
+    shutil.rmtree(run / "figures")
+    done = end(start(4, "train", f"--run-dir={run}", "--resume", "--epochs=3"))
+    assert statuses(done) == [0] * 4, done
     assert_same_training(run, alone)
     assert {path.name for path in (run / "figures").iterdir()} >= {"latent.png", "grid.png"}
     # Only the first one talks; Gloo has its say in every process.
-    said = [[line for line in out.splitlines() if "Gloo" not in line] for _, out, _ in done]
-    assert f"{count * devices} devices of {count} processes" in said[0][0]
-    assert said[1:] == [[]] * (count - 1)
+    said = [[line for line in one.out.splitlines() if "Gloo" not in line] for one in done]
+    assert any(f"{4 * DEVICES} devices of 4 processes" in line for line in said[0])
+    assert said[1:] == [[]] * 3
 
 
-def test_streaming_processes_train_as_one(blobs: Path, alone: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    done = end(start(2, run, f"--data-dir={blobs}", *_SIZES, "--stream", devices=2))
-    assert [status for status, _, _ in done] == [0, 0], done
-    assert_same_training(run, alone)
+def test_what_process_0_refuses_all_refuse(answers: dict[str, list[Ended]], runs: Path) -> None:
+    for i, (status, _, said) in enumerate(answers["taken"]):
+        assert status == 2
+        assert f"jaxae, process {i} of 2: {runs / 'taken'} holds a run; pass --resume" in said
+
+
+@pytest.mark.parametrize("option", ["--stream", "--epochs=4", "--devices=1"])
+def test_processes_with_different_options_are_told_apart(
+    answers: dict[str, list[Ended]], runs: Path, option: str
+) -> None:
+    for status, _, said in answers[option]:
+        assert status == 2
+        assert "the options of process 1 differ from those of process 0" in said
+    assert not (runs / "refused").exists()
+
+
+def test_divergence_is_told_by_all(answers: dict[str, list[Ended]], runs: Path) -> None:
+    for status, _, said in answers["diverged"]:
+        assert status == 2 and "loss is nan" in said and "Lower the learning rate" in said
+    assert saved_numbers(runs / "diverged" / "checkpoints") == [0]
+
+
+def test_processes_with_different_data_are_told_apart_and_end_soon(
+    blobs: Path, fewer: Path, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    args = ("train", f"--run-dir={tmp_path / 'run'}", f"--data-dir={blobs}", *_SIZES)
+    done = end(start(2, *args, only_1=(f"--data-dir={fewer}",)))
+    assert time.monotonic() - began < 120
+    assert statuses(done) == [2, 2], done
+    for _, _, said in done:
+        assert "the images or labels of process 1 differ from those of process 0" in said
+    assert not (tmp_path / "run").exists()
+
+
+# A cluster tells the processes of each other.
 
 
 def slurm(port: int, i: int, count: int) -> dict[str, str]:
@@ -163,130 +191,120 @@ def open_mpi(port: int, i: int, count: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("cluster", [slurm, open_mpi])
-def test_processes_of_a_cluster_find_each_other(
-    blobs: Path,
-    alone: Path,
-    tmp_path: Path,
-    cluster: Callable[[int, int, int], dict[str, str]],
+def test_one_process_that_is_told_to_stop_stops_all_of_a_slurm_job(
+    blobs: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    done = end(start(2, run, f"--data-dir={blobs}", *_SIZES, told=cluster))
-    assert [status for status, _, _ in done] == [0, 0], done
-    assert "2 devices of 2 processes" in done[0][1]
-    assert_same_training(run, alone)
+    args = (f"--data-dir={blobs}", "--hidden-dim=16", "--epochs=5000", "--checkpoint-every=5000")
+    processes = start(2, "train", f"--run-dir={run}", *args, told=slurm)
+    wait_for((run / "metrics.jsonl").exists, processes)
+    processes[1].terminate()
+    done = end(processes)
+    assert statuses(done) == [128 + signal.SIGTERM] * 2, done
+    assert f"{2 * DEVICES} devices of 2 processes" in done[0].out
+    (saved,) = saved_numbers(run / "checkpoints")
+    assert saved == len(losses(run)) < 5000
+    assert f"{run}: last saved: epoch {saved}" in done[0].err
 
 
-def test_one_process_of_a_cluster_trains_alone_if_told_to(blobs: Path, tmp_path: Path) -> None:
-    args = (f"--data-dir={blobs}", *_SIZES, "--process-count=1")
-    (done,) = end(start(1, tmp_path / "run", *args, told=lambda port, *_: slurm(port, 1, 2)))
-    assert done[0] == 0 and "processes" not in done[1], done
+@pytest.fixture(scope="module")
+def within(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]]:
+    """A run of two processes that Open MPI started, stopped within its first epoch."""
+    folder = tmp_path_factory.mktemp("within")
+    data, run = folder / "data", folder / "run"
+    write_npy(data, 150_000, 500, (16, 16))
+    args = (
+        "--stream",
+        "--batch-size=1024",
+        "--hidden-dim=8",
+        "--epochs=1",
+        "--checkpoint-steps=10",
+    )
+    processes = start(2, "train", f"--run-dir={run}", f"--data-dir={data}", *args, told=open_mpi)
+    wait_for(lambda: saved_numbers(run / "checkpoints" / "within"), processes)
+    processes[0].terminate()
+    return run, end(processes)
 
 
-def test_a_run_goes_on_with_another_number_of_processes(
-    blobs: Path, alone: Path, tmp_path: Path
+def test_a_stop_within_the_first_epoch_is_saved_by_all(within: tuple[Path, list[Ended]]) -> None:
+    _, done = within
+    assert statuses(done) == [128 + signal.SIGTERM] * 2, done
+    assert f"{2 * DEVICES} devices of 2 processes" in done[0].out
+    # Of 147 steps; the run itself has gone on since, in `resumed`.
+    said = re.search(r"last saved: epoch 0 and step ([0-9]+), within an epoch", done[0].err)
+    assert said is not None and 0 < int(said[1]) < 147
+
+
+def test_one_process_of_a_cluster_trains_alone_if_told_to(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    sizes = ("--epochs=1", *_SIZES[1:])
-    assert all(status == 0 for status, _, _ in end(start(2, run, f"--data-dir={blobs}", *sizes)))
-    assert main(["train", f"--run-dir={run}", "--resume", "--epochs=2"]) == 0
-    done = end(start(4, run, "--resume", "--epochs=3"))
-    assert [status for status, _, _ in done] == [0] * 4, done
-    assert_same_training(run, alone)
+    for name, value in slurm(1, 1, 2).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(jax.distributed, "initialize", None)
+    args = (f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}", *_SIZES)
+    assert main(["train", *args, "--process-count=1"]) == 0
+    assert "processes" not in capsys.readouterr().out
+
+
+# A process that is lost.
+
+
+@pytest.fixture(scope="module")
+def killed(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
+    """For each victim: the run, what the processes left, and how long the other one took."""
+    found: dict[int, Any] = {}
+    for victim in (0, 1):
+        run = tmp_path_factory.mktemp("killed") / "run"
+        processes = start(2, "train", f"--run-dir={run}", f"--data-dir={blobs}", *_LONG)
+        wait_for((run / "checkpoints" / "14").exists, processes)
+        processes[victim].kill()
+        began = time.monotonic()
+        found[victim] = run, end(processes), time.monotonic() - began
+    return found
+
+
+@pytest.fixture(scope="module")
+def resumed(
+    blobs: Path, killed: dict[int, Any], within: tuple[Path, list[Ended]], runs: Path
+) -> dict[str, list[Ended]]:
+    """What one cluster answers: it resumes the stopped runs, and trains one without a stop."""
+
+    def resume(run: Path, *more: str) -> tuple[tuple[str, ...]]:
+        return (("train", f"--run-dir={run}", "--resume", *more),)
+
+    never = ("train", f"--run-dir={runs / 'never'}", f"--data-dir={blobs}", *_LONG)
+    by_victim = {f"killed {victim}": resume(run, *_LONG) for victim, (run, *_) in killed.items()}
+    return ask({"never": (never,), "within": resume(within[0]), **by_victim})
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_others_and_resuming_loses_nothing(
-    blobs: Path, tmp_path: Path, victim: int
-) -> None:
-    never, stopped = tmp_path / "never", tmp_path / "stopped"
-    args = (f"--data-dir={blobs}", "--hidden-dim=16", "--epochs=60", "--checkpoint-every=7")
-    processes = start(2, stopped, *args)
-    wait_for(stopped / "checkpoints" / "14", processes)
-    processes[victim].kill()
-    began = time.monotonic()
-    done = end(processes)
-    assert time.monotonic() - began < 60
+def test_a_killed_process_ends_the_other(killed: dict[int, Any], victim: int) -> None:
+    _, done, seconds = killed[victim]
+    assert seconds < 60
     status, _, said = done[1 - victim]
-    assert done[victim][0] == -signal.SIGKILL and status not in (0, 2)
+    assert done[victim].status == -signal.SIGKILL and status not in (0, 2)
     assert "is lost" in said and "--resume" in said
-    assert 14 <= len((stopped / "metrics.jsonl").read_text().splitlines()) < 60
-    for run, more in ((stopped, ("--resume",)), (never, args)):
-        done = end(start(2, run, *more))
-        assert [status for status, _, _ in done] == [0, 0], done
-    np.testing.assert_array_equal(losses(stopped), losses(never))
-    np.testing.assert_array_equal(parameters(stopped), parameters(never))
 
 
-def test_one_process_that_is_told_to_stop_stops_all(blobs: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    args = (f"--data-dir={blobs}", "--hidden-dim=16", "--epochs=5000", "--checkpoint-every=5000")
-    processes = start(2, run, *args)
-    wait_for(run / "metrics.jsonl", processes)
-    processes[1].terminate()
-    done = end(processes)
-    assert [status for status, _, _ in done] == [128 + signal.SIGTERM] * 2, done
-    (saved,) = saved_numbers(run / "checkpoints")
-    assert saved == len(losses(run)) < 5000
-    assert f"{run}: last saved: epoch {saved}" in done[0][2]
-
-
-def test_what_process_0_refuses_all_refuse(blobs: Path, alone: Path) -> None:
-    done = end(start(2, alone, f"--data-dir={blobs}", *_SIZES))
-    for i, (status, _, said) in enumerate(done):
-        assert status == 2
-        assert f"jaxae, process {i} of 2: {alone} holds a run; pass --resume" in said
-
-
-def test_processes_with_different_data_are_told_apart(
-    blobs: Path, tiny: jaxae.Dataset, tmp_path: Path
+@pytest.mark.parametrize("victim", [0, 1])
+def test_resuming_after_a_killed_process_loses_nothing(
+    resumed: dict[str, list[Ended]], killed: dict[int, Any], runs: Path, victim: int
 ) -> None:
-    run, fewer = tmp_path / "run", tmp_path / "fewer"
-    shutil.copytree(blobs, fewer)
-    for kind, array in (("images-idx3", tiny.train.images), ("labels-idx1", tiny.train.labels)):
-        (fewer / f"train-{kind}-ubyte").write_bytes(idx_bytes(array[:-1].astype(np.uint8)))
-    began = time.monotonic()
-    done = end(start(2, run, *_SIZES, data_dirs=(blobs, fewer)))
-    assert time.monotonic() - began < 120
-    assert [status for status, _, _ in done] == [2, 2], done
-    for _, _, said in done:
-        assert "the images or labels of process 1 differ from those of process 0" in said
+    run, never = killed[victim][0], runs / "never"
+    done = resumed[f"killed {victim}"]
+    assert statuses(done) == statuses(resumed["never"]) == [0, 0], done
+    after = int(done[0].out.partition("resuming after epoch ")[2].split()[0])
+    assert 14 <= after < 40
+    np.testing.assert_array_equal(losses(run), losses(never))
+    np.testing.assert_array_equal(parameters(run), parameters(never))
 
 
-@pytest.mark.parametrize("option", ["--stream", "--epochs=4", "--devices=1"])
-def test_processes_with_different_options_are_told_apart(
-    blobs: Path, tmp_path: Path, option: str
+def test_a_run_stopped_within_an_epoch_is_resumed_there(
+    resumed: dict[str, list[Ended]], within: tuple[Path, list[Ended]]
 ) -> None:
-    args = (f"--data-dir={blobs}", *_SIZES)
-    done = end(start(2, tmp_path / "run", *args, only_1=(option,)))
-    for status, _, said in done:
-        assert status == 2
-        assert "the options of process 1 differ from those of process 0" in said
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_stop_within_the_first_epoch_is_saved_by_all(tmp_path: Path) -> None:
-    data, run = tmp_path / "data", tmp_path / "run"
-    write_npy(data, 150_000, 500, (16, 16))
-    args = (f"--data-dir={data}", "--stream", "--batch-size=256", "--hidden-dim=8", "--epochs=2")
-    processes = start(2, run, *args, "--checkpoint-steps=40")
-    wait_for(run / "checkpoints" / "within" / "64", processes)
-    processes[0].terminate()
-    done = end(processes)
-    assert [status for status, _, _ in done] == [128 + signal.SIGTERM] * 2, done
-    step = saved_numbers(run / "checkpoints" / "within")[-1]
-    assert f"{run}: last saved: epoch 0 and step {step:,}, within an epoch" in done[0][2]
-    done = end(start(2, run, "--resume"))
-    assert [status for status, _, _ in done] == [0, 0], done
-    assert "resuming within epoch" in done[0][1]
-
-
-def test_divergence_is_told_by_all(blobs: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    done = end(start(2, run, f"--data-dir={blobs}", "--learning-rate=1e30", "--epochs=2"))
-    for status, _, said in done:
-        assert status == 2 and "the loss is " in said and "Lower the learning rate" in said
-    assert saved_numbers(run / "checkpoints") == [0]
+    assert statuses(resumed["within"]) == [0, 0], resumed["within"]
+    assert "resuming within epoch 1" in resumed["within"][0].out
+    assert len(losses(within[0])) == 1
 
 
 def test_a_process_that_finds_no_other_says_so(blobs: Path, tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""Real processes on the loopback address: start those of one run, or ask one cluster many things.
+
+python -m tests.cluster QUESTIONS --coordinator=… --process-id=… --process-count=…
+(what `ask` starts)
+"""
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from unittest.mock import patch
+
+import tyro
+
+from jaxae import cli
+from jaxae.commands import running, training
+from jaxae.config import ProcessConfig
+from jaxae.processes import joined
+
+_MOST_SECONDS = 240
+# Of every process; a run that is to end with the same bits needs the same number.
+DEVICES = 3
+
+
+class Ended(NamedTuple):
+    """What a process, or a command in it, leaves."""
+
+    status: int
+    out: str
+    err: str
+
+
+Environment = Callable[[int, int, int], dict[str, str]]
+Processes = Sequence[subprocess.Popen[str]]
+
+
+def start(
+    count: int,
+    *args: str,
+    only_1: Sequence[str] = (),
+    told: Environment | None = None,
+    program: Sequence[str] = ("-m", "jaxae"),
+) -> Processes:
+    """Start the processes of one run.
+
+    Args:
+      count: how many.
+      args: what all are given.
+      only_1: what process 1 is given besides.
+      told: gives the environment of a process (port, number, count), if that is to tell it.
+      program: what to run.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def start_one(i: int) -> subprocess.Popen[str]:
+        command = [sys.executable, *program, *args, *(only_1 if i == 1 else ())]
+        environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(DEVICES)}
+        if told is not None:
+            environment |= told(port, i, count)
+        else:
+            command += [f"--coordinator=127.0.0.1:{port}", f"--process-id={i}"]
+            command += [f"--process-count={count}"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+    return [start_one(i) for i in range(count)]
+
+
+def end(processes: Processes) -> list[Ended]:
+    """Wait for all."""
+    try:
+        done = [process.communicate(timeout=_MOST_SECONDS) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [Ended(p.returncode, *texts) for p, texts in zip(processes, done, strict=True)]
+
+
+def wait_for(condition: Callable[[], object], processes: Processes) -> None:
+    """Wait until something is so; all processes must still run."""
+    deadline = time.monotonic() + _MOST_SECONDS
+    while not condition():
+        running = all(process.poll() is None for process in processes)
+        assert running and time.monotonic() < deadline, end(processes)
+        time.sleep(0.02)
+
+
+def ask(questions: dict[str, tuple[Sequence[str], ...]]) -> dict[str, list[Ended]]:
+    """Give one cluster of two processes many commands, one after the other.
+
+    Args:
+      questions: the command line of both processes, or the line of each, by a name of it.
+
+    Returns:
+      What the command left in each of the processes, by the name.
+    """
+    told = ("-m", "tests.cluster", json.dumps(list(questions.values())))
+    done = end(start(2, program=told))
+    assert [process.status for process in done] == [0, 0], done
+    answers = [json.loads(process.out.splitlines()[-1]) for process in done]
+    return {
+        name: [Ended(*answer) for answer in both]
+        for name, *both in zip(questions, *answers, strict=True)
+    }
+
+
+def _answer(args: Sequence[str]) -> Ended:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = cli.main(args)
+    return Ended(status, out.getvalue(), err.getvalue())
+
+
+def _answer_all(questions: Sequence[Sequence[Sequence[str]]], place: Sequence[str]) -> None:
+    config = tyro.cli(ProcessConfig, args=place)
+    with (
+        joined(config),
+        # They have joined, and stay whatever a command ends with. The figures are another's matter.
+        patch.object(training, "joined", lambda _: contextlib.nullcontext()),
+        patch.object(training, "draw_all"),
+        patch.object(running, "leave", int),
+    ):
+        number = config.process_id or 0
+        answers = [_answer(lines[number % len(lines)]) for lines in questions]
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    _answer_all(json.loads(sys.argv[1]), sys.argv[2:])
