@@ -89,8 +89,8 @@ def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
     """Raise ValueError if a divergence is to be weighed that the model does not have."""
     if model.model != "vae" and train.kl_weight != TrainConfig.kl_weight:
         raise ValueError(
-            f"kl_weight is {train.kl_weight:g}, and model {model.model} has no divergence to weigh; "
-            "leave it out, or train model vae"
+            f"kl_weight is {train.kl_weight:g}, and model {model.model} has no divergence to "
+            "weigh; leave it out, or train model vae"
         )
 
 
