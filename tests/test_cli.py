@@ -22,7 +22,6 @@ import pytest
 from flax import nnx
 
 from jaxae import (
-    CheckpointConfig,
     Dataset,
     ModelConfig,
     Run,
@@ -33,9 +32,8 @@ from jaxae import (
 )
 from jaxae.cli import COMMANDS, main
 from jaxae.commands import common
-from jaxae.commands.common import Hardware, say
+from jaxae.commands.common import say
 from jaxae.commands.running import drop_unfinished_reads
-from jaxae.config import ProcessConfig
 from jaxae.text import printable
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
@@ -800,20 +798,34 @@ def test_a_refusal_of_the_program_is_one_line_and_status_2(tmp_path: Path) -> No
 
 
 REQUIRED = object()
-DEFAULTS = {
+HARDWARE = {"device": "auto", "devices": None}
+DEFAULTS: dict[str, dict[str, Any]] = {
     "train": {
         "dataset": "mnist",
         "data-dir": None,
-        **dataclasses.asdict(Hardware()),
-        **dataclasses.asdict(ProcessConfig()),
+        **HARDWARE,
+        "coordinator": None,
+        "process-id": None,
+        "process-count": None,
         "stream": False,
         "run-dir": None,
         "overwrite": False,
         "tensorboard": False,
         "fit-box": False,
-        **dataclasses.asdict(ModelConfig()),
-        **dataclasses.asdict(TrainConfig()),
-        **dataclasses.asdict(CheckpointConfig()),
+        "latent-dim": 2,
+        "hidden-dim": 512,
+        "model": "ae",
+        "epochs": 20,
+        "batch-size": 128,
+        "learning-rate": 0.001,
+        "schedule": "constant",
+        "seed": 0,
+        "kl-weight": 1.0,
+        "input-noise": 0.0,
+        "precision": "float32",
+        "checkpoint-every": 5,
+        "keep": 2,
+        "checkpoint-steps": 10_000,
         "resume": False,
     },
     "figures": {
@@ -824,8 +836,8 @@ DEFAULTS = {
         "checkpoint": "newest",
         "verify": None,
     },
-    "encode": {"checkpoint": "newest", **dataclasses.asdict(Hardware())},
-    "decode": {"checkpoint": "newest", **dataclasses.asdict(Hardware())},
+    "encode": {"checkpoint": "newest", **HARDWARE},
+    "decode": {"checkpoint": "newest", **HARDWARE},
     "export": {"format": REQUIRED, "out": REQUIRED, "checkpoint": "newest"},
     "import": {"like": None},
 }

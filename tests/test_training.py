@@ -245,29 +245,3 @@ def test_reported_states_outlive_the_training_that_goes_on(tiny: Dataset) -> Non
 def test_a_model_for_other_images_is_refused(tiny: Dataset) -> None:
     with pytest.raises(ValueError, match=r"\(28, 28\).*\(8, 6\)"):
         jaxae.fit(jaxae.create_model(CONFIG, (28, 28), 0), tiny)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("epochs", 0),
-        ("epochs", 1.5),
-        ("batch_size", 0),
-        ("learning_rate", -1e-3),
-        ("learning_rate", float("nan")),
-        ("learning_rate", float("inf")),
-        ("schedule", "linear"),
-        ("seed", -1),
-        ("seed", 2**32),
-    ],
-)
-def test_a_bad_setting_is_refused_by_name(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"^{field} is "):
-        TrainConfig(**{field: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("field", ["latent_dim", "hidden_dim"])
-@pytest.mark.parametrize("value", [0, -1, 2.0, True])
-def test_a_bad_size_is_refused_by_name(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"^{field} is "):
-        ModelConfig(**{field: value})  # type: ignore[arg-type]

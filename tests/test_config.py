@@ -1,0 +1,137 @@
+"""What a run is made from, against the numbers of the lecture and of the documentation."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jaxae import CheckpointConfig, ModelConfig, TrainConfig
+from jaxae.config import ProcessConfig
+from jaxae.files import read_text
+from jaxae.records import DataRecord, RunRecord, parse_record
+
+LECTURE: list[tuple[Any, dict[str, Any]]] = [
+    (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae"}),
+    (
+        TrainConfig,
+        {
+            "epochs": 20,
+            "batch_size": 128,
+            "learning_rate": 0.001,
+            "schedule": "constant",
+            "seed": 0,
+            "kl_weight": 1.0,
+            "input_noise": 0.0,
+            "precision": "float32",
+            "stream": False,
+        },
+    ),
+    (CheckpointConfig, {"checkpoint_every": 5, "keep": 2, "checkpoint_steps": 10_000}),
+    (ProcessConfig, {"coordinator": None, "process_id": None, "process_count": None}),
+]
+
+
+@pytest.mark.parametrize(("config", "defaults"), LECTURE)
+def test_defaults_are_the_lectures(config: Any, defaults: dict[str, Any]) -> None:
+    assert dataclasses.asdict(config()) == defaults
+
+
+LEAST = math.ulp(0.0)
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "accepted", "refused"),
+    [
+        *(
+            (config, field, [1, 2, 10**9], [0, -1, 1.0, 1.5, True, "1", None])
+            for config, field in (
+                *((ModelConfig, name) for name in ("latent_dim", "hidden_dim")),
+                *((TrainConfig, name) for name in ("epochs", "batch_size")),
+                *((CheckpointConfig, name) for name in ("checkpoint_every", "keep")),
+                (CheckpointConfig, "checkpoint_steps"),
+            )
+        ),
+        (ModelConfig, "model", ["ae", "vae", "conv"], ["gan", "AE", "", None]),
+        (TrainConfig, "learning_rate", [LEAST, 1e-3, 1, 1e30], [0, -LEAST, math.nan, math.inf]),
+        (TrainConfig, "schedule", ["constant", "onecycle"], ["linear", "", None]),
+        (TrainConfig, "precision", ["float32", "bfloat16", "tf32"], ["float64", "", None]),
+        (TrainConfig, "seed", [0, 1, 2**32 - 1], [-1, 2**32, 1.0, True, None]),
+        (TrainConfig, "kl_weight", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
+        (TrainConfig, "input_noise", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_by_name(
+    config: Any, field: str, accepted: list[Any], refused: list[Any]
+) -> None:
+    for value in accepted:
+        assert getattr(config(**{field: value}), field) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=f"^{field} is "):
+            config(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("told", "good"),
+    [
+        ((None, None, None), True),
+        ((None, None, 1), True),
+        (("host:1234", 0, 1), True),
+        (("host:1234", 1, 2), True),
+        ((None, None, 2), False),
+        ((None, 0, 1), False),
+        (("host:1234", 0, None), False),
+        (("host:1234", None, 2), False),
+        (("host", 0, 2), False),
+        ((":1234", 0, 2), False),
+        (("host:port", 0, 2), False),
+        (("host:1234", 2, 2), False),
+        (("host:1234", -1, 2), False),
+        (("host:1234", 0, 0), False),
+    ],
+)
+def test_processes_are_told_whole_or_not_at_all(told: tuple[Any, Any, Any], good: bool) -> None:
+    if good:
+        assert dataclasses.astuple(ProcessConfig(*told)) == told
+    else:
+        with pytest.raises(ValueError, match=r"^(coordinator|process_id)"):
+            ProcessConfig(*told)
+
+
+DATA = DataRecord("blobs", "nowhere", "0" * 64, (8, 6), 300)
+
+
+def test_a_record_comes_back_from_json() -> None:
+    record = RunRecord(
+        ModelConfig(3, 16, "vae"),
+        TrainConfig(7, 64, 0.5, "onecycle", 9, 2.0, 0.25, "bfloat16", True),
+        DATA,
+    )
+    assert parse_record(json.loads(json.dumps(record.as_json()))) == record
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"name": 1}, {"source": None}, {"checksum": b"0"}),
+        *({"image_shape": shape} for shape in ((8,), (8, 6, 1), (8, 0), (-8, 6), (8, 6.0))),
+        *({"train_examples": n} for n in (0, -1, 300.0, True, "300")),
+    ],
+)
+def test_what_no_data_set_has_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no data set"):
+        dataclasses.replace(DATA, **changes)
+
+
+def test_small_files_are_read_and_larger_ones_refused(tmp_path: Path) -> None:
+    file, mebibyte = tmp_path / "config.json", 1024 * 1024
+    file.write_bytes(b"x" * mebibyte)
+    assert read_text(file) == "x" * mebibyte
+    file.write_bytes(b"x" * (mebibyte + 1))
+    with pytest.raises(ValueError, match=r"larger than 1,048,576 bytes"):
+        read_text(file)
+    file.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match="utf-8"):
+        read_text(file)
