@@ -156,6 +156,7 @@ def test_a_job_stopped_in_the_middle_leaves_nothing(
         if rows.start == 4 * 8192:
             sizes.extend(path.stat().st_size for path in out.parent.iterdir())
             stop()
+            pytest.fail("the signal waits for the block's end")
         return read(file, rows)
 
     monkeypatch.setattr(ArrayFile, "__getitem__", read_or_stop)

@@ -1,6 +1,6 @@
 """Apply a run's model to .npy files, block by block."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from jaxae.arrays import ArrayFile, blaming, write_array
@@ -10,7 +10,6 @@ from jaxae.commands.common import console, say
 from jaxae.latent import decode_blocks, encode_blocks
 from jaxae.progress import counted
 from jaxae.runs import Run
-from jaxae.signals import signals_held_back
 
 
 def encode_file(options: Encode) -> None:
@@ -32,14 +31,5 @@ def decode_file(options: Decode) -> None:
 
 
 def _write(path: Path, shape: tuple[int, ...], blocks: Iterable[Floats], title: str) -> None:
-    # A job that is stopped has its partial file to delete first.
-    with signals_held_back() as stop_if_asked:
-        blocks = _stopping(blocks, stop_if_asked)
-        write_array(path, shape, counted(blocks, title, shape[0], console))
+    write_array(path, shape, counted(blocks, title, shape[0], console))
     say(f"{path}: float32 of shape {shape}")
-
-
-def _stopping(blocks: Iterable[Floats], stop_if_asked: Callable[[], None]) -> Iterator[Floats]:
-    for block in blocks:
-        stop_if_asked()
-        yield block
