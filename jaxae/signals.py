@@ -36,6 +36,7 @@ def terminations_raised() -> Iterator[None]:
     """
 
     def stop(number: int, _: FrameType | None) -> None:
+        let_go_of_lost_terminal()
         raise SystemExit(128 + number)
 
     ours = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
@@ -70,6 +71,7 @@ def signals_held_back(
     held: list[int] = []
 
     def hold(number: int, _: FrameType | None) -> None:
+        let_go_of_lost_terminal()
         held.append(number)
 
     def stop_if_asked() -> None:
@@ -92,6 +94,21 @@ def signals_held_back(
         for number, handler in before.items():
             signal.signal(number, handler)
     stop_if_asked()
+
+
+def let_go_of_lost_terminal(*outputs: int) -> None:
+    """Discard what is written to a terminal that is gone; each print would fail, and stop a save.
+
+    Args:
+      outputs: file descriptors; by default those of stdout and stderr.
+    """
+    for output in outputs or (1, 2):
+        try:
+            os.write(output, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)
 
 
 @contextlib.contextmanager
@@ -129,4 +146,5 @@ def _listen(signals: socket.socket) -> None:
 
 def _say(text: str) -> None:
     # Not print: the main thread may be in the middle of one.
-    os.write(2, f"jaxae: {text}\n".encode())
+    with contextlib.suppress(OSError):  # The terminal may be gone.
+        os.write(2, f"jaxae: {text}\n".encode())

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from jaxae import signals
-from jaxae.signals import HeldInterrupt, HeldTermination, signals_held_back
+from jaxae.signals import HeldInterrupt, HeldTermination, let_go_of_lost_terminal, signals_held_back
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +62,18 @@ def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatc
         signal.raise_signal(signal.SIGTERM)
         stop_if_asked()
     assert stopped == []
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_output_to_a_terminal_that_is_gone_is_discarded(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    near, far = os.openpty()
+    os.close(near)
+    with pytest.raises(OSError):
+        os.write(far, b"lost")
+    let_go_of_lost_terminal(far, 1)
+    assert os.write(far, b"discarded") == 9
+    os.close(far)
+    os.write(1, b"still told")  # One that is there stays.
+    assert capfd.readouterr().out == "still told"
