@@ -1,8 +1,10 @@
 """Exported files: run by PyTorch, ONNX Runtime and JAX without jaxae, and imported again."""
 
 import json
+import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -332,6 +334,17 @@ def test_import_refuses_a_folder_that_holds_something(
         (line,) = capsys.readouterr().err.splitlines()
         assert f"{there} is there already" in line
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text"]
+
+
+def test_an_imported_run_is_as_private_as_the_umask_says(tmp_path: Path) -> None:
+    whole_file(tmp_path)
+    before = os.umask(0o077)
+    try:
+        assert jaxae("import", tmp_path / "whole", tmp_path / "runs" / "run") == 0
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "runs").rglob("*")]
+    assert modes and not any(mode & 0o077 for mode in modes)
 
 
 def test_an_imported_run_is_not_gone_on_with(

@@ -1,8 +1,8 @@
 """`jaxae export` and `jaxae import`: a run's model for other software, and back."""
 
 import dataclasses
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -89,6 +89,7 @@ class Import:
         from flax import nnx
 
         from jaxae.devices import find_devices, make_mesh
+        from jaxae.files import make_folder, sync
         from jaxae.interchange import safetensors
         from jaxae.recording import Recorder
         from jaxae.runs import Run
@@ -97,16 +98,17 @@ class Import:
             raise ValueError(f"{self.run} is there already; choose a folder that is new or empty")
         like = Run.open(self.like).record if self.like else None
         model, record = safetensors.read(self.file, like)
-        self.run.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{self.run.name}-", dir=self.run.parent))
+        make_folder(self.run.parent)
+        partial = self.run.with_name(f".{self.run.name}-{secrets.token_hex(4)}")
+        partial.mkdir()
         try:
             # Device, versions and date in config.json are the import's, not the training's.
             origin = self.file.name
             run = Run.create(partial, *record, mesh=make_mesh(find_devices()), imported_from=origin)
             state = run.initial_state(nnx.state(model, nnx.Param))
             Recorder(run, state).close()  # Which saves the state that it begins with.
-            partial.chmod(0o755)  # mkdtemp makes it private.
             partial.replace(self.run)
+            sync(self.run.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         say(f"{self.run}: {record.model.model} for images of {record.data.image_shape}")
