@@ -487,7 +487,7 @@ def test_a_bad_option_of_train_is_named_and_makes_no_run(
     ("args", "named"),
     [
         (("--dataset", "mnst"), "'mnst'"),
-        (("--dataset", "./nowhere"), "./nowhere: no such folder"),
+        (("--dataset", "./nowhere"), "--dataset ./nowhere is a folder; pass --data-dir ./nowhere"),
         (("--data-dir", "nowhere"), "nowhere: no such folder"),
         (("--data-dir", "."), "no train-images-idx3-ubyte"),
     ],
@@ -758,6 +758,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path
     epochs = [row.epoch for row in Run.open(run).history()]
     assert epochs and epochs == list(range(1, len(epochs) + 1))
     assert err.splitlines() == [
+        "jaxae: SIGINT: stopping within seconds, what is done is saved; a second one stops now",
         f"jaxae: {run}: last saved: epoch {epochs[-1]}; "
         f"jaxae train --run-dir {run} --resume continues it",
         "jaxae: interrupted",

@@ -25,7 +25,7 @@ class Train:
     """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
 
     data_dir: Path | None = None
-    """A folder with four IDX files to train on, or .npy files; --dataset only names it then."""
+    """A folder with four IDX files to train on, or .npy files, which --dataset then names."""
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 
