@@ -112,6 +112,15 @@ def test_henze_zirkler_gives_the_published_value_for_iris() -> None:
     assert found.effect == pytest.approx(found.statistic / 50) and found.n == 50
 
 
+def test_henze_zirkler_tests_as_many_of_many_points_as_it_is_told() -> None:
+    z = np.random.default_rng(0).uniform(size=(900, 2))
+    found, same = analysis.henze_zirkler(z, at_most=300), analysis.henze_zirkler(z, at_most=300)
+    assert found == same and found.n == 300
+    assert found.statistic == pytest.approx(300 * found.effect)
+    assert analysis.henze_zirkler(z, at_most=300, seed=1).effect != found.effect
+    assert analysis.henze_zirkler(z).n == 900
+
+
 def test_henze_zirkler_keeps_its_level_and_finds_what_is_not_normal() -> None:
     rng = np.random.default_rng(0)
     correlated = np.array([[2.0, 0.3], [0.3, 0.5]])

@@ -66,7 +66,10 @@ def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
 ) -> None:
     value = float(np.nextafter(threshold, threshold + side))
     found = judged(report_of({number: value}))
-    assert found.pop(sentence).holds is bool(holds[side + 1])
+    claim = found.pop(sentence)
+    assert claim.holds is bool(holds[side + 1])
+    said = "¾ of log₂(classes)" if number == "largest_entropy" else f"{threshold:g}"
+    assert claim.rule.removesuffix(" bits").endswith(f" {said}")
     assert all(claim.holds for claim in found.values())
 
 
@@ -154,3 +157,17 @@ def test_classes_mix_from_a_tenth_of_each_others_neighbours_the_most_first() -> 
     report = Report(mixing=mixing, class_names=("a", "b", "c", "d"))
     assert [pair[:2] for pair in report.mixed] == [("b", "c"), ("a", "b"), ("a", "d")]
     assert [pair[2] for pair in report.mixed] == pytest.approx([0.475, 0.1, 0.1])
+
+
+def test_a_report_as_json_has_all_that_it_says() -> None:
+    report = report_of({"gap_share": Estimate(0.25, 0.125, 0.5)}, ("a", "b"))
+    report.mixing, report.undefined = [[0.5, 0.5], [0.25, 0.75]], {"purity": "the moon is full"}
+    found = report.as_json()
+    assert found.pop("numbers")["gap_share"] == {"value": 0.25, "low": 0.125, "high": 0.5}
+    assert found == {
+        "mixing": [[0.5, 0.5], [0.25, 0.75]],
+        "separate": [],
+        "mixed": [("a", "b", 0.375)],
+        "class_names": ["a", "b"],
+        "undefined": {"purity": "the moon is full"},
+    }

@@ -68,6 +68,11 @@ def test_gap_tiles_show_all_values_of_both_groups_with_their_means_intervals(
     assert bottom > 1 and top < 0  # Gaps on top, as the tiles above.
 
 
+def test_gap_tiles_show_ten_of_each_kind(gaps: dict[str, Any]) -> None:
+    for axes in from_the_top(drawn(plots.gap_tiles(**gaps)))[:2]:
+        assert strip(axes).shape == (4, 50)
+
+
 def test_gap_tiles_name_their_groups_beside_the_values(gaps: dict[str, Any]) -> None:
     left = drawn(plots.gap_tiles(**gaps)).axes[2]
     assert list(left.get_yticks()) == [0, 1]
