@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import charts, explain, stats, tables
+from benchmarks import charts, explain, growth, stats, tables
 from benchmarks.breakeven import break_even_section
 from benchmarks.gap import gap_section
 from benchmarks.growth import growth_section
@@ -263,8 +263,30 @@ def test_a_sign_test_needs_all_of_six_rounds(longer: int, apart: bool) -> None:
     assert ratio.distinguishable == apart
 
 
-def whiskers_of(axes: Any) -> list[list[float]]:
-    return [path.vertices[:, 0].tolist() for c in axes.collections for path in c.get_paths()]
+@pytest.mark.parametrize(
+    ("low", "p_value", "apart"),
+    [(1.01, 0.01, True), (0.99, 0.01, False), (1.01, 0.06, False)],
+)
+def test_both_the_interval_and_the_test_must_tell_rows_apart(
+    low: float, p_value: float, apart: bool
+) -> None:
+    ratio = stats.Ratio(1.1, low, 1.2, 8, p_value)
+    assert ratio.distinguishable == apart
+    assert str(ratio) == f"1.10 [{low}, 1.20]" + ("" if apart else " ≈")
+
+
+def test_the_latest_receipt_and_the_first_rounds_loops_count(results: Results) -> None:
+    for largest in (1e-3, 1e-4):
+        results.note(kind="parity", framework="flax", largest=largest)
+        results.note(kind="parity", framework="equinox", largest=1.0)
+    receipt = results.receipt("flax")
+    assert receipt is not None and receipt["largest"] == 1e-4
+    file(results, "grid", "flax", 1, 1, 1, loops=[7, 8, 9])
+    assert results.loops("grid", "flax") == 7
+
+
+def whiskers_of(axes: Any, along: int = 0) -> list[list[float]]:
+    return [path.vertices[:, along].tolist() for c in axes.collections for path in c.get_paths()]
 
 
 def test_bars_are_multiples_of_the_limit_and_the_fastest_is_on_top(results: Results) -> None:
@@ -299,3 +321,14 @@ def test_lines_of_total_time(results: Results) -> None:
     (line,) = figure.axes[0].lines
     drawn: Any = line.get_xydata()
     assert drawn[[0, 1, 19]].tolist() == [[1, 5], [2, 7], [20, 43]]
+
+
+def test_points_of_growth_reach_from_the_fastest_to_the_slowest(results: Results) -> None:
+    for size in (8, 32, 128):
+        file(results, f"step-{size}", "flax", size, 2 * size, 5 * size)
+    figure = charts.growth(results, growth.STEP)
+    assert figure is not None
+    axes = figure.axes[0]
+    middle: Any = axes.lines[0].get_xydata()
+    assert middle.tolist() == [[8, 16], [32, 64], [128, 256]]
+    assert whiskers_of(axes, along=1) == [[8, 40], [32, 160], [128, 640]]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import measure, runner, worker
+from benchmarks import limit, measure, runner, worker
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.parity import initial_weights
 from benchmarks.results import Results
@@ -113,6 +113,20 @@ def test_the_parts_of_an_epoch_take_turns(images: np.ndarray) -> None:
     assert int(contestant.state.step) == 10 * 256 // 32  # type: ignore[attr-defined]
 
 
+def test_each_part_goes_first_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(limit, "jax_products", lambda *_: lambda: ran.append("products"))
+    monkeypatch.setattr(limit, "gradients", lambda *_: lambda: ran.append("gradients"))
+    monkeypatch.setattr(measure, "_call", lambda *_: lambda: ran.append("epoch"))
+    contestant: Any = None
+    task = Task("epoch-32", "parts", "parts-32", 64, 32)
+    measure.parts(contestant, task, np.zeros((64, 4), np.uint8))
+    turns = [tuple(ran[i : i + 3]) for i in range(3, len(ran), 3)]  # After each has warmed up.
+    parts = ("products", "gradients", "epoch")
+    assert all(sorted(turn) == sorted(parts) for turn in turns)
+    assert [sum(turn[0] == part for turn in turns) for part in parts] == [3, 3, 3]
+
+
 def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -130,6 +144,57 @@ def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
             assert worker.hardware(name)["device_peak_bytes"] == 7
         for name in ("flax", "equinox", "keras-jax", "limit-jax"):
             assert worker.hardware(name)["device"] == "TPU"
+
+
+class Slow:
+    """Takes 0.2 s to train at first, which compiles, and 0.05 s from then on."""
+
+    def __init__(self) -> None:
+        self.trained = 0
+
+    def train(self, order: np.ndarray) -> None:
+        time.sleep(0.05 if self.trained else 0.2)
+        self.trained += 1
+
+    def synchronise(self) -> None:
+        pass
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+def test_each_part_of_a_start_is_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((4, 9), np.uint8))
+    monkeypatch.setattr("benchmarks.contestants.load", lambda name: time.sleep(0.1))
+    monkeypatch.setattr(measure, "build", lambda *_: Slow())
+    spec = {"framework": "flax", "tasks": ["cold"], "images": str(tmp_path / "images.npy")}
+    outcome = worker.cold(spec | {"started": time.time() - 1})["cold"]
+    parts = {"start": 1, "import": 0.1, "load": 0, "compile": 0.15, "run": 0.05}
+    for part, seconds in parts.items():
+        assert outcome[f"{part}_seconds"] == pytest.approx(seconds, abs=0.04), part
+    assert outcome["values"] == pytest.approx([1.3], abs=0.1)
+
+
+def test_the_epochs_to_a_loss_are_those_of_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((4, 9), np.uint8))
+    found = {"values": [6.0], "epoch_seconds": [1.0, 2.0, 3.0], "epochs": 3}
+    monkeypatch.setattr(measure, "build", lambda *_: None)
+    monkeypatch.setattr(measure, "to_loss", lambda contestant, images, seed: found | {"s": seed})
+    tasks = ["train", "time-to-loss"]
+    spec = {"framework": "flax", "tasks": tasks, "round": 5, "loops": {}}
+    outcomes = worker.measured(spec | {"images": str(tmp_path / "images.npy")})
+    assert list(outcomes) == tasks
+    assert outcomes["train"] == {"values": [1.0, 2.0, 3.0], "epochs": 1, "s": 5}
+    assert outcomes["time-to-loss"] == {"values": [6.0], "epochs": 3, "s": 5}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc")
+def test_the_peak_of_memory_is_in_bytes() -> None:
+    (line,) = (t for t in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in t)
+    assert worker.peak_memory() == pytest.approx(1024 * int(line.split()[1]), rel=0.1)
 
 
 @pytest.mark.alone
