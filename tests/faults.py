@@ -216,7 +216,7 @@ def interrupted(scene: Scene, number: signal.Signals) -> Tally:
     assert process.returncode == 128 + number
     (saved,) = saved_numbers(run / "checkpoints")
     assert 20 <= saved < EPOCHS
-    assert f"keeps epoch {saved}; jaxae train --run-dir {run} --resume continues it" in err
+    assert f"last saved: epoch {saved}; jaxae train --run-dir {run} --resume continues it" in err
     assert f"resuming after epoch {saved}" in scene.go_on(run)
     scene.count(run, tally)
     return tally
