@@ -1,7 +1,10 @@
 """Two, four and eight devices train as one, whatever does not divide evenly among them."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,21 +47,33 @@ def train(
     return np.array(losses), np.concatenate([np.ravel(leaf) for leaf in leaves])
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("count", [1, 2, 4, 8])
-def test_devices_train_as_one(tiny: Dataset, count: int, stream: bool) -> None:
+@pytest.fixture(scope="module")
+def alone(tiny: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """What one device trains."""
+    return train(tiny, mesh_of(1), UNEVEN)
+
+
+@pytest.mark.parametrize(
+    ("count", "stream"), [(2, False), (4, False), (8, False), (1, True), (4, True), (8, True)]
+)
+def test_devices_train_as_one(
+    tiny: Dataset,
+    alone: tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]],
+    count: int,
+    stream: bool,
+) -> None:
     losses, parameters = train(tiny, mesh_of(count), UNEVEN, stream=stream)
-    alone, parameters_alone = train(tiny, mesh_of(1), UNEVEN)
-    np.testing.assert_allclose(losses, alone, rtol=1e-5)
-    np.testing.assert_allclose(parameters, parameters_alone, rtol=1e-3, atol=2e-5)
+    np.testing.assert_allclose(losses, alone[0], rtol=1e-5)
+    np.testing.assert_allclose(parameters, alone[1], rtol=1e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_noise_and_samples_are_the_same_on_any_number(tiny: Dataset, stream: bool) -> None:
+def test_noise_and_samples_are_the_same_on_any_number(tiny: Dataset) -> None:
     """Each example draws by its place in the batch, wherever it lies."""
     config = TrainConfig(epochs=2, batch_size=37, input_noise=0.2)
-    losses, _ = train(tiny, mesh_of(8), config, "vae", stream)
-    np.testing.assert_allclose(losses, train(tiny, mesh_of(1), config, "vae")[0], rtol=1e-5)
+    expected, _ = train(tiny, mesh_of(1), config, "vae")
+    for stream in (False, True):
+        losses, _ = train(tiny, mesh_of(8), config, "vae", stream)
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
 def test_a_batch_smaller_than_the_devices_trains_as_one(tiny: Dataset) -> None:
@@ -77,7 +92,7 @@ def test_rows_are_handed_round_whole(count: int, n: int) -> None:
         np.testing.assert_array_equal(shard.data, rows)
 
 
-@pytest.mark.parametrize(("seeds", "devices"), [(1, 8), (5, 4), (7, 2), (8, 8)])
+@pytest.mark.parametrize(("seeds", "devices"), [(1, 8), (5, 4), (7, 2)])
 def test_seeds_are_spread_over_devices(tiny: Dataset, seeds: int, devices: int) -> None:
     config = TrainConfig(epochs=2, batch_size=64)
     model_config = ModelConfig(hidden_dim=16)
@@ -122,6 +137,59 @@ def test_devices_that_are_not_there_are_refused() -> None:
             find_devices("cpu", count)
     with pytest.raises(ValueError, match="'tpu' is not here; JAX finds cpu"):
         find_devices("tpu")
+
+
+class Fake(NamedTuple):
+    """A device of another process, which this one only hears of."""
+
+    process_index: int
+    id: int
+    platform: str = "cpu"
+
+
+def test_the_devices_of_all_processes_lie_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [Fake(1, 7), Fake(0, 3), Fake(0, 1), Fake(2, 9), Fake(0, 2), Fake(2, 8), Fake(1, 6)]
+    monkeypatch.setattr(jax, "devices", lambda *_: there)
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    for count in (1, 2):  # Of each process.
+        found = find_devices("cpu", count)
+        assert [device.process_index for device in found] == sorted([0, 1, 2] * count)
+        assert [device.id for device in found] == ([1, 6, 8] if count == 1 else [1, 2, 6, 7, 8, 9])
+    assert [device.id for device in find_devices("auto")] == [1, 2, 3, 6, 7, 8, 9]
+    # As many as the process with the fewest has, though another one has three.
+    with pytest.raises(ValueError, match="devices is 3; expected 1 to 2"):
+        find_devices("cpu", 3)
+
+
+def test_the_device_that_was_chosen_is_for_a_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fourth = jax.devices("cpu")[3]
+    with jax.default_device(fourth):
+        assert find_devices() == [fourth]
+        assert find_devices("auto", 2) == find_devices("cpu", 2) == jax.devices("cpu")[:2]
+        monkeypatch.setattr(jax, "process_count", lambda: 2)
+        assert find_devices() == jax.devices("cpu")
+
+
+def test_a_model_is_copied_to_each_device_once(tiny: Dataset) -> None:
+    model = jaxae.create_model(ModelConfig(hidden_dim=4), tiny.image_shape, 0)
+    devices = jax.devices("cpu")[1:4]
+    jaxae.replicate(model, devices)
+    for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)):
+        assert [shard.device for shard in leaf.addressable_shards] == devices
+        assert leaf.is_fully_replicated
+    for wrong in ([], [devices[0], devices[0]]):
+        with pytest.raises(ValueError, match="expected one or more, each once"):
+            jaxae.replicate(model, wrong)
+
+
+@pytest.mark.parametrize(
+    ("capability", "fits"), [("8.0", True), ("10.0", True), ("9.0a", True), ("7.5", False)]
+)
+def test_tf32_is_for_gpus_from_ampere_on(capability: str, fits: bool) -> None:
+    device: Any = SimpleNamespace(compute_capability=capability, device_kind="GPU")
+    check_precision("bfloat16", device)
+    with contextlib.nullcontext() if fits else pytest.raises(ValueError, match="this is GPU"):
+        check_precision("tf32", device)
 
 
 def test_the_command_trains_on_so_many_devices(

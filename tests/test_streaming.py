@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import numpy as np
@@ -160,6 +162,47 @@ def test_data_are_streamed_where_they_exceed_their_share_of_memory(
     assert not streaming.exceeds_memory(tiny, device)
     monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_SHARE - 1)
     assert streaming.exceeds_memory(tiny, device)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("3000\n", 1500), ("max\n", 2**39), (f"{2**60}\n", 2**39), (None, 2**39)],
+)
+def test_memory_is_that_of_the_container_shared_by_the_processes_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, expected: int
+) -> None:
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(streaming, "_CONTAINER_LIMIT", tmp_path / "memory.max")
+    pages = {"SC_PHYS_PAGES": 2**28, "SC_PAGE_SIZE": 2**12}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    client = SimpleNamespace(local_device_count=lambda: 2)
+    assert streaming._memory(SimpleNamespace(platform="cpu", client=client)) == expected
+
+
+def test_memory_of_an_accelerator_is_its_own() -> None:
+    for stats, expected in (({"bytes_limit": 7}, 7), ({}, math.inf), (None, math.inf)):
+        device = SimpleNamespace(platform="gpu", memory_stats=lambda stats=stats: stats)
+        assert streaming._memory(device) == expected
+
+
+def test_each_process_reads_the_columns_of_its_own_devices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def columns(owners: list[int], number: int) -> slice:
+        devices = np.array([SimpleNamespace(process_index=owner) for owner in owners])
+        monkeypatch.setattr(jax, "process_index", lambda: number)
+        mesh: Any = SimpleNamespace(devices=devices, size=len(owners))
+        return streaming._Layout(mesh, 37, (8, 6))._columns
+
+    monkeypatch.setattr(streaming, "NamedSharding", lambda *_: None)
+    # 37 images on 6 devices: 7 on each, 5 of them padding.
+    given = [columns([0, 1, 1, 1, 2, 2], number) for number in range(3)]
+    assert given == [slice(0, 7), slice(7, 28), slice(28, 42)]
+    with pytest.raises(
+        ValueError, match=r"processes \[0, 1, 0\]; expected each one's side by side"
+    ):
+        columns([0, 1, 0], 0)
 
 
 # A run that is stopped within an epoch, as a process that is killed or told to stop.
