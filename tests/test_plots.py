@@ -182,6 +182,9 @@ def test_curve_draws_both_losses() -> None:
         np.asarray(lines["test"].get_xydata()), [[1.0, 41.0], [2.0, 20.5], [3.0, 41 / 3]]
     )
     assert (lines["train"].get_color(), lines["test"].get_color()) == (ORANGE, BLUE)
+    (dot,) = (line for line in axes.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(np.asarray(dot.get_xydata()), [[3, 41 / 3]])
+    assert dot.get_color() == BLUE
     (last,) = axes.texts
     assert last.get_text() == "13.7" and last.get_color() == BLUE
     assert isinstance(last, Annotation) and last.xy == (3, 41 / 3)
