@@ -15,7 +15,7 @@ from jaxae.embedding import Embedding, Tiles
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda latent_dim: f"{latent_dim}-D")
 def own(request: Any, tiny: Dataset) -> Embedding:
     train, test = (
-        Split(split.images[:n], split.labels[:n]) for split, n in ((tiny.train, 40), (tiny.test, 9))
+        Split(split.images[:n], split.labels[:n]) for split, n in ((tiny.train, 9), (tiny.test, 40))
     )
     few = dataclasses.replace(tiny, train=train, test=test)
     return Embedding(jaxae.create_model(ModelConfig(request.param, 8), (8, 6), 0), few)
@@ -39,6 +39,8 @@ def test_tiles_are_decoded_row_by_row_from_the_lowest(own: Embedding) -> None:
     z = own.plane.origin + points @ own.plane.axes
     np.testing.assert_allclose(tiles.images, jaxae.decode(own.model, z), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(tiles.distance, cdist(z, own.z).min(axis=1), rtol=1e-5)
+    # To test images too, which are nearest to some.
+    assert (tiles.distance < cdist(z, own.z_train).min(axis=1) - 1e-4).any()
     assert tiles.radius == pytest.approx(np.sqrt(2 * 1) / 2)
     twelve = 12 if own.model.latent_dim == 1 else 144
     assert len(own.tiles(Box(-1, 3, 2, 4)).images) == twelve

@@ -27,6 +27,12 @@ def test_the_plane_is_that_of_the_first_two_principal_components(
     assert plane.is_cut
 
 
+def test_three_dimensions_are_cut_too(z: npt.NDArray[np.float64]) -> None:
+    plane = latent_plane(z[:, :3])
+    assert plane.is_cut and plane.axes.shape == (2, 3)
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
+
+
 def test_each_axis_points_to_where_its_largest_entry_is_positive(
     z: npt.NDArray[np.float64],
 ) -> None:
