@@ -64,6 +64,8 @@ def test_training_goes_on_bit_for_bit_from_any_position(tiny: Dataset) -> None:
         model = new_model(tiny)
         rest = jaxae.fit(model, tiny, CONFIG, state=part)
         assert [row[:3] for row in rest] == [row[:3] for row in rows[int(part.state.epoch) :]]
+        images = rest[0].images_per_second * rest[0].seconds
+        assert images == pytest.approx(300 - 16 * int(part.batches))
         for a, b in zip(parameters(model), parameters(whole), strict=True):
             np.testing.assert_array_equal(a, b)
 
