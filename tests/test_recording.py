@@ -358,3 +358,15 @@ def test_what_a_process_that_was_killed_early_leaves_is_no_hindrance(tmp_path: P
     for name in (LOCK_NAME, ".config-0a1b2c3d.json"):
         (path / name).touch()
     assert new_run(path) == Run.open(path)
+
+
+@pytest.mark.parametrize("version", [0, -1, 3, True, 1.0, "1", None])
+def test_a_format_that_is_not_known_is_refused(tmp_path: Path, version: object) -> None:
+    path = new_run(tmp_path / "run").path
+    config = json.loads((path / "config.json").read_text())
+    assert config["format"] == Run.open(path).format == 2
+    (path / "config.json").write_text(json.dumps(config | {"format": 1}))
+    assert Run.open(path).format == 1
+    (path / "config.json").write_text(json.dumps(config | {"format": version}))
+    with pytest.raises(ValueError, match=rf"format {version!r}, this version reads 1 to 2"):
+        Run.open(path)
