@@ -217,9 +217,14 @@ def new_run(
 
 
 def state_after(run: Run, epoch: int) -> TrainState:
-    """A state that is told from others by its epoch alone."""
+    """A state whose parameters, too, tell its epoch: biases begin at zero."""
     state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
-    return state._replace(epoch=jnp.asarray(epoch, state.epoch.dtype))
+    params = jax.tree.map(lambda param: param + epoch, state.params)
+    return state._replace(params=params, epoch=jnp.asarray(epoch, state.epoch.dtype))
+
+
+def epoch_of(model: Any) -> int:
+    return int(model.decoder.pixels.bias[0])
 
 
 def begun(
@@ -262,8 +267,12 @@ def test_a_resumed_recorder_drops_later_rows_and_states_and_keeps_the_earlier_be
     recorder.close()
     assert [one.test_loss for one in run.history()] == [5.0, 1.0, 4.0, 2.0, 2.0]
     assert saved_numbers(run.checkpoints) == [2, 5]
-    best = run.load_model("best")
-    assert best.image_shape == (2, 2)
+    assert [epoch_of(run.load_model(which)) for which in ("best", "newest")] == [2, 5]
+
+
+def test_the_best_state_is_of_those_that_have_a_test_loss(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", [5.0, 1.0, 4.0], [1, 2, 3, 4])
+    assert [epoch_of(run.load_model(which)) for which in ("best", "newest", 3)] == [2, 4, 3]
 
 
 @pytest.mark.parametrize(
