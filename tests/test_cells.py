@@ -11,7 +11,7 @@ from benchmarks import charts, explain, growth, stats, tables
 from benchmarks.breakeven import break_even_section
 from benchmarks.gap import gap_section
 from benchmarks.growth import growth_section
-from benchmarks.report import write_report
+from benchmarks.report import not_measured, write_report
 from benchmarks.results import Process, Results
 from benchmarks.scaling.report import write_report as write_scaling
 from benchmarks.tasks import TASKS
@@ -173,6 +173,30 @@ def test_what_stands_between_an_epoch_and_the_limit(results: Results) -> None:
     # 256 MiB read and written in 10 ms.
     assert "reading and writing, runs at 54 GB/s" in "".join(lines)
     assert "22.6 MB a step" in "".join(lines)
+
+
+def test_adams_rate_is_given_only_where_its_share_is_resolved(results: Results) -> None:
+    for part, ms in (("products", (1, 1, 1)), ("gradients", (2, 4, 3)), ("epoch", (4, 3, 4))):
+        values = [64e-3 * value for value in ms]  # Adam: 2, −1 and 1 ms.
+        results.add(f"{part}-128", "flax", {"values": values, "loops": 1, "round": 0})
+    row = rows(gap_section(results))["128"]
+    assert row[2] == "not resolved" and row[6] == "—"
+
+
+def test_like_with_like_may_differ_in_donation_alone(results: Results) -> None:
+    file(results, "train", "flax", 1, 1)
+    file(results, "train", "equinox", 2, 2, donated=False)
+    file(results, "train", "torch-eager", 3, 3, mode="eager")
+    found = rows(tables.like_with_like(results, TASKS["train"]))
+    assert list(found) == ["framework", "---", "flax", "equinox"]
+
+
+def test_a_failure_is_made_good_by_all_of_its_tasks(results: Results) -> None:
+    failed = {"task": "latent", "tasks": ["encode", "grid"], "round": 0, "why": "crashed"}
+    results.note(kind="failed", framework="flax", **failed)
+    for task, missed in (("encode", True), ("grid", False)):
+        file(results, task, "flax", 1)
+        assert ("- flax latent: failed, crashed" in "".join(not_measured(results))) == missed
 
 
 def test_starts(results: Results) -> None:

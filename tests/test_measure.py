@@ -69,6 +69,12 @@ def test_time_to_loss_is_the_epochs_time_from_fresh_weights(images: np.ndarray) 
     assert len(set(sleeper.orders)) == 4, "each epoch has an order of its own"
 
 
+def test_a_test_loss_is_summed_over_pixels_and_averaged_over_images(images: np.ndarray) -> None:
+    sleeper: Any = Sleeper(images, needed=1)
+    sleeper.decode = lambda z: sleeper.test + np.sqrt(np.float32(30 / 784))
+    assert measure.to_loss(sleeper, images, seed=7)["test_loss"] == pytest.approx(30, rel=1e-4)
+
+
 def test_a_loss_that_is_never_reached_is_an_error(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def test_rows_on_other_terms_go_into_a_table_of_their_own(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rungs", LADDERS, ids=["flax", "torch"])
 def test_a_rung_differs_from_the_one_before_in_one_thing(rungs: tuple[str, ...]) -> None:
     def things(name: str) -> set[tuple[str, object]]:
