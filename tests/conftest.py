@@ -1,6 +1,7 @@
 """What the tests share: strict JAX, and a data set small enough to train on in a blink."""
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from jaxae import Dataset, Split
+from jaxae.commands.compiled import prune
 
 # A test that broadcasts by accident, or makes NaN silently, should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -28,6 +30,10 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+prune(_CACHE, 500 << 20)
+
+# As in a terminal. In the background of a shell Ctrl-C is ignored, here and in what a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HEAVY = {"tensorflow", "torch"}
 

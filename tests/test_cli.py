@@ -736,15 +736,20 @@ def test_a_loss_that_diverges_is_told_and_the_run_still_opens(
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
+    blobs: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
-    args = ("train", "--epochs", "10000", "--hidden-dim", "16", "--run-dir", str(run))
-    # A shell starts background jobs with Ctrl-C ignored, which a child would inherit.
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    args = (
+        "train",
+        f"--data-dir={blobs}",
+        "--epochs=100000",
+        "--hidden-dim=16",
+        f"--run-dir={run}",
+    )
     process = subprocess.Popen(
         [*COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    signal.signal(signal.SIGINT, previous)
     try:
         assert process.stdout is not None
         first = next(line for line in process.stdout if line.startswith("epoch 1/"))

@@ -1,6 +1,7 @@
 """The fuzzing's short form, and that it would tell."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,7 @@ def test_a_tally_goes_on_with_other_files(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fuzz, "READERS", (replace(META, read=read),))
     monkeypatch.setattr(fuzz, "_BLOCK", 20)
     monkeypatch.setattr(fuzz, "limit_memory", lambda: None)
+    monkeypatch.setattr(logging, "disable", lambda: None)  # Or no later test would see a log.
     file = tmp_path / "tally.json"
     counts, made = [], []
     for files in ("20", "20", "45"):

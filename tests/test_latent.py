@@ -353,8 +353,8 @@ def test_grid_of_more_than_two_dimensions_asks_for_its_plane() -> None:
         (np.full((1, *SHAPE), np.inf), "inf"),
         (np.full((1, *SHAPE), 256), "256; expected 0 to 255"),
         (np.full((1, *SHAPE), -1), "expected 0 to 255"),
-        (np.full((1, *SHAPE), "a"), "expected integers or floats"),
-        (np.full((1, *SHAPE), 1j), "expected integers or floats"),
+        (np.full((1, *SHAPE), "a"), "expected integers, floats or booleans"),
+        (np.full((1, *SHAPE), 1j), "expected integers, floats or booleans"),
     ],
 )
 def test_encode_refuses_what_is_no_image(

@@ -77,3 +77,37 @@ def test_output_to_a_terminal_that_is_gone_is_discarded(
     os.close(far)
     os.write(1, b"still told")  # One that is there stays.
     assert capfd.readouterr().out == "still told"
+
+
+def test_a_termination_counts_more_than_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", lambda _: None)
+    agreed: list[int] = []
+
+    def agree(number: int) -> int:
+        agreed.append(number)
+        return number
+
+    with pytest.raises(HeldTermination), signals_held_back(agree) as stop_if_asked:
+        stop_if_asked()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        stop_if_asked()
+    assert agreed == [0, signal.SIGTERM]
+
+
+def test_another_processs_signal_stops_this_one_too() -> None:
+    with pytest.raises(HeldInterrupt), signals_held_back(lambda _: signal.SIGINT) as stop_if_asked:
+        stop_if_asked()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *signals.TERMINATIONS])
+def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals) -> None:
+    """As in the background of a shell, or under nohup."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with signals_held_back() as stop_if_asked:
+            signal.raise_signal(number)
+            stop_if_asked()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
