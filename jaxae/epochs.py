@@ -118,14 +118,13 @@ class ResidentEpochs:
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
         )
         self._part = functools.cache(self._compile_part)
-        self._whole: Any = epoch
-        self._part_steps = self._steps
+        self._whole: Any = None
+        lower = functools.cache(lambda: epoch.lower(state, self._images))
+        self._part_steps = part_steps(lower, state, self._steps)
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
-            return
-        lowered = epoch.lower(state, self._images)
-        self._part_steps = _part_steps(lowered, state, self._steps)
-        if self._part_steps == self._steps:
-            self._whole = lowered.compile()
+            self._whole = epoch
+        elif self._part_steps == self._steps:
+            self._whole = lower().compile()
         else:
             usual = self._part_steps * batch_size
             for images in {usual, len(self._images) % usual or usual}:
@@ -159,7 +158,7 @@ class ResidentEpochs:
             batches = end
             if batches < self._steps and self._on_part is not None:
                 self._on_part(UnfinishedEpoch(state, np.int32(batches), losses.copy()))
-        return next_epoch(state), float(_mean(losses, len(self._images)))
+        return next_epoch(state), float(mean_over_images(losses, len(self._images)))
 
     def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
@@ -168,9 +167,18 @@ class ResidentEpochs:
         return jax.tree.map(float, means)
 
 
-def _part_steps(epoch: jax.stages.Lowered, state: TrainState, steps: int) -> int:
+def part_steps(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
+    """Choose how many steps a compiled call takes: all, unless an epoch is long.
+
+    Args:
+      lower: lowers the epoch; not called with JAX_DISABLE_JIT=1, under which all is one part.
+      state: that it trains.
+      steps: of the epoch.
+    """
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        return steps
     # XLA counts a loop's body once, here a step. Adam, besides, reads and writes the state.
-    flops = (epoch.cost_analysis() or {}).get("flops", 0.0)
+    flops = (lower().cost_analysis() or {}).get("flops", 0.0)
     moved = 3 * sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.opt_state)))
     seconds = steps * (flops / _FLOPS_PER_SECOND + moved / _BYTES_PER_SECOND)
     size = math.ceil(steps / math.ceil(seconds / _PART_SECONDS))
@@ -190,5 +198,6 @@ def next_epoch(state: TrainState) -> TrainState:
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def _mean(losses: jax.Array, n: int) -> jax.Array:
-    return jnp.sum(losses) / n
+def mean_over_images(losses: jax.Array, n: int) -> jax.Array:
+    """Divide the sum of the batches' losses, shape (…, steps), by the number of images."""
+    return jnp.sum(losses, axis=-1) / n

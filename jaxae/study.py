@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -15,18 +16,22 @@ from jaxae.claims import Claim
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
+from jaxae.epochs import Work, mean_over_images, next_epoch, part_steps
 from jaxae.fitting import DivergedError, Epoch, EpochMetrics
-from jaxae.losses import LossTerms, Objective
+from jaxae.losses import LossTerms
 from jaxae.models import abstract_model, create_model
 from jaxae.report import Report
 from jaxae.streaming import exceeds_memory
 from jaxae.training import (
     TrainState,
     compiled,
+    epoch_order,
     evaluate_terms,
     init_state,
     make_optimizer,
-    make_train_epoch,
+    make_train_step,
+    num_steps,
+    scan_batches,
 )
 
 
@@ -39,6 +44,7 @@ def fit_seeds(
     states: Sequence[TrainState] | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[list[Epoch]], None] | None = None,
+    on_part: Callable[[], None] | None = None,
 ) -> list[TrainState]:
     """Train one model for each seed, all at once: `vmap` over the states of `jaxae.fit`'s epoch.
 
@@ -54,6 +60,7 @@ def fit_seeds(
         `jaxae.fit`.
       on_epoch: called after each epoch with an entry for each seed; the time is that of all,
         shared out evenly.
+      on_part: called within a long epoch, every few seconds; raising there ends the training.
 
     Returns:
       The last state of each seed.
@@ -68,7 +75,6 @@ def fit_seeds(
     mesh = _just_enough(mesh or make_mesh(find_devices()), len(seeds))
     check_study(dataset, train_config, mesh)
     optimizer = make_optimizer(train_config, len(dataset.train))
-    objective = Objective.of(train_config)
     graphdef, _ = abstract_model(model_config, dataset.image_shape)
 
     def first(seed: int) -> TrainState:
@@ -85,24 +91,14 @@ def fit_seeds(
     begun += begun[-1:] * (-len(seeds) % mesh.size)
     spread = NamedSharding(mesh, PartitionSpec("batch"))
     state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), spread)
-    images = replicate_rows(dataset.train.images, mesh)
-    test_images = replicate_rows(dataset.test.images, mesh)
-    one = make_train_epoch(graphdef, optimizer, train_config.batch_size, None, objective)
-    every = jax.jit(_on_each_device(jax.vmap(one, in_axes=(0, None)), mesh), donate_argnums=0)
-    train_epoch = compiled(every, state, images)
-
-    def test_one(state: TrainState, images: jax.Array) -> LossTerms:
-        return evaluate_terms(graphdef, state.params, images, objective.of_clean_images)
-
-    test = jax.jit(_on_each_device(jax.vmap(test_one, in_axes=(0, None)), mesh))
+    program = _SeedEpochs(Work(graphdef, optimizer, dataset, train_config, mesh), state, on_part)
 
     for number in range(epochs[0] + 1, train_config.epochs + 1):
         start = time.perf_counter()
-        state, train_losses = train_epoch(state, images)
-        train_losses = np.asarray(train_losses)[: len(seeds)]  # Waits for the devices.
+        state, train_losses = program.train(state)
         seconds = (time.perf_counter() - start) / len(seeds)
-        means = test(state, test_images)
-        rate = len(images) / seconds
+        means = program.test(state)
+        rate = len(dataset.train) / seconds
         ended = []
         for i, own in enumerate(_unstacked(state, len(seeds))):
             train_loss = float(train_losses[i])
@@ -117,6 +113,59 @@ def fit_seeds(
         if on_epoch is not None:
             on_epoch(ended)
     return _unstacked(state, len(seeds))
+
+
+class _SeedEpochs:
+    """The epochs of all seeds at once, in as many compiled calls as `ResidentEpochs` would take."""
+
+    def __init__(self, work: Work, state: TrainState, on_part: Callable[[], None] | None):
+        """Put the images on the devices, and compile for stacked states like this one."""
+        self._size, self._on_part = work.config.batch_size, on_part
+        self._images = replicate_rows(work.dataset.train.images, work.mesh)
+        self._test_images = replicate_rows(work.dataset.test.images, work.mesh)
+        n = len(self._images)
+        self._steps = num_steps(n, self._size)
+        step = make_train_step(work.graphdef, work.optimizer, work.objective)
+
+        def part(state: TrainState, images: jax.Array, order: jax.Array) -> Any:
+            return scan_batches(step, state, images, order, self._size)
+
+        def test(state: TrainState, images: jax.Array) -> LossTerms:
+            objective = work.objective.of_clean_images
+            return evaluate_terms(work.graphdef, state.params, images, objective)
+
+        def order(state: TrainState, images: jax.Array) -> jax.Array:
+            return epoch_order(state.key, state.epoch, n)
+
+        self._test = jax.jit(_on_each_device(test, work.mesh))
+        self._order = jax.jit(_on_each_device(order, work.mesh))
+        program = jax.jit(_on_each_device(part, work.mesh, own_rows=True), donate_argnums=0)
+        orders = self._order(state, self._images)
+        self._part_steps = part_steps(
+            lambda: program.lower(state, self._images, orders), state, self._steps
+        )
+        usual = self._part_steps * self._size
+        self._parts = {
+            rows: compiled(program, state, self._images, orders[:, :rows])
+            for rows in {min(usual, n), n % usual or min(usual, n)}
+        }
+
+    def train(self, state: TrainState) -> tuple[TrainState, npt.NDArray[np.float32]]:
+        """Train an epoch; the state is donated. Returns its losses, means over its images."""
+        orders = np.asarray(self._order(state, self._images))
+        losses = []
+        for start in range(0, self._steps, self._part_steps):
+            rows = orders[:, start * self._size : (start + self._part_steps) * self._size]
+            state, part = self._parts[rows.shape[1]](state, self._images, rows)
+            losses.append(np.asarray(part))  # Waits for the devices.
+            if start + self._part_steps < self._steps and self._on_part is not None:
+                self._on_part()
+        means = mean_over_images(np.concatenate(losses, axis=1), orders.shape[1])
+        return next_epoch(state), np.asarray(means)
+
+    def test(self, state: TrainState) -> LossTerms:
+        """Loss and its terms of each seed, means over the test images, without noise."""
+        return self._test(state, self._test_images)
 
 
 def check_study(dataset: Dataset, config: TrainConfig, mesh: Mesh) -> None:
@@ -136,10 +185,20 @@ def _just_enough(mesh: Mesh, seeds: int) -> Mesh:
     return make_mesh(list(mesh.devices.flat)[: -(-seeds // each)])
 
 
-def _on_each_device(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
-    """Apply (states, images) -> results to each device's own states; nothing is exchanged."""
+def _on_each_device(
+    function: Callable[..., Any], mesh: Mesh, *, own_rows: bool = False
+) -> Callable[..., Any]:
+    """Map (state, images) or (state, images, rows) over each device's own states; no exchange."""
     own, whole = PartitionSpec("batch"), PartitionSpec()
-    return jax.shard_map(function, mesh=mesh, in_specs=(own, whole), out_specs=own, check_vma=False)
+    axes, specs = (0, None, 0), (own, whole, own)
+    count = 3 if own_rows else 2
+    return jax.shard_map(
+        jax.vmap(function, in_axes=axes[:count]),
+        mesh=mesh,
+        in_specs=specs[:count],
+        out_specs=own,
+        check_vma=False,
+    )
 
 
 def _unstacked(state: TrainState, n: int) -> list[TrainState]:

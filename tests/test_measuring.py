@@ -176,7 +176,7 @@ def digits_report(**numbers: Estimate) -> Report:
     return Report(usual | numbers, np.eye(10).tolist(), names)
 
 
-def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset) -> None:
+def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     config, train = ModelConfig(2, 16, "vae"), TrainConfig(epochs=2, batch_size=64)
     histories: list[list[Any]] = []
     states = fit_seeds(tiny, config, train, [3, 5], on_epoch=histories.append)
@@ -190,6 +190,15 @@ def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset) -> None:
         together = jax.tree.leaves(states[index].params)
         for a, b in zip(apart, together, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
+
+    # In parts, as a long epoch is, between which a stop is heard.
+    monkeypatch.setattr("jaxae.study.part_steps", lambda *_: 2)
+    heard: list[None] = []
+    in_parts = fit_seeds(tiny, config, train, [3, 5], on_part=lambda: heard.append(None))
+    assert len(heard) == 2 * 2  # Of 5 steps, two are behind, then four.
+    for part, whole in zip(in_parts, states, strict=True):
+        for a, b in zip(jax.tree.leaves(part.params), jax.tree.leaves(whole.params), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_a_summary_is_the_mean_over_seeds() -> None:

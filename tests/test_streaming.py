@@ -87,7 +87,7 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
 ) -> None:
     whole = new_model(tiny)
     rows = jaxae.fit(whole, tiny, CONFIG)
-    monkeypatch.setattr(epochs, "_part_steps", lambda *_: steps)
+    monkeypatch.setattr(epochs, "part_steps", lambda *_: steps)
     parts: list[UnfinishedEpoch] = []
 
     def keep(part: UnfinishedEpoch) -> None:
@@ -112,7 +112,7 @@ def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     sizes = (f"--data-dir={blobs}", "--hidden-dim=8", "--batch-size=16", "--epochs=2")
     assert main(["train", f"--run-dir={whole}", *sizes]) == 0
-    monkeypatch.setattr(epochs, "_part_steps", lambda *_: 5)
+    monkeypatch.setattr(epochs, "part_steps", lambda *_: 5)
     record, parts = Recorder.record_part, []
 
     def record_and_stop(self: Recorder, part: UnfinishedEpoch) -> None:
@@ -140,7 +140,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
         epoch = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
         lowered = epoch.lower(state, jax.ShapeDtypeStruct((n, 28, 28), np.uint8))
         steps = -(-n // batch_size)
-        return epochs._part_steps(lowered, state, steps), steps
+        return epochs.part_steps(lambda: lowered, state, steps), steps
 
     size, steps = part(128)
     assert size == steps, "the lecture's epoch is one call"
