@@ -181,6 +181,7 @@ def test_points_without_an_elongation_are_refused(points: Any, reason: str) -> N
 
 
 @pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.slow
 def test_knn_accuracy_is_scikit_learns(k: int, pca: Any) -> None:
     z, labels, z_test, labels_test = pca
     expected = KNeighborsClassifier(k).fit(z, labels).score(z_test, labels_test)

@@ -130,6 +130,7 @@ def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None
     assert {"device", "versions", "created"} <= config.keys()
 
 
+@pytest.mark.slow
 def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train = TrainConfig(
@@ -209,6 +210,7 @@ def test_a_folder_as_a_data_sets_name_is_refused_with_the_option_for_it(
 
 
 @pytest.mark.parametrize("name", ["../../up", "/root", "[red]", "a\nb\x1b[2J", "x" * 300, "$(id)"])
+@pytest.mark.slow
 def test_a_data_sets_name_is_no_path_and_no_markup(
     blobs: Path,
     tmp_path: Path,
@@ -228,6 +230,7 @@ def test_a_data_sets_name_is_no_path_and_no_markup(
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
+@pytest.mark.slow
 def test_one_seed_gives_bit_identical_parameters_and_another_gives_others(
     trained: Path, blobs: Path, tmp_path: Path
 ) -> None:
@@ -250,6 +253,7 @@ def test_an_existing_run_is_refused_and_untouched(
     assert contents(run) == before
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_the_whole_run(run: Path, blobs: Path) -> None:
     (run / "figures" / "old.png").write_text("of the old run")
     args = ("--epochs", 1, "--hidden-dim", 8, "--run-dir", run, "--overwrite")
@@ -289,6 +293,7 @@ def test_overwrite_deletes_nothing_when_another_argument_is_wrong(
 @pytest.mark.parametrize(
     ("format", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
 )
+@pytest.mark.slow
 def test_figures_are_drawn_in_any_format_into_any_folder(
     trained: Path, tmp_path: Path, format: str, start: bytes
 ) -> None:
@@ -721,6 +726,7 @@ def test_damaged_metrics_are_named(run: Path, capsys: pytest.CaptureFixture[str]
 # Training that ends early.
 
 
+@pytest.mark.slow
 def test_a_loss_that_diverges_is_told_and_the_run_still_opens(
     blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

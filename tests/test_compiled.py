@@ -51,6 +51,7 @@ def asked() -> Iterator[Counter[str]]:
         jax.monitoring.unregister_event_listener(listen)
 
 
+@pytest.mark.slow
 def test_a_second_report_compiles_nothing(cache: Path, tmp_path: Path) -> None:
     keep_compiled()
     write_blobs(tmp_path / "data")

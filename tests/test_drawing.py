@@ -31,6 +31,7 @@ def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+@pytest.mark.slow
 def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
     runs: Path, tmp_path: Path, suffix: str
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_file_without_an_origin_is_refused(tmp_path: Path, suffix: str, capsys
         assert "does not say" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_figure_of_one_run_is_drawn_in_every_format(runs: Path, tmp_path: Path) -> None:
     for format in ("png", "svg"):
         assert main(["figures", str(runs / "vae"), "--out", str(tmp_path), "--format", format]) == 0

@@ -35,6 +35,7 @@ def model_of(kind: Architecture, shape: tuple[int, int] = (8, 6), seed: int = 0)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(8, 6), (28, 28), (1, 1), (5, 7), (3, 10)])
+@pytest.mark.slow
 def test_every_model_maps_one_example_of_any_size(
     kind: Architecture, shape: tuple[int, int]
 ) -> None:

@@ -45,6 +45,7 @@ from jaxae.provenance import parameters_hash, read_provenance
 from jaxae.sources import Source
 from tests.faults import write_blobs
 
+pytestmark = pytest.mark.slow
 FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
 
 
@@ -303,10 +304,7 @@ def test_data_that_moved_is_found_by_data_dir(
     [
         "--stream --checkpoint-steps=2 --devices=2",
         "--model=vae --kl-weight=2 --input-noise=.1 --precision=bfloat16 --seed=3 --fit-box",
-        pytest.param(
-            "--schedule=onecycle --learning-rate=4e-3 --epochs=8 --batch-size=64 --tensorboard",
-            marks=pytest.mark.slow,  # tensorboardX imports PyTorch.
-        ),
+        "--schedule=onecycle --learning-rate=4e-3 --epochs=8 --batch-size=64 --tensorboard",
         "--dataset=mini --device=cpu --checkpoint-every=1 --keep=9 --overwrite",
     ],
 )
@@ -540,7 +538,6 @@ def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str |
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.slow
 def test_a_hostile_file_is_refused_or_passed_over(
     stopped: Path, elsewhere: ProcessPoolExecutor, kind: str
 ) -> None:
@@ -613,7 +610,6 @@ def test_a_config_that_lacks_later_fields_has_their_defaults(whole: Path, tmp_pa
     )
 
 
-@pytest.mark.slow
 def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     tmp_path: Path, elsewhere: ProcessPoolExecutor
 ) -> None:
@@ -632,7 +628,6 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     assert growth < 2**18  # 256 MiB, for all that a first call loads
 
 
-@pytest.mark.slow
 def test_a_change_that_decompresses_is_noticed(tmp_path: Path) -> None:
     run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
     spec = {"driver": "zarr", "path": "state.params.encoder.hidden.bias.value/"}

@@ -106,6 +106,7 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
     same(model, jaxae.fit(model, tiny, CONFIG, state=part), int(part.state.epoch))
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     assert outcome(stopped) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def part(batch_size: int, n: int = 60_000, kind: Architecture = "ae") -> tuple[int, int]:
         model = jaxae.create_model(ModelConfig(model=kind), (28, 28), 0)

@@ -21,6 +21,7 @@ from jaxae.progress import TrainingProgress
 from jaxae.recording import states_to_resume
 from jaxae.study import fit_seeds
 
+pytestmark = pytest.mark.slow
 SEEDS = ("seed-0", "seed-1")
 
 
