@@ -160,7 +160,7 @@ def test_bytes_after_the_last_pixel_are_refused(tmp_path: Path, zipped: bool) ->
     assert "holds more" in text
 
 
-@pytest.mark.parametrize("more", [b"\0", b"more", gzip.compress(b"more")])
+@pytest.mark.parametrize("more", [b"\0", b"more", gzip.compress(b"more", mtime=0)])
 def test_bytes_after_a_gzip_stream_are_refused(tmp_path: Path, more: bytes) -> None:
     text = refusal(tmp_path / "more.gz", gzip.compress(idx_bytes(IMAGES)) + more)
     assert "after the end of its gzip stream" in text
