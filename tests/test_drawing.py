@@ -49,6 +49,7 @@ def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
     assert jaxae.verify(file) == []
 
 
+@pytest.mark.slow
 def test_verify_finds_other_parameters_and_another_picture(
     runs: Path, blobs: Path, tmp_path: Path, capsys: Any
 ) -> None:
@@ -97,6 +98,7 @@ def test_every_figure_of_one_run_is_drawn_in_every_format(runs: Path, tmp_path: 
         assert {path.stem for path in tmp_path.glob(f"*.{format}")} == set(OF_ONE_RUN)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_prior_says_so_and_draws_the_rest(
     runs: Path, tmp_path: Path, capsys: Any
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_run_without_a_prior_says_so_and_draws_the_rest(
     assert {path.stem for path in tmp_path.iterdir()} == set(OF_ONE_RUN) - {"prior"}
 
 
+@pytest.mark.slow
 def test_figures_of_two_runs(runs: Path, tmp_path: Path) -> None:
     both = [Source(runs / "ae"), Source(runs / "vae")]
     for name in ("ae_vae", "interpolation", "seeds"):

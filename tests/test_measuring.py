@@ -176,6 +176,7 @@ def digits_report(**numbers: Estimate) -> Report:
     return Report(usual | numbers, np.eye(10).tolist(), names)
 
 
+@pytest.mark.slow
 def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     config, train = ModelConfig(2, 16, "vae"), TrainConfig(epochs=2, batch_size=64)
     histories: list[list[Any]] = []

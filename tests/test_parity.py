@@ -429,6 +429,7 @@ class RoundedAdam(reference.Adam):
         return super().corrections()[0], float(1 - np.float32(self.beta2) ** np.float32(self.t))
 
 
+@pytest.mark.slow
 def test_the_second_corrections_rounding_is_what_jax_differs_by() -> None:
     """What `benchmarks/parity.py` says of 1 − β₂ᵗ in float32, put into the reference."""
     order = np.random.default_rng(1).permutation((parity.STEPS - 1) * BATCH + parity.SHORT)

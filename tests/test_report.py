@@ -122,6 +122,7 @@ def test_a_rung_differs_from_the_one_before_in_one_thing(rungs: tuple[str, ...])
         assert len(things(after) - things(before)) == 1, (before, after)
 
 
+@pytest.mark.slow
 def test_the_report_has_a_section_for_everything_that_was_measured(
     full: Results, tmp_path: Path
 ) -> None:
@@ -257,6 +258,7 @@ def test_parameters_are_counted_as_the_model_has_them() -> None:
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_the_committed_report_is_what_the_committed_results_give(tmp_path: Path) -> None:
     results = Results(ROOT / "benchmarks" / "results" / "full.json")
     (written, *_) = write_report(results, tmp_path)
