@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import io
 import itertools
 import json
 import os
@@ -31,7 +32,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxae import Run, state_to_resume
+from jaxae import Run, cli, state_to_resume
 from jaxae.checkpoints import saved_numbers
 from jaxae.files import write_json
 from jaxae.training import TrainState
@@ -52,7 +53,7 @@ class Jumping(datetime.datetime):
 datetime.datetime = Jumping
 time.time = lambda: now() + next(jumps)
 time.time_ns = lambda: int(time.time() * 1e9)
-from jaxae.cli import main
+
 from jaxae.training import TrainState
 sys.exit(main())
 """
@@ -286,7 +287,10 @@ def two_processes(scene: Scene) -> Tally:
     process = scene.start_and_reach(run, 20)
     process.send_signal(signal.SIGSTOP)
     for command in (scene.command(run, "--overwrite"), scene.resuming(run)):
-        (line,) = scene.run(command, status=2).splitlines()
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            assert cli.main(command[len(PROGRAM) :]) == 2
+        (line,) = said.getvalue().splitlines()
         assert line.startswith(f"jaxae: {run} is in use by another process")
     process.kill()
     process.communicate()

@@ -27,7 +27,7 @@ def check(tally: Tally) -> None:
 
 
 def test_kill_9(scene: Scene) -> None:
-    check(faults.killed(scene, times=2, rng=random.Random(0)))
+    check(faults.killed(scene, times=2, rng=random.Random(3)))  # Soon, in the midst of it.
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
