@@ -6,7 +6,7 @@ RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae
 # A file's tests stay in one process, which makes their runs once.
-TWO := -n 2 --dist loadfile
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help reproduce test test-quick fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
 
@@ -52,7 +52,7 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
-	.venv-lowest/bin/python -m pytest $(TWO) -W default --ignore tests/test_tfds.py
+	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default --ignore tests/test_tfds.py
 
 test-wheel: $(VENV)/installed-dev  ## Build the wheel, install it alone, train from an empty folder
 	rm -rf dist

@@ -100,6 +100,12 @@ def rounded_products(lowered: Any) -> list[str]:
     return [line for line in products if "HIGHEST, HIGHEST" not in line]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two processes end together."""
+    longest = ("test_processes.py", "test_faults.py", "test_contestants.py")
+    items.sort(key=lambda item: item.path.name not in longest)
+
+
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hold every test that is not marked slow to what `make test-quick` leaves out."""
