@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "import": Import,
 }
+_OPTIONS = ("-h", "--help", "--version", "--debug")
 _HELP = """Train autoencoders on MNIST and other images, draw their latent space, measure it.
 
 Example: jaxae train --run-dir runs/mnist, then jaxae report runs/mnist
@@ -54,7 +56,7 @@ def main(args: Sequence[str] | None = None) -> int:
         is set up to be that program.
     """
     given = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in given or os.environ.get("JAXAE_DEBUG", "0") != "0"
+    debug = "--debug" in given or os.environ.get("JAXAE_DEBUG", "") not in ("", "0")
     given = [arg for arg in given if arg != "--debug"]
     if args is None:
         print_anywhere()
@@ -82,21 +84,32 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _parse(args: Sequence[str]) -> Any:
     _check_names(args)
-    command = _parse_over(args)
+    command = _with_home(_parse_over(args))
     if isinstance(command, Train | Study) and command.resume:
         # Over the run's own settings, so that what differs from them was given.
-        return _parse_over(args, default=command.defaults_of_run())
+        return _with_home(_parse_over(args, default=command.defaults_of_run()))
     return command
+
+
+def _with_home(command: Any) -> Any:
+    # Shells expand the ~ of "--out ~/x", but not that of "--out=~/x".
+    values = {field.name: getattr(command, field.name) for field in dataclasses.fields(command)}
+    paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+    return dataclasses.replace(
+        command, **{name: Path(os.path.expanduser(path)) for name, path in paths.items()}
+    )
 
 
 def _check_names(args: Sequence[str]) -> None:
     # Tyro's message for these depends on what else is missing, and suggests options only.
     name = args[0] if args else "--help"
     if name.startswith("-"):
+        if name not in _OPTIONS and (hint := _hint(name, _OPTIONS)):
+            raise ValueError(f"no option {name} before a command{hint} (jaxae --help explains)")
         return
     if name not in COMMANDS:
         raise ValueError(f"unknown command {name!r}{_hint(name, COMMANDS)} (jaxae --help explains)")
-    known = {"help", *_options(COMMANDS[name])}
+    known = {"help", "debug", *_options(COMMANDS[name])}
     options = [arg[2:].partition("=")[0] for arg in args[1:] if arg.startswith("--")]
     for option in options:
         if option.replace("_", "-").removeprefix("no-") not in known:
@@ -140,6 +153,12 @@ def _parse_over(args: Sequence[str], **default: Any) -> Any:
         # Rules divide the box, below its title too where the encoding has no frames.
         reason = next(part for part in re.split(" ?[─-]{3,} ?", text) if part)
         reason = re.sub(r"^Error parsing __tyro\S+: ", "", reason)
+        # Of an option with a choice of types, tyro goes on with each type's error.
+        reason = re.sub(
+            r"no type matching (\S+) could be instantiated from \['(.*?)'\]\. Got errors: .*",
+            r"'\2' is none of \1",
+            reason,
+        )
         command = " ".join(["jaxae", *(arg for arg in args[:1] if arg in COMMANDS)])
         raise ValueError(f"{reason} ({command} --help explains)") from None
 

@@ -87,7 +87,7 @@ def data_source(dataset: str, data_dir: Path | None) -> str:
       ValueError: the name is a folder's.
     """
     if data_dir is not None:
-        return str(data_dir.expanduser().resolve())
+        return str(data_dir.resolve())
 
     from jaxae.data import names_folder
 
