@@ -305,6 +305,18 @@ def test_figures_are_drawn_in_any_format_into_any_folder(
     assert contents(trained) == before
 
 
+def test_a_tilde_after_an_equals_sign_is_the_home_folder(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(run.parent))
+    monkeypatch.setenv("USERPROFILE", str(run.parent))
+    assert jaxae("train", "--resume", "--run-dir=~/run") == 0
+    assert f"{run} is finished" in capsys.readouterr().out
+    assert jaxae("export", run, "--format=safetensors", "--out=~/run.safetensors") == 0
+    assert (run.parent / "run.safetensors").is_file()
+    assert "~no one/run is not a run" in refusal(capsys, "report", "~no one/run")
+
+
 def test_figures_go_to_the_run_by_default(run: Path) -> None:
     shutil.rmtree(run / "figures")
     assert jaxae("figures", run) == 0
@@ -467,6 +479,7 @@ def test_a_refused_array_leaves_the_old_output_alone(
         (("--schedule", "zigzag"), "--schedule.*'constant', 'onecycle'"),
         (("--device", "abacus"), "--device.*'auto', 'cpu', 'gpu', 'tpu'"),
         (("--device", "tpu"), "'tpu'.*JAX finds .*cpu"),
+        (("--devices", "two"), r"--devices: 'two' is none of \{None\}\|INT \("),
         (("--bogus", 1), "--bogus"),
         (("--epochs",), "--epochs"),
         (("stray",), "stray"),
@@ -526,6 +539,8 @@ def test_a_command_line_that_is_not_whole_is_refused(
         (("train", "--learning_rat=1"), "no option --learning_rat; did you mean --learning-rate? "),
         (("encode", "run", "--devcie", "cpu"), "--devcie; did you mean --device or --devices? "),
         (("report", "run", "--bogus"), "report has no option --bogus (jaxae report --help "),
+        (("report", "run", "--debgu"), "report has no option --debgu; did you mean --debug? "),
+        (("--verison",), "no option --verison before a command; did you mean --version? "),
     ],
 )
 def test_a_typo_is_answered_with_what_may_be_meant(
@@ -545,6 +560,7 @@ def test_debug_shows_where_an_error_arose(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = ("report", tmp_path)
+    monkeypatch.setenv("JAXAE_DEBUG", "")
     plain = refusal(capsys, *args)
     assert "--debug" not in plain  # It says what to do.
     for debug, variable in (("--debug",), "0"), ((), "1"):
@@ -600,6 +616,7 @@ def test_an_encoding_without_a_character_shows_another(
     sys.stdout.flush()
     assert not stopped.value.code
     assert "--checkpoint-steps" in written.getvalue().decode(encoding)
+    assert "?" not in written.getvalue().decode(encoding).replace("| ?", "")
     assert written.getvalue().decode(encoding).splitlines()[-1] == shown
 
 
