@@ -115,7 +115,7 @@ def fit(
         start = init_state(params, optimizer, config.seed)
     else:
         like = jax.eval_shape(lambda params: init_state(params, optimizer, config.seed), params)
-        _check_state(state, like)
+        check_state(state, like)
         nnx.update(model, state.params)
         start = copy_state(state)
     now: TrainState = copy_to_each(start, mesh)
@@ -150,7 +150,8 @@ def fit(
     return history
 
 
-def _check_state(state: TrainState, like: TrainState) -> None:
+def check_state(state: TrainState, like: TrainState) -> None:
+    """Raise ValueError, naming an array, if a state has not the shapes and types of another."""
     given, expected = (
         {jax.tree_util.keystr(path): str(jax.typeof(leaf)).lstrip("~") for path, leaf in leaves}
         for leaves in map(jax.tree.leaves_with_path, (state, like))

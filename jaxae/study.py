@@ -17,7 +17,7 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
 from jaxae.epochs import Work, mean_over_images, next_epoch, part_steps
-from jaxae.fitting import DivergedError, Epoch, EpochMetrics
+from jaxae.fitting import DivergedError, Epoch, EpochMetrics, check_state
 from jaxae.losses import LossTerms
 from jaxae.models import abstract_model, create_model
 from jaxae.report import Report
@@ -66,8 +66,9 @@ def fit_seeds(
       The last state of each seed.
 
     Raises:
-      ValueError: there are no seeds, the states are not one for each of them or not of one epoch,
-        the devices have no such precision, or they cannot hold the images.
+      ValueError: there are no seeds, the states are not one for each of them, not of one epoch or
+        not of this model and optimizer, the devices have no such precision, or they cannot hold the
+        images.
       DivergedError: a seed's loss is no longer finite.
     """
     if not seeds:
@@ -87,6 +88,9 @@ def fit_seeds(
         raise ValueError(
             f"states after epochs {epochs} of {len(seeds)} seeds; expected one each, of one epoch"
         )
+    like = jax.eval_shape(lambda: first(seeds[0]))
+    for state in begun:
+        check_state(state, like)
     # Seeds that don't fill the devices: the last one again, and its doubles are not looked at.
     begun += begun[-1:] * (-len(seeds) % mesh.size)
     spread = NamedSharding(mesh, PartitionSpec("batch"))

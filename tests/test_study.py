@@ -310,9 +310,14 @@ def test_overwriting_removes_the_old_runs_and_nothing_else(
     assert saved_numbers(copy / "seed-0" / "checkpoints") == [0]
 
 
-def test_states_of_other_seeds_or_epochs_are_refused(whole: Path, tiny: Dataset) -> None:
+def test_states_of_other_seeds_epochs_or_models_are_refused(whole: Path, tiny: Dataset) -> None:
     runs = [Run.open(whole / name) for name in SEEDS]
     states = states_to_resume(runs)
     for wrong in (states[:1], [states[0], states[1]._replace(epoch=jnp.int32(0))]):
         with pytest.raises(ValueError, match="expected one each, of one epoch"):
             fit_seeds(tiny, ModelConfig(), TrainConfig(), [0, 1], states=wrong)
+    wider = ModelConfig(hidden_dim=runs[0].model_config.hidden_dim + 1)
+    with pytest.raises(
+        ValueError, match=r"^state\.params.* is float32\[.*; this model and optimizer"
+    ):
+        fit_seeds(tiny, wider, TrainConfig(), [0, 1], states=states)
