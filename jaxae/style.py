@@ -35,6 +35,12 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxae",  # The same figure gives the same bytes.
 }
+# The formats, each with the metadata that keeps Matplotlib from writing a date.
+_UNDATED: dict[str, dict[str, None]] = {
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
 # Of the Okabe-Ito palette, which colour-blind readers can tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
@@ -65,11 +71,16 @@ def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
 def save_figure(
     figure: Figure, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a figure whole or not at all; the suffix chooses the format (png, pdf, svg).
+    """Write a figure whole or not at all; the suffix chooses the format.
 
     The same figure gives the same bytes: no date is written, unless it is in the metadata.
+
+    Raises:
+      ValueError: the suffix is not .png, .pdf or .svg.
+      OSError: the file cannot be written.
     """
     path = Path(path)
-    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix, {})
+    if path.suffix not in _UNDATED:
+        raise ValueError(f"{path}: expected a name that ends in {', '.join(_UNDATED)}")
     with mpl.rc_context(_STYLE), atomic(path) as partial:
-        figure.savefig(partial, metadata={**undated, **(metadata or {})})
+        figure.savefig(partial, metadata={**_UNDATED[path.suffix], **(metadata or {})})

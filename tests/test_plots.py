@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 import jaxae
@@ -128,6 +129,13 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
         assert abs(y - where[x]) < 0.5
     assert [text.get_text() for text in axes.get_yticklabels()] == DIGITS
     assert axes.get_ylabel() == "class"
+
+
+@pytest.mark.parametrize("name", ["figure", "figure.jpg", "figure."])
+def test_a_figures_name_that_tells_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in \.png, \.pdf, \.svg"):
+        jaxae.save_figure(Figure(), tmp_path / name)
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])
