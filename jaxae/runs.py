@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from jaxae.checkpoints import read_newest_state, read_state, saved_numbers
 from jaxae.config import Checkpoint, CheckpointConfig, ModelConfig, TrainConfig
-from jaxae.data import Dataset, load_dataset
+from jaxae.data import Dataset, load_dataset, names_folder
 from jaxae.devices import find_devices, make_mesh, replicate
 from jaxae.environment import Environment
 from jaxae.files import write_json
@@ -168,7 +168,12 @@ class Run:
         Raises:
           ValueError: it is not there any more, or has changed.
         """
-        dataset = load_dataset(source or self.data.source)
+        try:
+            dataset = load_dataset(source or self.data.source)
+        except ValueError as error:
+            if source is not None or not names_folder(self.data.source):
+                raise
+            raise ValueError(f"{error}; if the data moved, pass --data-dir") from error
         self.check_dataset(dataset, source)
         return dataset
 
