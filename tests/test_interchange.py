@@ -329,6 +329,8 @@ def test_import_refuses_a_folder_that_holds_something(
     whole_file(tmp_path)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text").write_text("precious")
+    assert jaxae("import", tmp_path / "thesis", tmp_path / "run") == 2
+    assert f"{tmp_path / 'thesis'} is a folder" in capsys.readouterr().err
     for there in (tmp_path / "thesis", tmp_path / "whole"):
         assert jaxae("import", tmp_path / "whole", there) == 2
         (line,) = capsys.readouterr().err.splitlines()
@@ -490,7 +492,7 @@ def test_an_export_to_a_folder_is_in_it_under_the_runs_name(
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
 @pytest.mark.parametrize(
     ("format", "name"),
-    [("onnx", "x.safetensors"), ("stablehlo", "x.onnx"), ("safetensors", "x.stablehlo")],
+    [("onnx", "x.safetensors"), ("stablehlo", "x.ONNX"), ("safetensors", "x.stablehlo")],
 )
 def test_the_suffix_of_another_format_is_refused(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str, name: str

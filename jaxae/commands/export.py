@@ -47,7 +47,7 @@ class Export:
         out = self.out
         if out.is_dir():
             out /= f"{self.run.resolve().name}.{self.format}"
-        elif out.suffix[1:] in get_args(Format) and out.suffix[1:] != self.format:
+        elif out.suffix[1:].lower() in {*get_args(Format)} - {self.format}:
             raise ValueError(
                 f"--out {out} ends like a file of another format; expected "
                 f"{out.with_suffix(f'.{self.format}')}"

@@ -74,6 +74,8 @@ def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRec
       ValueError: the file is not safetensors of a jaxae model, or is damaged; the text names it.
       OSError: the file cannot be opened.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected a .safetensors file")
     size = path.stat().st_size
     hint = ""
     try:
