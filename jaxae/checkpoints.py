@@ -169,8 +169,11 @@ class CheckpointWriter:
 
     def _write(self, number: int, state: Any) -> None:
         args = ocp.args.StandardSave({"state": state, "sha256": _sha256(state)})
-        with _checkpointer() as checkpointer:
-            checkpointer.save(self._folder.resolve() / str(number), args=args)
+        path = self._folder.resolve() / str(number)
+        # For OCDBT, Orbax merges files that it finds by a glob pattern with the whole path in it. A
+        # bracket in a folder's name hides them, and the state could never be read.
+        with _checkpointer(use_ocdbt="[" not in str(path)) as checkpointer:
+            checkpointer.save(path, args=args)
         if is_first():
             self._sync(self._folder / str(number))
             self._prune()
@@ -189,9 +192,11 @@ class CheckpointWriter:
                 shutil.rmtree(self._folder / str(number))
 
 
-def _checkpointer(options: ocp.options.MultiprocessingOptions | None = None) -> ocp.Checkpointer:
+def _checkpointer(
+    options: ocp.options.MultiprocessingOptions | None = None, *, use_ocdbt: bool = True
+) -> ocp.Checkpointer:
     options = options or ocp.options.MultiprocessingOptions()
-    handler = ocp.StandardCheckpointHandler(multiprocessing_options=options)
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=options, use_ocdbt=use_ocdbt)
     return ocp.Checkpointer(handler, multiprocessing_options=options)
 
 

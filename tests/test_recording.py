@@ -47,6 +47,16 @@ def test_a_state_comes_back_with_its_keys(tmp_path: Path) -> None:
     assert [value(read_state(tmp_path / "states", n, state(0))) for n in (3, 7)] == [3, 7]
 
 
+def test_states_in_a_folder_with_a_bracket_in_its_name_come_back(tmp_path: Path) -> None:
+    folder, plain = tmp_path / "sweep [lr=1e-3]" / "states", tmp_path / "plain"
+    save(folder, [3])
+    shutil.copytree(folder, plain)
+    save(plain, [7], newest=3)
+    shutil.copytree(plain / "7", folder / "7")
+    for states in (folder, plain):
+        assert [value(read_state(states, n, state(0))) for n in (3, 7)] == [3, 7]
+
+
 def test_states_after_the_one_that_training_begins_with_are_deleted(tmp_path: Path) -> None:
     folder = tmp_path / "states"
     save(folder, [1, 2, 3, 4, 7])
