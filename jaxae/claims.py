@@ -88,8 +88,8 @@ def _judge(
 ) -> Claim:
     missing = [name for name in names if name not in report.numbers]
     if missing:
-        reasons = (report.undefined.get(name, "not measured") for name in missing)
-        return Claim(sentence, rule, None, "; ".join(reasons))
+        reasons = [report.undefined.get(name, "not measured") for name in missing]
+        return Claim(sentence, rule, None, "; ".join(dict.fromkeys(reasons)))
     numbers = [report.numbers[name] for name in names]
     found = ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
     return Claim(sentence, rule, bool(holds(*(number.value for number in numbers))), found)

@@ -144,6 +144,15 @@ def test_a_claim_names_the_number_that_decides_or_why_there_is_none(
     assert judged(report)[sentence].found == "not measured"
 
 
+def test_a_reason_that_two_numbers_share_is_given_once() -> None:
+    report = report_of()
+    for name in ("normality_p", "non_normality"):
+        del report.numbers[name]
+        report.undefined[name] = "too few points"
+    claim = judged(report)["The cloud is nothing like a normal distribution."]
+    assert claim.found == "too few points"
+
+
 @pytest.mark.parametrize(("share", "separate"), [(0.9, ["1"]), (0.8999, [])])
 def test_a_class_is_separate_from_nine_in_ten_neighbours_of_its_own(
     share: float, separate: list[str]
