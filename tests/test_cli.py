@@ -369,6 +369,19 @@ def test_no_examples_in_no_examples_out(trained: Path, tmp_path: Path, command: 
     assert np.load(tmp_path / "out.npy").shape == out_shape
 
 
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_the_file_to_read_is_never_written(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    file = tmp_path / "array.npy"
+    np.save(file, np.zeros((1, 8, 6) if command == "encode" else (1, 2), np.float32))
+    (tmp_path / "link.npy").symlink_to(file)
+    before = file.read_bytes()
+    for out in (file, tmp_path / "link.npy"):
+        assert f"{out} is the file to read" in refusal(capsys, command, trained, file, out)
+    assert file.read_bytes() == before
+
+
 class Trap:
     """Unpickling one fails the test."""
 

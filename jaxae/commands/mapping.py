@@ -14,6 +14,7 @@ from jaxae.runs import Run
 
 def encode_file(options: Encode) -> None:
     """Write the points of a file's images."""
+    _check_apart(options.images, options.z)
     model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
     with blaming(options.images):
         images = ArrayFile(options.images)
@@ -23,11 +24,17 @@ def encode_file(options: Encode) -> None:
 
 def decode_file(options: Decode) -> None:
     """Write the images of a file's points."""
+    _check_apart(options.z, options.images)
     model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
     with blaming(options.z):
         z = ArrayFile(options.z)
         blocks = decode_blocks(model, z)
         _write(options.images, (z.shape[0], *model.image_shape), blocks, "Decoding")
+
+
+def _check_apart(read: Path, written: Path) -> None:
+    if read.exists() and written.exists() and written.samefile(read):
+        raise ValueError(f"{written} is the file to read; choose another one to write")
 
 
 def _write(path: Path, shape: tuple[int, ...], blocks: Iterable[Floats], title: str) -> None:
