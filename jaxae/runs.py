@@ -179,11 +179,17 @@ class Run:
 
     def check_dataset(self, dataset: Dataset, source: str | Path | None = None) -> None:
         """Raise ValueError if a data set is not the one that the run was trained on."""
-        if dataset.checksum != self.data.checksum:
+        if dataset.checksum == self.data.checksum:
+            return
+        if source is not None and str(source) != self.data.source:
             raise ValueError(
-                f"{source or self.data.source} has changed since {self.path} was trained on it "
-                "(its checksum differs); put the old data back or train again"
+                f"{source} is not what {self.path} was trained on (its checksum differs); pass the "
+                "folder of those data"
             )
+        raise ValueError(
+            f"{self.data.source} has changed since {self.path} was trained on it "
+            "(its checksum differs); put the old data back or train again"
+        )
 
     def history(self) -> list[EpochMetrics]:
         """Read metrics.jsonl, an entry an epoch.

@@ -17,6 +17,7 @@ from jaxae.cli import main
 from jaxae.drawing import FIGURES, OF_ONE_RUN, Options
 from jaxae.provenance import parameters_hash, read_provenance
 from jaxae.sources import Source
+from tests.faults import write_blobs
 
 SMALL = ("--epochs", "2", "--hidden-dim", "16")
 
@@ -167,6 +168,7 @@ def test_data_that_moved_are_found_by_data_dir(
     (run / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
     figure = run / "figures" / "latent.png"
+    write_blobs(tmp_path / "other", seed=9)
     for command in (["report", str(run)], ["figures", str(run)], ["figures", "--verify", figure]):
         capsys.readouterr()
         assert main([*map(str, command)]) == 2
@@ -174,6 +176,8 @@ def test_data_that_moved_are_found_by_data_dir(
             "no such folder.*; if the data moved, pass --data-dir", capsys.readouterr().err
         )
         assert main([*map(str, command), "--data-dir", str(blobs)]) == 0
+        assert main([*map(str, command), "--data-dir", str(tmp_path / "other")]) == 2
+        assert re.search("other is not what .* was trained on", capsys.readouterr().err)
 
 
 def test_verify_names_versions_that_changed(
