@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import io
 import json
+import logging
 import re
 import shutil
 import signal
@@ -31,7 +32,7 @@ from jaxae import (
     load_dataset,
 )
 from jaxae.cli import COMMANDS, main
-from jaxae.commands import common
+from jaxae.commands import common, running
 from jaxae.commands.common import say
 from jaxae.commands.running import drop_unfinished_reads
 from jaxae.text import printable
@@ -611,6 +612,19 @@ def test_unraisable_exceptions_are_reported_but_those_of_unfinished_reads(
         args: Any = SimpleNamespace(exc_value=error, exc_traceback=error.__traceback__)
     drop_unfinished_reads(args)
     assert heard == [args] * reported
+
+
+def test_a_warning_is_printed_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = logging.getLogger("jaxae")
+    for name, value in ("handlers", []), ("propagate", True):
+        monkeypatch.setattr(ours, name, value)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler()])
+    monkeypatch.setattr(running, "keep_compiled", lambda: None)
+    running.set_up(debug=True)
+    logging.getLogger("jaxae.latent").warning("a mask?")
+    assert capsys.readouterr().err == "jaxae: a mask?\n"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def set_up(debug: bool) -> None:
     keep_compiled()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("jaxae: %(message)s"))
-    logging.getLogger("jaxae").addHandler(handler)
+    ours = logging.getLogger("jaxae")
+    ours.addHandler(handler)
+    ours.propagate = False  # Orbax's absl has a handler for all, which would print them again.
     if debug:
         return
     # A checkpoint that cannot be read is one line too. Orbax logs it besides, and its reads that
