@@ -86,7 +86,7 @@ class TrainConfig:
 
 
 def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
-    """Raise ValueError if a divergence is to be weighed that the model does not have."""
+    """Raise ValueError if kl_weight is set for a model that has no divergence."""
     if model.model != "vae" and train.kl_weight != TrainConfig.kl_weight:
         raise ValueError(
             f"kl_weight is {train.kl_weight:g}, and model {model.model} has no divergence to "

@@ -151,7 +151,7 @@ def fit(
 
 
 def check_state(state: TrainState, like: TrainState) -> None:
-    """Raise ValueError, naming an array, if a state has not the shapes and types of another."""
+    """Raise ValueError, naming an array, if two states differ in structure, shapes or types."""
     given, expected = (
         {jax.tree_util.keystr(path): str(jax.typeof(leaf)).lstrip("~") for path, leaf in leaves}
         for leaves in map(jax.tree.leaves_with_path, (state, like))

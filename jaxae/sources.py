@@ -34,7 +34,8 @@ def first_run(study: Path) -> Run:
         if (path / "config.json").is_file():
             return Run.open(path)
     raise ValueError(
-        f"{study} is not a study: it holds no run of a seed, as seed-0; make one by jaxae study"
+        f"{study} is not a study: it holds no run of a seed, such as seed-0; make one with jaxae "
+        "study"
     )
 
 
@@ -105,7 +106,9 @@ class Source:
         """
         first = self.runs[0]
         if first.path != self.path:
-            raise ValueError(f"{self.path} is a study; expected one of its runs, as {first.path}")
+            raise ValueError(
+                f"{self.path} is a study; expected one of its runs, such as {first.path}"
+            )
         return first
 
     @cached_property

@@ -173,7 +173,7 @@ class _SeedEpochs:
 
 
 def check_study(dataset: Dataset, config: TrainConfig, mesh: Mesh) -> None:
-    """Raise ValueError if the devices have not the precision, or cannot hold the images."""
+    """Raise ValueError if the devices lack the precision or cannot hold the images."""
     device = mesh.local_devices[0]
     check_precision(config.precision, device)
     if config.stream or exceeds_memory(dataset, device):

@@ -10,7 +10,7 @@ CONFIDENCE = 0.95
 
 
 class UndefinedError(ValueError):
-    """These data have no such number; the message says why in words, as for one class only."""
+    """The data do not define a number; the message says why, such as that there is one class."""
 
 
 class Estimate(NamedTuple):

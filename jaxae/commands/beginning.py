@@ -34,7 +34,7 @@ class Begun(NamedTuple):
 
 
 def mesh_of(hardware: Hardware, resumed: Run | None) -> Mesh:
-    """Lay the devices out; by default a run is resumed on the kind of device that it has had.
+    """Return the mesh to train on, by default of the kind of device that a resumed run was on.
 
     Raises:
       ValueError: they are not there.

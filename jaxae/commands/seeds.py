@@ -35,7 +35,7 @@ class Seeds(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """That of every state."""
+        """The number of epochs behind each state."""
         return int(self.states[0].epoch)
 
 

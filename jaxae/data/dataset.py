@@ -53,8 +53,7 @@ class Images(Protocol):
 class Split:
     """Images and their labels, in the source's order.
 
-    A split equals only itself, like an object without fields; to compare contents, compare
-    `Dataset.checksum`.
+    Splits are compared by identity. To compare contents, use `Dataset.checksum`.
 
     Attributes:
       images: uint8 of shape (n, height, width), 0 is black; an array, or images on disk.

@@ -65,7 +65,7 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
 
 
 def names_folder(name_or_folder: str | Path) -> bool:
-    """Tell a folder from a data set's name: whether such a folder exists plays no part."""
+    """Return whether this is a folder, which need not exist, rather than a data set's name."""
     if isinstance(name_or_folder, Path):
         return True
     return Path(name_or_folder).is_absolute() or name_or_folder[:1] in ("", ".", "~")
