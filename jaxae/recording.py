@@ -165,7 +165,8 @@ def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
     saved = [saved_numbers(run.checkpoints) for run in runs]
     rows = min(len(whole_rows(run.metrics)) for run in runs)
     like = _state_like(runs[0])
-    for epoch in sorted(set.intersection(*map(set, saved)), reverse=True):
+    shared = set.intersection(*map(set, saved))
+    for epoch in sorted(shared, reverse=True):
         if epoch > rows:
             continue
         try:
@@ -174,7 +175,7 @@ def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
             _log.warning("%s; an earlier epoch is taken in its place", error)
     # A study saves an epoch when all of its runs have saved the one before. So one that was killed
     # has none in common only where none has more than its first.
-    if max(map(len, saved)) > 1:
+    if shared or max(map(len, saved)) > 1:
         have = ", ".join(
             f"{run.path.name} {epochs}" for run, epochs in zip(runs, saved, strict=True)
         )

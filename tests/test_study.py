@@ -230,6 +230,16 @@ def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
         states_to_resume(runs)
 
 
+def test_a_study_whose_only_checkpoint_is_damaged_is_not_begun_anew(copy: Path) -> None:
+    runs = [Run.open(copy / name) for name in SEEDS]
+    for run in runs:
+        shutil.rmtree(run.checkpoints / "5")
+    shutil.rmtree(runs[1].checkpoints / "6")
+    (runs[1].checkpoints / "6").mkdir()
+    with pytest.raises(ValueError, match="no whole checkpoint of one epoch in every run"):
+        states_to_resume(runs)
+
+
 def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
