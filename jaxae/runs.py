@@ -89,9 +89,14 @@ class Run:
 
     @staticmethod
     def check_free(path: Path, *, overwrite: bool) -> None:
-        """Raise ValueError if the folder holds something, and is not a run to overwrite."""
+        """Raise ValueError if the folder cannot become a run, or holds what is to be kept."""
         if path.exists() and not path.is_dir():
             raise ValueError(f"{path} is a file; choose another --run-dir")
+        if os.name != "nt" and "\\" in str(path.resolve()):
+            raise ValueError(
+                f"{path} has a backslash in its path, with which Orbax cannot read what it saved; "
+                "choose another --run-dir"
+            )
         # A process that was killed early leaves a lock that nobody holds, and an unfinished config.
         own = (LOCK_NAME, ".config-")
         if path.is_dir() and any(not entry.name.startswith(own) for entry in path.iterdir()):
@@ -112,6 +117,10 @@ class Run:
         path = Path(path)
         file = path / "config.json"
         if not file.is_file():
+            if seeds := sorted(path.glob("seed-*/config.json")):
+                raise ValueError(
+                    f"{path} is a study; expected one of its runs, as {seeds[0].parent}"
+                )
             raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
         record, checkpoint_config, environment, imported_from, version = read_record(file)
         return cls(path, *record, checkpoint_config, environment, imported_from, version)

@@ -439,8 +439,40 @@ def test_a_default_that_is_given_counts_as_given(
     assert train(f"--run-dir={stopped}", "--resume", "--hidden-dim=16", "--seed=0") == 0
 
 
-def test_fewer_epochs_are_refused(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--epochs 5 would change" in refusal(capsys, stopped, "--epochs", 5)
+def test_fewer_epochs_end_sooner(
+    stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(f"--run-dir={stopped}", "--resume", "--epochs=5") == 0
+    assert rows(stopped) == rows(whole)[:5]
+    # The line that began a run with fewer epochs finds it finished, and takes none away.
+    assert train(f"--run-dir={stopped}", "--resume", "--epochs=2") == 0
+    assert "is finished, with 5 epochs" in capsys.readouterr().out
+    assert Run.open(stopped).train_config.epochs == 5
+    assert train(f"--run-dir={stopped}", "--resume", "--epochs=6") == 0
+    assert outcome(stopped) == outcome(whole)
+
+
+def test_a_run_that_was_stopped_while_it_was_drawn_gets_the_rest(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    curve = run / "figures" / "curve.png"
+    before = curve.read_bytes()
+    curve.unlink()
+    capsys.readouterr()
+    assert train(f"--run-dir={run}", "--resume") == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "figures/" in line] == [
+        str(curve)
+    ]
+    assert curve.read_bytes() == before
+
+
+def test_a_folder_whose_checkpoints_could_not_be_read_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(f"--run-dir={tmp_path / 'back'}\\slash", "--epochs=1") == 2
+    assert "has a backslash in its path" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_more_epochs_of_a_schedule_that_is_laid_out_are_refused(

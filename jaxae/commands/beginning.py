@@ -118,7 +118,8 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
 
         def update() -> None:
             run.check_dataset(dataset, source)
-            run.update(options.train.epochs, source, options.checkpoints, environment, epoch)
+            epochs = max(options.train.epochs, epoch)
+            run.update(epochs, source, options.checkpoints, environment, epoch)
 
         first_decides(update)
     if finished:
@@ -147,10 +148,10 @@ def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: Run) -> N
     for name, value in _settings(model, train).items():
         if value == began[name] or (name == "stream" and not value):
             continue
-        if name == "epochs" and train.schedule != "constant":
-            why = f"the {train.schedule} schedule is laid out for {began[name]}"
-        elif name == "epochs" and value > began[name]:
+        if name == "epochs" and train.schedule == "constant":
             continue
+        if name == "epochs":
+            why = f"the {train.schedule} schedule is laid out for {began[name]}"
         else:
             why = f"{run.path} began with {began[name]}"
         option = f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")

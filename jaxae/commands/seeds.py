@@ -114,7 +114,8 @@ def resume(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
         say(f"{folder} is finished, with {seeds.epoch} epochs")
     for run in runs:
         environment = now if seeds.epoch < options.train.epochs else run.environment
-        run.update(options.train.epochs, source, run.checkpoint_config, environment, seeds.epoch)
+        epochs = max(options.train.epochs, seeds.epoch)
+        run.update(epochs, source, run.checkpoint_config, environment, seeds.epoch)
     return seeds._replace(runs=[Run.open(path) for path in wanted])
 
 

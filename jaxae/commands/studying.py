@@ -1,6 +1,7 @@
 """Train and measure the models of a study, and sum up."""
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def study(options: Study) -> None:
 
 def _say_what_is_saved(seeds: Seeds, error: BaseException) -> None:
     epoch = min(max(saved_numbers(run.checkpoints), default=0) for run in seeds.runs)
-    how = f"; jaxae study --run-dir {seeds.folder} --resume continues it"
+    how = f"; jaxae study --run-dir {shlex.quote(str(seeds.folder))} --resume continues it"
     if isinstance(error, DivergedError):
         how = ""
     print(f"jaxae: {seeds.folder}: last saved: epoch {epoch} of every seed{how}", file=sys.stderr)

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import shlex
 import sys
 
 import jax
 from jax.sharding import Mesh
 
 from jaxae.checkpoints import saved_numbers
-from jaxae.commands.beginning import mesh_of, resume, start
+from jaxae.commands.beginning import Begun, mesh_of, resume, start
 from jaxae.commands.common import console, described, say
 from jaxae.commands.figures import draw_all
 from jaxae.commands.train import Train
@@ -46,9 +47,20 @@ def train(options: Train) -> None:
             if begun is not None:
                 train_run(*begun, mesh, tensorboard=options.tensorboard)
         # The other processes need not wait until process 0 has drawn.
-        if begun is not None and is_first():
-            source = Source(begun.run.path, mesh, data=begun.dataset)
-            draw_all(source, source.path / "figures", "png", options.fit_box, AFTER_TRAINING)
+        if is_first():
+            _draw(options, begun, mesh)
+
+
+def _draw(options: Train, begun: Begun | None, mesh: Mesh) -> None:
+    names: tuple[str, ...] = AFTER_TRAINING
+    if begun is not None:
+        source = Source(begun.run.path, mesh, data=begun.dataset)
+    else:
+        # A finished run that was stopped while it was drawn lacks some figures.
+        assert options.run_dir is not None
+        source, folder = Source(options.run_dir, mesh), options.run_dir / "figures"
+        names = tuple(name for name in names if not (folder / f"{name}.png").exists())
+    draw_all(source, source.path / "figures", "png", options.fit_box, names)
 
 
 def _common(options: Train) -> str:
@@ -77,7 +89,9 @@ def train_run(
         # On all devices from the start, or several processes could not save it together.
         _fit(run, dataset, copy_to_each(state, mesh), mesh, tensorboard)
     except BaseException as error:
-        how = "" if isinstance(error, DivergedError) else f"; {_GO_ON.format(run.path)}"
+        how = f"; {_GO_ON.format(shlex.quote(str(run.path)))}"
+        if isinstance(error, DivergedError):
+            how = ""
         if is_first():
             print(f"jaxae: {run.path}: last saved: {_saved(run)}{how}", file=sys.stderr)
         raise
