@@ -20,6 +20,8 @@ from jaxae.commands.compiled import prune
 
 # A test that broadcasts by accident, or makes NaN silently, should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# LLVM takes longer to optimize these programs than they run. XLA's own passes are left as they are.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Eight devices on any machine, for the tests that share a batch out; the others take one.
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_default_device", jax.devices("cpu")[0])
