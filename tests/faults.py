@@ -53,7 +53,7 @@ class Jumping(datetime.datetime):
 datetime.datetime = Jumping
 time.time = lambda: now() + next(jumps)
 time.time_ns = lambda: int(time.time() * 1e9)
-
+from jaxae.cli import main
 from jaxae.training import TrainState
 sys.exit(main())
 """

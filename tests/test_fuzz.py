@@ -19,7 +19,8 @@ from tests.fuzz_readers import IDX, META, READERS, hostile_files
 @pytest.mark.slow
 def test_no_damaged_or_hostile_file_gets_the_better_of_a_reader() -> None:
     # A process of its own, because its memory is limited; `make fuzz` is the long form.
-    command = [sys.executable, "-m", "tests.fuzz", "--files", "6000", "--seed", "0"]
+    files = str(1000 * len(READERS))
+    command = [sys.executable, "-m", "tests.fuzz", "--files", files, "--seed", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[-5000:]
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")][2:]
