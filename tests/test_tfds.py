@@ -275,8 +275,12 @@ def test_an_unknown_name_is_refused_with_the_names_close_to_it(
     assert not cache.exists()
 
 
+@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", ["qqzzqq", "huggingface:mnist", "a/b/c"])
-def test_an_unknown_name_like_no_other_is_refused_alone(tfds: Any, cache: Path, name: str) -> None:
+def test_an_unknown_name_like_no_other_is_refused_alone(
+    tfds: Any, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # TFDS asks Hugging Face again and again.
     with pytest.raises(ValueError, match=f"^unknown data set '{name}'$"):
         load_dataset(name)
 
