@@ -197,7 +197,7 @@ def main() -> int:
         seed = kept["seed"]
         tallies |= {name: Tally(**counts) for name, counts in kept["readers"].items()}
     fuzz(tallies, args.files, 60 * args.minutes, seed, args.tally)
-    print(f"seed {seed}\n\n| reader | files tried | refused | read, and right | slowest |")
+    print(f"seed {seed}\n\n| reader | files tried | refused | read, and right | slowest (CPU) |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, tally in tallies.items():
         print(

@@ -304,7 +304,7 @@ print(len(data.train), int(peak) >> 10)
 @pytest.mark.slow
 def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
     """Data ten times the memory that training may take beyond what it takes for a few images."""
-    limit, shape = 64, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes an image.
+    limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes an image.
     images = 10 * limit * 2**20 // math.prod(shape)
     peaks = []
     for name, n in (("small", images // 100), ("large", images)):
