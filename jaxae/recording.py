@@ -8,7 +8,6 @@ from typing import Self
 
 import jax
 import numpy as np
-from flax import nnx
 
 from jaxae.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
 from jaxae.epochs import UnfinishedEpoch
@@ -137,7 +136,7 @@ def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
     part = _part_to_resume(run, like, rows)
     saved = saved_numbers(run.checkpoints)
     if not saved:
-        return part or _first_state(run)
+        return part or run.first_state()
     usable = [epoch for epoch in saved if epoch <= rows]
     if usable != saved:
         _log.warning(
@@ -183,11 +182,7 @@ def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
             f"{runs[0].path.parent} has no whole checkpoint of one epoch in every run ({have}); "
             "resume each run by jaxae train --run-dir RUN --resume, or pass --overwrite"
         )
-    return [_first_state(run) for run in runs]
-
-
-def _first_state(run: Run) -> TrainState:
-    return run.initial_state(nnx.state(run.new_model(), nnx.Param))
+    return [run.first_state() for run in runs]
 
 
 def _state_like(run: Run) -> TrainState:

@@ -254,12 +254,16 @@ class Run:
         return create_model(self.model_config, self.data.image_shape, self.train_config.seed)
 
     def initial_state(self, params: Params) -> TrainState:
-        """Return the state before the first epoch."""
+        """Return the state before the first epoch, with these parameters."""
         optimizer = make_optimizer(self.train_config, self.data.train_examples)
         state = init_state(params, optimizer, self.train_config.seed)
         if self.format == 1:  # One stream for parameters and epochs.
             return state._replace(key=jax.random.key(self.train_config.seed))
         return state
+
+    def first_state(self) -> TrainState:
+        """Return the state before the first epoch, with the parameters that the seed draws."""
+        return self.initial_state(nnx.state(self.new_model(), nnx.Param))
 
     @property
     def checkpoints(self) -> Path:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from flax import nnx
 from jax.sharding import Mesh
 
 from jaxae.commands.common import Hardware, data_source, default_folder, say
@@ -86,7 +85,7 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
 
     first_decides(create)
     run = _opened(path)
-    return Begun(run, dataset, run.initial_state(nnx.state(run.new_model(), nnx.Param)))
+    return Begun(run, dataset, run.first_state())
 
 
 def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | None:

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from flax import nnx
 from jax.sharding import Mesh
 
 from jaxae.checkpoints import saved_numbers
@@ -63,7 +62,7 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     for path in set(before) - set(wanted):
         shutil.rmtree(path)
     runs = [_created(path, options, dataset, source, mesh) for path in wanted]
-    states = [run.initial_state(nnx.state(run.new_model(), nnx.Param)) for run in runs]
+    states = [run.first_state() for run in runs]
     return Seeds(folder, runs, dataset, states)
 
 
