@@ -29,10 +29,11 @@ fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
 soak: $(VENV)/installed-dev  ## Do to runs what can happen to them, for ten minutes; print a table
 	$(BIN)/python -m tests.faults
 
-lint: $(VENV)/installed-dev  ## Check style and types
+lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw every figure of figures/ again, from saved runs
 	for script in figures/*.py; do $(BIN)/python $$script || exit 1; done

@@ -14,7 +14,7 @@ from benchmarks.results import Process, Results
 from benchmarks.stats import median_seconds
 from benchmarks.tables import fastest_limit
 from benchmarks.tasks import LADDERS, TASKS
-from jaxae.style import COLUMN_WIDTH, styled
+from jaxae.plots.style import COLUMN_WIDTH, styled
 
 # A colour of Okabe and Ito's for each framework, grey for any other; variants differ by marker.
 _FAMILIES = {

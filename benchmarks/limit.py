@@ -68,7 +68,7 @@ def gradients(
     from jax import lax
 
     import jaxae
-    from jaxae.models import Params
+    from jaxae.models.autoencoder import Params
 
     model = jaxae.create_model(jaxae.ModelConfig(), (1, images.shape[1]), 0)
     graphdef, params = nnx.split(model, nnx.Param)

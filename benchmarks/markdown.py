@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from jaxae.tables import markdown
+from jaxae._utils.tables import markdown
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -21,8 +21,8 @@ from benchmarks.parity import TOLERANCES
 from benchmarks.results import Results
 from benchmarks.tables import BASELINE, like_with_like, recipes, task_tables
 from benchmarks.tasks import TASKS
-from jaxae.files import atomic
-from jaxae.style import save_figure
+from jaxae._utils.files import atomic
+from jaxae.plots.style import save_figure
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:

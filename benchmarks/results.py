@@ -15,7 +15,7 @@ from typing import Any
 import pyperf
 
 from benchmarks.spawn import WorkerError
-from jaxae.files import atomic
+from jaxae._utils.files import atomic
 
 # pyperf collects these too, but they are paths or say nothing about speed.
 _DROPPED = (

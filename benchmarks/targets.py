@@ -19,10 +19,10 @@ import jaxae
 from benchmarks import limit
 from benchmarks.flops import Sizes
 from benchmarks.processors import processors
-from jaxae import epochs
-from jaxae.devices import copy_to_each
-from jaxae.streaming import StreamedEpochs
-from jaxae.training import copy_state
+from jaxae.distributed.mesh import copy_to_each
+from jaxae.training import resident as epochs
+from jaxae.training.step import copy_state
+from jaxae.training.streaming import StreamedEpochs
 
 BATCH, HIDDEN = 128, 512
 SIZES = Sizes(hidden=HIDDEN)

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jaxae._utils.files import atomic
+from jaxae._utils.tables import latex, markdown
 from jaxae.analysis import Estimate
-from jaxae.files import atomic
-from jaxae.report import NUMBERS
-from jaxae.sources import Source
-from jaxae.tables import latex, markdown
+from jaxae.analysis.report import NUMBERS
+from jaxae.drawing.source import Source
 
 
 def main(studies: list[Path]) -> None:

@@ -18,10 +18,10 @@ from unittest.mock import patch
 
 import tyro
 
-from jaxae import cli
-from jaxae.commands import running, training
+from jaxae.cli import app as cli
+from jaxae.cli import running, training
 from jaxae.config import ProcessConfig
-from jaxae.processes import joined
+from jaxae.distributed.processes import joined
 
 _MOST_SECONDS = 240
 # Of every process; a run that is to end with the same bits needs the same number.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 from jaxae import Dataset, Split
-from jaxae.commands.compiled import prune
+from jaxae.cli.compiled import prune
 
 # A test that broadcasts by accident, or makes NaN silently, should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -32,10 +32,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxae import Run, cli, state_to_resume
-from jaxae.checkpoints import saved_numbers
-from jaxae.files import write_json
-from jaxae.training import TrainState
+from jaxae import Run, state_to_resume
+from jaxae._utils.files import write_json
+from jaxae.cli import app as cli
+from jaxae.runs.checkpoints import saved_numbers
+from jaxae.training.step import TrainState
 
 EPOCHS = 200
 _PATIENCE = 600  # Seconds until a process counts as hung: the machine may be busy.
@@ -53,8 +54,8 @@ class Jumping(datetime.datetime):
 datetime.datetime = Jumping
 time.time = lambda: now() + next(jumps)
 time.time_ns = lambda: int(time.time() * 1e9)
-from jaxae.cli import main
-from jaxae.training import TrainState
+from jaxae.cli.app import main
+from jaxae.training.step import TrainState
 sys.exit(main())
 """
 

@@ -21,7 +21,7 @@ import time
 import warnings
 from pathlib import Path
 
-from jaxae.files import write_json
+from jaxae._utils.files import write_json
 from tests.fuzz_readers import READERS, Reader, hostile_files, random_bytes
 
 _LIMIT = 1 << 30

@@ -23,12 +23,12 @@ import numpy as np
 from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
-from jaxae.arrays import blaming, read_array
+from jaxae._utils.npy import blaming, read_array
 from jaxae.data.folder import read_class_names
 from jaxae.data.idx import read_idx
-from jaxae.history import read_rows
 from jaxae.interchange import safetensors
-from jaxae.records import DataRecord, RunRecord
+from jaxae.runs.config_file import DataRecord, RunRecord
+from jaxae.runs.metrics_file import read_rows
 
 
 @dataclass(frozen=True)

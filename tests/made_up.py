@@ -11,8 +11,8 @@ import jaxae
 from jaxae import Dataset, ModelConfig, Split
 from jaxae.analysis import Classifier
 from jaxae.analysis.classifier import Network
+from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
-from jaxae.embedding import Embedding
 
 # Names are not labels; no test image is of the last class.
 NAMES = ("0", "1", "7", "8", "9", "x")

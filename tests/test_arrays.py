@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 
-from jaxae.arrays import ArrayFile, write_array
-from jaxae.cli import main
-from jaxae.progress import counted
+from jaxae._utils.npy import ArrayFile, write_array
+from jaxae.cli.app import main
+from jaxae.cli.progress import counted
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -171,7 +171,7 @@ def test_a_job_stopped_in_the_middle_leaves_nothing(
 # Peaks of resource.getrusage would count the parent's, here pytest's, too.
 PEAKS = """
 import json, re, sys
-from jaxae.cli import main
+from jaxae.cli.app import main
 
 peaks = []
 for args in json.loads(sys.argv[1]):

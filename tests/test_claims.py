@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxae.analysis import Estimate
-from jaxae.claims import Claim, claims
-from jaxae.report import Report
+from jaxae.analysis.claims import Claim, claims
+from jaxae.analysis.report import Report
 
 DIGITS = tuple("0123456789")
 

@@ -31,11 +31,11 @@ from jaxae import (
     encode,
     load_dataset,
 )
-from jaxae.cli import COMMANDS, main
-from jaxae.commands import common, running
-from jaxae.commands.common import say
-from jaxae.commands.running import drop_unfinished_reads
-from jaxae.text import printable
+from jaxae._utils.text import printable
+from jaxae.cli import common, running
+from jaxae.cli.app import COMMANDS, main
+from jaxae.cli.common import say
+from jaxae.cli.running import drop_unfinished_reads
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
 # What figures draws of a run that has no prior.
@@ -598,7 +598,7 @@ def test_a_librarys_error_is_one_line_that_names_debug(
         ("Event loop is closed", "asyncio.base_events", False),
         ("cannot read", "orbax.checkpoint._src", False),
         ("cannot read", "asyncio.base_events", True),
-        ("lost", "jaxae.runs", True),
+        ("lost", "jaxae.runs.run", True),
     ],
 )
 def test_unraisable_exceptions_are_reported_but_those_of_unfinished_reads(
@@ -623,7 +623,7 @@ def test_a_warning_is_printed_once(
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler()])
     monkeypatch.setattr(running, "keep_compiled", lambda: None)
     running.set_up(debug=True)
-    logging.getLogger("jaxae.latent").warning("a mask?")
+    logging.getLogger("jaxae.latent.codec").warning("a mask?")
     assert capsys.readouterr().err == "jaxae: a mask?\n"
 
 
@@ -829,7 +829,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
 def test_help_and_refused_options_wait_for_no_library() -> None:
     script = """
 import sys
-from jaxae.cli import COMMANDS, main
+from jaxae.cli.app import COMMANDS, main
 
 for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "--epochs", "0"]):
     try:

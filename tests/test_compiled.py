@@ -11,10 +11,10 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from jaxae.cli import main
-from jaxae.commands.compiled import keep_compiled, prune
+from jaxae.cli.app import main
+from jaxae.cli.compiled import keep_compiled, prune
 from jaxae.config import ProcessConfig
-from jaxae.processes import joined
+from jaxae.distributed.processes import joined
 from tests.faults import write_blobs
 
 RUN = Path(__file__).parent / "fixtures" / "run-v1"

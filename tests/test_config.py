@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jaxae import CheckpointConfig, ModelConfig, TrainConfig
+from jaxae._utils.files import read_text
 from jaxae.config import ProcessConfig
-from jaxae.files import read_text
-from jaxae.records import DataRecord, RunRecord, parse_record
+from jaxae.runs.config_file import DataRecord, RunRecord, parse_record
 
 LECTURE: list[tuple[Any, dict[str, Any]]] = [
     (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae"}),

@@ -17,11 +17,19 @@ import orbax.checkpoint as ocp
 import pytest
 from jax.experimental import multihost_utils
 
-from jaxae import Run, processes
-from jaxae.cli import main
+from jaxae import Run
+from jaxae._utils.signals import TERMINATIONS, terminations_raised
+from jaxae.cli.app import main
 from jaxae.config import ProcessConfig
-from jaxae.processes import LostProcessError, first_decides, joined, largest, leave, require_same
-from jaxae.signals import TERMINATIONS, terminations_raised
+from jaxae.distributed import processes
+from jaxae.distributed.processes import (
+    LostProcessError,
+    first_decides,
+    joined,
+    largest,
+    leave,
+    require_same,
+)
 
 Become = Callable[[int], None]
 TOLD = ProcessConfig("host:1", 0, 2)
@@ -149,10 +157,10 @@ def test_all_stream_if_one_process_must(
         asked.append(number)
         return max(number, elsewhere)
 
-    monkeypatch.setattr("jaxae.commands.beginning.exceeds_memory", lambda *_: here)
-    monkeypatch.setattr("jaxae.commands.beginning.largest", largest)
-    monkeypatch.setattr("jaxae.commands.training.fit", lambda *_, **__: [])
-    monkeypatch.setattr("jaxae.commands.training.draw_all", lambda *_, **__: None)
+    monkeypatch.setattr("jaxae.cli.beginning.exceeds_memory", lambda *_: here)
+    monkeypatch.setattr("jaxae.cli.beginning.largest", largest)
+    monkeypatch.setattr("jaxae.cli.training.fit", lambda *_, **__: [])
+    monkeypatch.setattr("jaxae.cli.training.draw_all", lambda *_, **__: None)
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}"]) == 0
     assert asked == [here]
     assert Run.open(tmp_path / "run").train_config.stream is (here or elsewhere)

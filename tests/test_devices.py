@@ -16,10 +16,10 @@ from jax.sharding import Mesh
 
 import jaxae
 from jaxae import Dataset, ModelConfig, TrainConfig
-from jaxae.cli import main
+from jaxae.cli.app import main
 from jaxae.config import Architecture, Precision
-from jaxae.devices import check_precision, find_devices, make_mesh, replicate_rows
-from jaxae.study import fit_seeds
+from jaxae.distributed.mesh import check_precision, find_devices, make_mesh, replicate_rows
+from jaxae.training.seeds import fit_seeds
 
 pytestmark = pytest.mark.slow
 # 300 images in batches of 37: neither the last batch nor any other is shared evenly.

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import jaxae
-from jaxae import drawing
-from jaxae.cli import main
-from jaxae.drawing import FIGURES, OF_ONE_RUN, Options
-from jaxae.provenance import parameters_hash, read_provenance
-from jaxae.sources import Source
+from jaxae.cli.app import main
+from jaxae.drawing import registry as drawing
+from jaxae.drawing.provenance import parameters_hash, read_provenance
+from jaxae.drawing.registry import FIGURES, OF_ONE_RUN, Options
+from jaxae.drawing.source import Source
 from tests.faults import write_blobs
 
 SMALL = ("--epochs", "2", "--hidden-dim", "16")
@@ -166,7 +166,7 @@ def test_data_that_moved_are_found_by_data_dir(
     config = json.loads((run / "config.json").read_text())
     config["data"]["source"] = str(tmp_path / "gone")
     (run / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
+    monkeypatch.setattr("jaxae.drawing.registry.OF_ONE_RUN", ("grid",))
     figure = run / "figures" / "latent.png"
     write_blobs(tmp_path / "other", seed=9)
     for command in (["report", str(run)], ["figures", str(run)], ["figures", "--verify", figure]):

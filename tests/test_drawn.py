@@ -11,10 +11,11 @@ from matplotlib.collections import PatchCollection
 from scipy.spatial.distance import cdist
 
 import jaxae
-from jaxae import Box, EpochMetrics, ModelConfig, analysis, drawing
+from jaxae import Box, EpochMetrics, ModelConfig, analysis
+from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
-from jaxae.drawing import FIGURES, MissingFigureError, Options
-from jaxae.embedding import Embedding
+from jaxae.drawing import registry as drawing
+from jaxae.drawing.registry import FIGURES, MissingFigureError, Options
 from tests import made_up
 from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
 

@@ -12,11 +12,11 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from jaxae.checkpoints import CheckpointWriter
-from jaxae.files import atomic, make_folder, write_json
-from jaxae.fitting import EpochMetrics
-from jaxae.history import append_row, cut_rows
-from jaxae.locking import locked
+from jaxae._utils.files import atomic, make_folder, write_json
+from jaxae._utils.locking import locked
+from jaxae.runs.checkpoints import CheckpointWriter
+from jaxae.runs.metrics_file import append_row, cut_rows
+from jaxae.training.loop import EpochMetrics
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="which file is synced is read from /proc"

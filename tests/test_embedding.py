@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 
 import jaxae
 from jaxae import Box, Dataset, ModelConfig, Split
-from jaxae.embedding import Embedding, Tiles
+from jaxae.analysis.embedding import Embedding, Tiles
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda latent_dim: f"{latent_dim}-D")

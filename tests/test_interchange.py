@@ -18,13 +18,13 @@ import safetensors.numpy
 from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model, decode, encode
-from jaxae.cli import main
-from jaxae.devices import make_mesh
+from jaxae._utils.text import printable
+from jaxae.cli.app import main
+from jaxae.distributed.mesh import make_mesh
 from jaxae.interchange import onnx, stablehlo
 from jaxae.interchange import safetensors as format_safetensors
-from jaxae.recording import Recorder
-from jaxae.records import DataRecord, RunRecord
-from jaxae.text import printable
+from jaxae.runs.config_file import DataRecord, RunRecord
+from jaxae.runs.recorder import Recorder
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 # To be run as it stands in a folder that holds mnist.safetensors.

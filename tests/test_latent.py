@@ -19,9 +19,9 @@ from jax import lax
 import jaxae
 from benchmarks import reference
 from jaxae import Autoencoder, Box, ModelConfig
-from jaxae.chunks import _apply, in_chunks
-from jaxae.devices import replicate
-from jaxae.latent import _DECODE_CHUNKS, _ENCODE_CHUNKS
+from jaxae.distributed.mesh import replicate
+from jaxae.latent.batching import _apply, in_chunks
+from jaxae.latent.codec import _DECODE_CHUNKS, _ENCODE_CHUNKS
 from tests.conftest import compilations, rounded_products
 
 SHAPE = (8, 6)

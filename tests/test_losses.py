@@ -14,8 +14,8 @@ import jaxae
 from benchmarks import reference
 from jaxae import Batch, Dataset, ModelConfig, Objective, Split, TrainConfig
 from jaxae.config import Architecture
-from jaxae.losses import batch_terms, example_terms
-from jaxae.training import evaluate_terms, make_test_step, scan_batches
+from jaxae.training.losses import batch_terms, example_terms
+from jaxae.training.step import evaluate_terms, make_test_step, scan_batches
 from tests.conftest import rounded_products
 from tests.test_training import as_weights
 

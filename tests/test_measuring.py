@@ -12,13 +12,13 @@ from flax import nnx
 
 import jaxae
 from jaxae import Dataset, ModelConfig, Split, TrainConfig, analysis
-from jaxae.analysis import Estimate
-from jaxae.claims import Claim
+from jaxae.analysis import Estimate, summary, verdicts
+from jaxae.analysis.claims import Claim
+from jaxae.analysis.embedding import Embedding
+from jaxae.analysis.measurements import classifier_of, measure
+from jaxae.analysis.report import NUMBERS, Report
 from jaxae.config import Architecture
-from jaxae.embedding import Embedding
-from jaxae.measuring import classifier_of, measure
-from jaxae.report import NUMBERS, Report
-from jaxae.study import fit_seeds, summary, verdicts
+from jaxae.training.seeds import fit_seeds
 
 
 def model_of(dataset: Dataset, kind: Architecture = "ae", latent_dim: int = 2) -> Any:
@@ -193,7 +193,7 @@ def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset, monkeypatch: pytest.M
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
 
     # In parts, as a long epoch is, between which a stop is heard.
-    monkeypatch.setattr("jaxae.study.part_steps", lambda *_: 2)
+    monkeypatch.setattr("jaxae.training.seeds.part_steps", lambda *_: 2)
     heard: list[None] = []
     in_parts = fit_seeds(tiny, config, train, [3, 5], on_part=lambda: heard.append(None))
     assert len(heard) == 2 * 2  # Of 5 steps, two are behind, then four.

@@ -19,11 +19,11 @@ from jaxae import (
     Objective,
     TrainConfig,
     VariationalAutoencoder,
-    convolutional,
 )
 from jaxae.config import Architecture
-from jaxae.losses import example_terms
-from jaxae.study import fit_seeds
+from jaxae.models import conv as convolutional
+from jaxae.training.losses import example_terms
+from jaxae.training.seeds import fit_seeds
 
 SMALL = ModelConfig(latent_dim=2, hidden_dim=16)
 KINDS: tuple[Architecture, ...] = ("ae", "vae", "conv")

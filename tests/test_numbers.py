@@ -13,9 +13,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from jaxae import Autoencoder, Box, Split, analysis, decode, encode, fitted_box, latent_plane
 from jaxae.analysis import Classifier, Estimate
-from jaxae.embedding import Embedding
-from jaxae.measuring import measure
-from jaxae.report import NUMBERS, Report
+from jaxae.analysis.embedding import Embedding
+from jaxae.analysis.measurements import measure
+from jaxae.analysis.report import NUMBERS, Report
 from tests import made_up
 from tests.made_up import NAMES
 

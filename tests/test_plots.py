@@ -14,8 +14,8 @@ from matplotlib.text import Annotation
 
 import jaxae
 from jaxae import LECTURE_BOX, Box, EpochMetrics, grid_points, latent_plane, plots
-from jaxae.plane import Plane
-from jaxae.style import BLUE, ORANGE, SERIES, class_colours
+from jaxae.latent.plane import Plane
+from jaxae.plots.style import BLUE, ORANGE, SERIES, class_colours
 from tests.readback import (
     DIGITS,
     assert_shows,

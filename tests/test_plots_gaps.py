@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from jaxae import plots
-from jaxae.style import BLUE, ORANGE
+from jaxae.plots.style import BLUE, ORANGE
 from tests.readback import assert_grey, drawn, from_the_top, strip
 
 

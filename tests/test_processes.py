@@ -18,9 +18,9 @@ import pytest
 from flax import nnx
 
 from jaxae import Dataset, Run
-from jaxae.checkpoints import saved_numbers
-from jaxae.cli import main
+from jaxae.cli.app import main
 from jaxae.config import ProcessConfig
+from jaxae.runs.checkpoints import saved_numbers
 from tests.cluster import DEVICES, Ended, ask, end, start, wait_for
 from tests.conftest import idx_bytes
 from tests.test_streaming import write_npy
@@ -311,7 +311,8 @@ def test_a_run_stopped_within_an_epoch_is_resumed_there(
 def test_a_process_that_finds_no_other_says_so(blobs: Path, tmp_path: Path) -> None:
     """A coordinator that nobody is: JAX ends the process itself, its watch says why."""
     script = (
-        "import sys; from jaxae import cli, processes; processes._JOIN = 3; "
+        "import sys; import jaxae.cli as cli; "
+        "from jaxae.distributed import processes; processes._JOIN = 3; "
         "sys.exit(cli.main(sys.argv[1:]))"
     )
     with socket.socket() as taken:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import jaxae
 from jaxae import ModelConfig
-from jaxae.provenance import metadata_for, parameters_hash, read_provenance, versions
+from jaxae.drawing.provenance import metadata_for, parameters_hash, read_provenance, versions
 
 
 def model(seed: int = 0) -> Any:

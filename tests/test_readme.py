@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from jaxae.cli import COMMANDS
-from jaxae.provenance import read_provenance
+from jaxae.cli.app import COMMANDS
+from jaxae.drawing.provenance import read_provenance
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -14,13 +14,13 @@ import pytest
 from flax import nnx
 
 from jaxae import CheckpointConfig, EpochMetrics, ModelConfig, Run, TrainConfig, TrainState
-from jaxae.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
-from jaxae.devices import make_mesh
-from jaxae.fitting import Epoch
-from jaxae.history import append_row, read_rows, whole_rows
-from jaxae.locking import LOCK_NAME
-from jaxae.recording import Recorder, state_to_resume
-from jaxae.records import DataRecord
+from jaxae._utils.locking import LOCK_NAME
+from jaxae.distributed.mesh import make_mesh
+from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
+from jaxae.runs.config_file import DataRecord
+from jaxae.runs.metrics_file import append_row, read_rows, whole_rows
+from jaxae.runs.recorder import Recorder, state_to_resume
+from jaxae.training.loop import Epoch
 
 # States.
 
@@ -113,7 +113,8 @@ def test_a_state_whose_values_have_changed_is_refused(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(
-            "jaxae.checkpoints._sha256", lambda _: np.zeros(hashlib.sha256().digest_size, np.uint8)
+            "jaxae.runs.checkpoints._sha256",
+            lambda _: np.zeros(hashlib.sha256().digest_size, np.uint8),
         )
         save(tmp_path / "states", [1])
     with pytest.raises(ValueError, match=rf"^{tmp_path}/states/1 cannot be read: .* changed"):
@@ -121,7 +122,7 @@ def test_a_state_whose_values_have_changed_is_refused(
 
 
 def test_the_checksum_tells_values_types_shapes_and_names_apart() -> None:
-    from jaxae.checkpoints import _sha256
+    from jaxae.runs.checkpoints import _sha256
 
     x, y = np.arange(6, dtype=np.int32), np.zeros(6, np.int32)
     flipped = x.copy()

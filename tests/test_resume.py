@@ -39,10 +39,10 @@ from jaxae import (
     state_to_resume,
     verify,
 )
-from jaxae.checkpoints import saved_numbers
-from jaxae.cli import main
-from jaxae.provenance import parameters_hash, read_provenance
-from jaxae.sources import Source
+from jaxae.cli.app import main
+from jaxae.drawing.provenance import parameters_hash, read_provenance
+from jaxae.drawing.source import Source
+from jaxae.runs.checkpoints import saved_numbers
 from tests.faults import write_blobs
 
 pytestmark = pytest.mark.slow
@@ -279,7 +279,7 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
 ) -> None:
     # Neither data nor training is needed for that.
     for name in ("beginning.load_dataset", "training.train_run"):
-        monkeypatch.setattr(f"jaxae.commands.{name}", None)
+        monkeypatch.setattr(f"jaxae.cli.{name}", None)
     monkeypatch.setattr(Run, "load_dataset", None)
     before = contents(whole)
     assert train(f"--run-dir={whole}", "--resume") == 0
@@ -311,8 +311,8 @@ def test_data_that_moved_is_found_by_data_dir(
 def test_the_line_that_began_a_run_resumes_it(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
 ) -> None:
-    monkeypatch.setattr("jaxae.commands.training.fit", lambda *_, **__: [])
-    monkeypatch.setattr("jaxae.commands.training.draw_all", lambda *_, **__: None)
+    monkeypatch.setattr("jaxae.cli.training.fit", lambda *_, **__: [])
+    monkeypatch.setattr("jaxae.cli.training.draw_all", lambda *_, **__: None)
     monkeypatch.chdir(blobs.parent)
     line = (f"--data-dir={blobs.name}", f"--run-dir={tmp_path / 'run'}", *options.split())
     assert train(*line) == 0
@@ -394,7 +394,7 @@ def test_a_resumed_run_goes_on_writing_for_tensorboard(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("jaxae.commands.training.TensorBoard", Board)
+    monkeypatch.setattr("jaxae.cli.training.TensorBoard", Board)
     assert train(f"--run-dir={stopped}", "--resume", "--tensorboard") == 0
     assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
     assert boards == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]

@@ -10,8 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from jaxae import signals
-from jaxae.signals import HeldInterrupt, HeldTermination, let_go_of_lost_terminal, signals_held_back
+from jaxae._utils import signals
+from jaxae._utils.signals import (
+    HeldInterrupt,
+    HeldTermination,
+    let_go_of_lost_terminal,
+    signals_held_back,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import pytest
 
 from jaxae import Batch, scan_batches
 from jaxae.data import Images, NpyImages
-from jaxae.data.stream import Chunk, stream
+from jaxae.data.prefetch import Chunk, stream
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -268,7 +268,7 @@ from pathlib import Path
 import numpy as np
 from jaxae import Dataset, Split
 from jaxae.data import NpyImages
-from jaxae.data.stream import stream
+from jaxae.data.prefetch import stream
 
 path = Path({str(path)!r})
 def peak():

@@ -25,12 +25,12 @@ from jaxae import (
     Run,
     TrainConfig,
     UnfinishedEpoch,
-    epochs,
-    streaming,
 )
-from jaxae.checkpoints import saved_numbers
-from jaxae.cli import main
+from jaxae.cli.app import main
 from jaxae.config import Architecture
+from jaxae.runs.checkpoints import saved_numbers
+from jaxae.training import resident as epochs
+from jaxae.training import streaming
 
 CONFIG = TrainConfig(epochs=2, batch_size=16, input_noise=0.1)
 STREAMED = dataclasses.replace(CONFIG, stream=True)

@@ -14,12 +14,12 @@ import pytest
 
 import jaxae
 from jaxae import Dataset, ModelConfig, Run, TrainConfig, analysis
-from jaxae.checkpoints import CheckpointWriter, read_state, saved_numbers
-from jaxae.cli import main
-from jaxae.locking import locked
-from jaxae.progress import TrainingProgress
-from jaxae.recording import states_to_resume
-from jaxae.study import fit_seeds
+from jaxae._utils.locking import locked
+from jaxae.cli.app import main
+from jaxae.cli.progress import TrainingProgress
+from jaxae.runs.checkpoints import CheckpointWriter, read_state, saved_numbers
+from jaxae.runs.recorder import states_to_resume
+from jaxae.training.seeds import fit_seeds
 
 pytestmark = pytest.mark.slow
 SEEDS = ("seed-0", "seed-1")
@@ -174,7 +174,7 @@ def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     with monkeypatch.context() as patch:
         patch.setattr(TrainingProgress, "show", interrupted)
         assert study(folder, *line) == 130
-    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
     assert hint in capsys.readouterr().err
     assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
@@ -189,7 +189,7 @@ def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
 ) -> None:
     """As a power cut may leave it: seed-1 has saved less than seed-0."""
     shutil.rmtree(copy / "seed-1" / "checkpoints" / "6")
-    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
     assert study(copy, "--resume") == 130
     assert "resuming after epoch 5" in capsys.readouterr().out
     assert outcome(copy) == outcome(whole)
@@ -198,7 +198,7 @@ def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
 def test_a_finished_study_is_reported(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("jaxae.commands.studying.fit_seeds", None)
+    monkeypatch.setattr("jaxae.cli.studying.fit_seeds", None)
     (copy / "report.json").unlink()
     assert study(copy, "--resume") == 0
     out = capsys.readouterr().out
@@ -218,7 +218,7 @@ def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
             raise ValueError(f"{folder / '6'} cannot be read: it is damaged")
         return read_state(folder, epoch, like)
 
-    monkeypatch.setattr("jaxae.recording.read_state", read)
+    monkeypatch.setattr("jaxae.runs.recorder.read_state", read)
     assert [int(state.epoch) for state in states_to_resume(runs)] == [5, 5]
     assert f"{damaged / '6'} cannot be read" in caplog.text
     monkeypatch.undo()
@@ -254,7 +254,7 @@ def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
         write(self, number, state)
 
     monkeypatch.setattr(CheckpointWriter, "_write", slow)
-    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
     assert study(copy, "--resume", "--epochs=16") == 130
     assert {number for number, _ in begun} == {10, 15, 16}
     before = {10: 6, 15: 10, 16: 15}
@@ -269,7 +269,7 @@ def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
     (copy / "seed-0" / "metrics.jsonl").unlink()
     shutil.rmtree(copy / "seed-1")
     (copy / "seed-1").mkdir()
-    monkeypatch.setattr("jaxae.commands.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
     assert study(copy, "--resume") == 130
     assert outcome(copy) == outcome(whole)
 
@@ -313,7 +313,7 @@ def test_overwriting_removes_the_old_runs_and_nothing_else(
     copy: Path, line: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy / "notes.txt").write_text("precious")
-    monkeypatch.setattr("jaxae.commands.studying.fit_seeds", interrupt)
+    monkeypatch.setattr("jaxae.cli.studying.fit_seeds", interrupt)
     assert study(copy, *line, "--seeds=1", "--overwrite") == 130
     assert sorted(path.name for path in copy.iterdir()) == [".lock", "notes.txt", "seed-0"]
     assert saved_numbers(copy / "seed-0" / "checkpoints") == [0]

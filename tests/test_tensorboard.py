@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jaxae import EpochMetrics, Run
-from jaxae.cli import main
-from jaxae.tensorboard import TensorBoard
+from jaxae.cli.app import main
+from jaxae.runs.tensorboard import TensorBoard
 
 pytestmark = pytest.mark.slow
 HISTORY = [EpochMetrics(n, 50.0 / n, 60.0 / n, 0.5 + n, 1000.0 * n) for n in (1, 2, 3)]

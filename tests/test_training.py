@@ -12,9 +12,9 @@ from flax import nnx
 import jaxae
 from benchmarks import reference
 from jaxae import Autoencoder, Batch, Dataset, ModelConfig, TrainConfig
-from jaxae.epochs import ResidentEpochs
-from jaxae.losses import LossTerms
-from jaxae.models import Params
+from jaxae.models.autoencoder import Params
+from jaxae.training.losses import LossTerms
+from jaxae.training.resident import ResidentEpochs
 from tests.conftest import compilations
 
 CONFIG = ModelConfig(latent_dim=2, hidden_dim=16)

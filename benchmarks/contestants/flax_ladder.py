@@ -14,7 +14,7 @@ import jaxae
 from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.flax_loop import FlaxLoop
 from benchmarks.reference import Weights, batches
-from jaxae.training import Step
+from jaxae.training.step import Step
 
 
 class FlaxNoJit(FlaxLoop):

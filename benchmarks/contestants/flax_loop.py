@@ -10,7 +10,7 @@ import jaxae
 from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.flax_scan import FlaxScan
 from benchmarks.reference import Weights, batches
-from jaxae.training import Step
+from jaxae.training.step import Step
 
 
 class FlaxLoop(FlaxScan):

@@ -12,7 +12,7 @@ from flax import nnx
 import jaxae
 from benchmarks.contestants.base import Floats, Pixels, Settings
 from benchmarks.reference import Weights
-from jaxae.models import Params
+from jaxae.models.autoencoder import Params
 
 
 class FlaxScan:

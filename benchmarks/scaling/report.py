@@ -12,8 +12,8 @@ from benchmarks.scaling.chart import draw
 from benchmarks.scaling.fits import Points, exponent, growth_of, loss_of, measured
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
 from benchmarks.stats import median_interval, median_seconds, paired_ratio, spread
-from jaxae.files import atomic
-from jaxae.style import save_figure
+from jaxae._utils.files import atomic
+from jaxae.plots.style import save_figure
 
 # What an epoch's exponent in the number of images must be, and how far it may be off.
 _PROPORTIONAL, _TOLERANCE = 1.0, 0.05

@@ -49,8 +49,8 @@ def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
     """Fit jaxae's autoencoder on the point's devices, those of all processes."""
     import jaxae
     from jaxae.config import ProcessConfig
-    from jaxae.devices import find_devices
-    from jaxae.processes import joined
+    from jaxae.distributed.mesh import find_devices
+    from jaxae.distributed.processes import joined
 
     place = ProcessConfig(process_count=1)
     if point.processes > 1:

@@ -15,8 +15,8 @@ from flax import nnx
 from jax import lax
 
 from jaxae.data import Dataset
-from jaxae.losses import to_unit_interval
 from jaxae.models import Params
+from jaxae.training import to_unit_interval
 
 _HIDDEN, _EPOCHS, _BATCH, _PEAK_RATE = 512, 5, 128, 3e-3
 _CHUNK = 2000

@@ -16,8 +16,8 @@ from jax import lax
 from jax.scipy import special, stats
 
 from jaxae.analysis.estimates import UndefinedError
-from jaxae.losses import kl_divergence, to_unit_interval
 from jaxae.models import Params, VariationalAutoencoder
+from jaxae.training import kl_divergence, to_unit_interval
 
 _IMAGES_AT_A_TIME = 20
 

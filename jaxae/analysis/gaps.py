@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull, KDTree, QhullError
 
 from jaxae.analysis.estimates import UndefinedError
-from jaxae.plane import Box, Plane, grid_points
+from jaxae.latent import Box, Plane, grid_points
 
 Points = npt.NDArray[np.floating]
 

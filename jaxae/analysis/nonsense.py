@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
-from jaxae.losses import to_unit_interval
+from jaxae.training import to_unit_interval
 
 _CHUNK = 2000
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxae.analysis.estimates import Estimate, UndefinedError, share
-from jaxae.plane import Box
+from jaxae.latent import Box
 
 Points = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]

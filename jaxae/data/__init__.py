@@ -3,5 +3,6 @@
 from jaxae.data.dataset import Dataset, Images, Split
 from jaxae.data.load import load_dataset, names_folder
 from jaxae.data.ondisk import NpyImages
+from jaxae.data.prefetch import stream
 
-__all__ = ["Dataset", "Images", "NpyImages", "Split", "load_dataset", "names_folder"]
+__all__ = ["Dataset", "Images", "NpyImages", "Split", "load_dataset", "names_folder", "stream"]

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from jaxae.arrays import blaming, read_array
+from jaxae._utils.files import read_text
+from jaxae._utils.npy import blaming, read_array
 from jaxae.data.dataset import Dataset, Split
 from jaxae.data.ondisk import NpyImages
-from jaxae.files import read_text
 
 
 def holds_arrays(folder: Path) -> bool:

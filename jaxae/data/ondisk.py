@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaxae.arrays import blaming, read_header
+from jaxae._utils.npy import blaming, read_header
 from jaxae.data.dataset import Rows
 
 # What is read at a time, at most.

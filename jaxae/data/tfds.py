@@ -22,9 +22,9 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
+from jaxae._utils.text import reason
 from jaxae.data.dataset import Dataset
 from jaxae.data.folder import read_class_names, read_folder
-from jaxae.text import reason
 
 _INSTALL = "pip install 'jaxae[tfds]'"
 # Luma of ITU-R BT.601, the weights that Pillow's mode "L" uses too.

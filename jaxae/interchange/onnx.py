@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from jaxae.interchange.parts import Part, write_parts
+from jaxae.interchange.programs import Part, write_parts
 from jaxae.models import Autoencoder
 
 _INSTALL = "pip install 'jaxae[interchange]'"

@@ -19,13 +19,13 @@ import safetensors
 import safetensors.numpy
 from flax import nnx
 
+from jaxae._utils.files import atomic
+from jaxae._utils.text import reason
 from jaxae.config import Architecture, ModelConfig, TrainConfig
 from jaxae.data import load_dataset
-from jaxae.files import atomic
-from jaxae.interchange.layout import layouts
+from jaxae.interchange.torch_layout import layouts
 from jaxae.models import Autoencoder, abstract_model
-from jaxae.records import DataRecord, RunRecord, parse_record
-from jaxae.text import reason
+from jaxae.runs import DataRecord, RunRecord, parse_record
 
 _LAYOUT = 1
 _log = logging.getLogger(__name__)

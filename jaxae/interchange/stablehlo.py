@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 from jax import export
 
-from jaxae.interchange.parts import Part, write_parts
+from jaxae.interchange.programs import Part, write_parts
 from jaxae.models import Autoencoder
 
 PLATFORMS = ("cpu", "cuda", "tpu")

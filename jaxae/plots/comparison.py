@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from jaxae.plane import Box, Plane
+from jaxae.latent import Box, Plane
 from jaxae.plots.grids import grid_on
 from jaxae.plots.latent import add_class_bar, scatter_on
-from jaxae.style import COLUMN_WIDTH, styled
+from jaxae.plots.style import COLUMN_WIDTH, styled
 
 Array = npt.NDArray[Any]
 

@@ -9,9 +9,9 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points
+from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points
 from jaxae.plots.latent import name_axes
-from jaxae.style import COLUMN_WIDTH, styled
+from jaxae.plots.style import COLUMN_WIDTH, styled
 
 Array = npt.NDArray[Any]
 

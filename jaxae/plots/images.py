@@ -8,8 +8,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxae.analysis.estimates import mean
-from jaxae.style import BLUE, COLUMN_WIDTH, ORANGE, styled
+from jaxae.analysis import mean
+from jaxae.plots.style import BLUE, COLUMN_WIDTH, ORANGE, styled
 
 Array = npt.NDArray[Any]
 

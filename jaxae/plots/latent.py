@@ -10,9 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from jaxae.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
-from jaxae.style import COLUMN_WIDTH, class_colours, styled
-from jaxae.text import printable
+from jaxae._utils.text import printable
+from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+from jaxae.plots.style import COLUMN_WIDTH, class_colours, styled
 
 Array = npt.NDArray[Any]
 

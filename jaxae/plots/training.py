@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from jaxae.fitting import EpochMetrics
-from jaxae.style import BLUE, COLUMN_WIDTH, ORANGE, SERIES, styled
+from jaxae.plots.style import BLUE, COLUMN_WIDTH, ORANGE, SERIES, styled
+from jaxae.training import EpochMetrics
 
 
 @styled

@@ -1,0 +1,137 @@
+"""Which devices to compute on, and what lies where: a batch is shared out, all else is copied."""
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from flax import nnx
+from jax import dtypes, lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxae.config import Device, Precision
+from jaxae.distributed.processes import wait_for_all
+
+
+def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.Device]:
+    """List devices of a kind, in a run over several processes those of all.
+
+    Args:
+      kind: `auto` is the kind that JAX prefers, or the one device that `jax.default_device` chose
+        for a process that is alone.
+      count: so many of each process; None takes all.
+
+    Raises:
+      ValueError: there is none of that kind, or a process has fewer; the text says what there is.
+    """
+    chosen = chosen_device()
+    if kind == "auto" and chosen and count is None and jax.process_count() == 1:
+        return [chosen]
+    try:
+        found = jax.devices(None if kind == "auto" else kind)
+    except RuntimeError as error:
+        there = sorted({device.platform for device in [*jax.devices(), *jax.devices("cpu")]})
+        raise ValueError(
+            f"device {kind!r} is not here; JAX finds {', '.join(there)} "
+            "(the extras jaxae[cuda] and jaxae[tpu] install support for those)"
+        ) from error
+    of_process: dict[int, list[jax.Device]] = {}
+    for device in sorted(found, key=lambda device: (device.process_index, device.id)):
+        of_process.setdefault(device.process_index, []).append(device)
+    fewest = min(len(devices) for devices in of_process.values())
+    if count is not None and not 1 <= count <= fewest:
+        raise ValueError(
+            f"devices is {count}; expected 1 to {fewest}, the {found[0].platform} devices that "
+            "JAX finds (JAX_NUM_CPU_DEVICES=N makes a CPU look like N of them)"
+        )
+    return [device for devices in of_process.values() for device in devices[:count]]
+
+
+def chosen_device() -> jax.Device | None:
+    """Return what `jax.default_device` chose, if it was used."""
+    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return jax.local_devices(backend=chosen)[0] if isinstance(chosen, str) else chosen
+
+
+def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
+    """Lay devices out along the batch, each to take its share of every step."""
+    # In the order given, a process's own side by side; jax.make_mesh would lay them out as a torus.
+    return Mesh(np.asarray(devices), ("batch",), axis_types=(AxisType.Auto,))
+
+
+def replicate(model: nnx.Module, devices: Sequence[jax.Device]) -> None:
+    """Give each of the devices a copy of a model's parameters, in place.
+
+    `encode` and `decode` run on the devices that hold the model: several share the work.
+
+    Raises:
+      ValueError: there is no device, or one is named twice.
+    """
+    if not devices or len(set(devices)) < len(devices):
+        raise ValueError(f"devices are {list(devices)}; expected one or more, each once")
+    nnx.update(model, copy_to_each(nnx.state(model, nnx.Param), make_mesh(devices)))
+
+
+def copy_to_each(tree: Any, mesh: Mesh) -> Any:
+    """Copy a tree of arrays, the same in every process, to each device of a mesh."""
+    sharding = NamedSharding(mesh, PartitionSpec())
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+
+    def put(leaf: jax.Array) -> jax.Array:
+        if jnp.issubdtype(leaf.dtype, dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
+
+    return jax.tree.map(put, tree)
+
+
+def replicate_rows(rows: Any, mesh: Mesh) -> jax.Array:
+    """Copy an array's rows to each device of a mesh, of which each process reads only its share.
+
+    Args:
+      rows: shape (n, …), in memory or on disk.
+      mesh: the devices, which pass the shares on to each other.
+    """
+    n, k = len(rows), mesh.size
+    replicated = NamedSharding(mesh, PartitionSpec())
+    if k == 1 and replicated.is_fully_addressable:
+        return jax.device_put(np.asarray(rows), replicated)
+    each = -(-n // k)
+
+    def share(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
+        assert index is not None
+        start = index[0].start or 0
+        own = np.asarray(rows[start : min(start + each, n)])
+        return np.pad(own, [(0, each - len(own))] + [(0, 0)] * (own.ndim - 1))
+
+    shares = jax.make_array_from_callback(
+        (k * each, *rows.shape[1:]), NamedSharding(mesh, PartitionSpec("batch")), share
+    )
+    wait_for_all("rows")  # Reading them may take one process longer than a collective waits.
+    return _passed_on(shares, n, replicated)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _passed_on(shares: jax.Array, n: int, replicated: NamedSharding) -> jax.Array:
+    return lax.with_sharding_constraint(shares[:n], replicated)
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding | None:
+    """How a batch lies on a mesh; None on one device, where nothing is to be said."""
+    return NamedSharding(mesh, PartitionSpec("batch")) if mesh.size > 1 else None
+
+
+def check_precision(precision: Precision, device: jax.Device) -> None:
+    """Raise ValueError if a device does not have a precision."""
+    capability = re.match(r"[0-9]+", getattr(device, "compute_capability", ""))
+    if precision == "tf32" and (capability is None or int(capability[0]) < 8):
+        raise ValueError(
+            f"precision is tf32, which NVIDIA GPUs have from Ampere on, and this is "
+            f"{device.device_kind}; expected float32 or bfloat16"
+        )

@@ -1,0 +1,81 @@
+"""What a figure was drawn from, kept in the metadata of its own file, be it PNG, PDF or SVG."""
+
+import hashlib
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+from PIL import Image
+from pypdf import PdfReader
+
+from jaxae.models import Autoencoder
+from jaxae.runs import versions_of
+
+Provenance = dict[str, Any]
+
+_PACKAGES = ("jaxae", "jax", "jaxlib", "flax", "numpy", "matplotlib")
+_KEYS = {".png": "Description", ".pdf": "Subject", ".svg": "Description"}
+_DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what draws a figure."""
+    return versions_of(_PACKAGES)
+
+
+def parameters_hash(model: Autoencoder) -> str:
+    """SHA-256, in hex, over names, shapes and float32 values of a model's parameters."""
+    digest = hashlib.sha256()
+    for path, leaf in sorted(nnx.to_flat_state(nnx.state(model, nnx.Param))):
+        values = np.ascontiguousarray(np.asarray(leaf[...], np.float32))
+        digest.update(f"{'.'.join(map(str, path))}{values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def metadata_for(suffix: str, provenance: Provenance) -> dict[str, str]:
+    """What to pass to Matplotlib for a file with this suffix."""
+    if suffix not in _KEYS:
+        raise ValueError(f"figures of type {suffix!r} hold no provenance; expected {_known()}")
+    return {_KEYS[suffix]: json.dumps(provenance, sort_keys=True)}
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read what a figure's file says of its origin.
+
+    Raises:
+      ValueError: the file is no such figure, or says nothing.
+      OSError: it cannot be opened.
+    """
+    suffix = path.suffix
+    if suffix not in _KEYS:
+        raise ValueError(f"{path}: expected a figure, {_known()}")
+    try:
+        if suffix == ".png":
+            with Image.open(path) as image:
+                text = image.info.get(_KEYS[suffix])
+        elif suffix == ".pdf":
+            metadata = PdfReader(path).metadata
+            text = None if metadata is None else metadata.subject
+        else:
+            found = ElementTree.parse(path).find(f".//{_DESCRIPTION}")
+            text = None if found is None else found.text
+        provenance: Provenance = json.loads(text or "")
+        if "figure" not in provenance:
+            raise ValueError
+    except OSError:
+        if not path.is_file():
+            raise
+        raise ValueError(f"{path} is no {suffix[1:].upper()} file") from None
+    except Exception:  # Each reader has errors of its own for a damaged file.
+        raise ValueError(
+            f"{path} does not say what it was drawn from; draw it by jaxae figures"
+        ) from None
+    return provenance
+
+
+def _known() -> str:
+    return ", ".join(_KEYS)

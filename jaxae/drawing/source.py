@@ -1,0 +1,175 @@
+"""What figures are drawn from: a run, or a study of several, read once and kept."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jax.sharding import Mesh
+
+from jaxae.analysis import Classifier, Embedding, classifier_of
+from jaxae.config import Checkpoint
+from jaxae.data import Dataset
+from jaxae.drawing.provenance import parameters_hash
+from jaxae.models import Autoencoder
+from jaxae.runs import Run
+from jaxae.training import EpochMetrics
+
+
+def seed_folders(study: Path) -> list[Path]:
+    """The folders of a study's runs, seed-0 and so on, in order of their seeds."""
+    found = [path for path in study.glob("seed-*") if path.name[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[5:]))
+
+
+def first_run(study: Path) -> Run:
+    """The first of a study's runs.
+
+    Raises:
+      ValueError: there is none, or it is damaged.
+    """
+    for path in seed_folders(study):
+        if (path / "config.json").is_file():
+            return Run.open(path)
+    raise ValueError(
+        f"{study} is not a study: it holds no run of a seed, such as seed-0; make one with jaxae "
+        "study"
+    )
+
+
+class Snapshot(NamedTuple):
+    """A run as it was when it was read; training may have moved on since.
+
+    Attributes:
+      model: with the parameters of a checkpoint.
+      parameters: their hash.
+      history: the rows of metrics.jsonl.
+    """
+
+    model: Autoencoder
+    parameters: str
+    history: list[EpochMetrics]
+
+
+class Source:
+    """A run's folder, or that of a study, which holds one run per seed.
+
+    Everything is read when it is first asked for, and then kept: what a figure shows and what its
+    provenance says come from the same reading.
+
+    Attributes:
+      path: the folder.
+      mesh: the devices to compute on, of this process; by default all.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        mesh: Mesh | None = None,
+        *,
+        data: Dataset | str | Path | None = None,
+        checkpoint: Checkpoint = "newest",
+    ):
+        """Open nothing yet.
+
+        Args:
+          path: the folder.
+          mesh: the devices to compute on, of this process; by default all.
+          data: the data set, or where it is now as `load_dataset` takes it; by default where it was
+            when the run was trained.
+          checkpoint: whose parameters to take, as `Run.load_model` does.
+        """
+        self.path = Path(path)
+        self.mesh = mesh
+        self._data = data
+        self._checkpoint = checkpoint
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """A study's runs, in order of their seeds; a run itself is a study of one.
+
+        Raises:
+          ValueError: the folder holds neither, or one that is damaged.
+        """
+        is_run = (self.path / "config.json").is_file()
+        seeds = [] if is_run else seed_folders(self.path)
+        return [Run.open(path) for path in seeds or [self.path]]
+
+    @property
+    def run(self) -> Run:
+        """The run.
+
+        Raises:
+          ValueError: the folder is no run, or damaged.
+        """
+        first = self.runs[0]
+        if first.path != self.path:
+            raise ValueError(
+                f"{self.path} is a study; expected one of its runs, such as {first.path}"
+            )
+        return first
+
+    @cached_property
+    def snapshots(self) -> list[Snapshot]:
+        """The state of each of `runs`.
+
+        Raises:
+          ValueError: a run has no checkpoint, or is damaged.
+        """
+        found = []
+        for run in self.runs:
+            model = run.load_model(self._checkpoint, mesh=self.mesh)
+            found.append(Snapshot(model, parameters_hash(model), run.history()))
+        return found
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the run.
+
+        Raises:
+          ValueError: the folder is no run, or damaged.
+        """
+        return self.snapshots[self.runs.index(self.run)]
+
+    @cached_property
+    def embedding(self) -> Embedding:
+        """The run's model with the data that it was trained on.
+
+        Raises:
+          ValueError: the folder is no run, or its data moved or changed.
+        """
+        if isinstance(self._data, Dataset):
+            self.run.check_dataset(self._data)
+            dataset = self._data
+        else:
+            dataset = self.run.load_dataset(self._data)
+        return Embedding(self.snapshot.model, dataset)
+
+    @cached_property
+    def classifier(self) -> Classifier | None:
+        """Of the run's data set."""
+        return classifier_of(self.embedding.dataset)
+
+    @property
+    def histories(self) -> list[list[EpochMetrics]]:
+        """The metrics of each run."""
+        return [snapshot.history for snapshot in self.snapshots]
+
+    @property
+    def name(self) -> str:
+        """What the model is called in figures."""
+        names = {"ae": "autoencoder", "vae": "variational", "conv": "convolutional"}
+        return names[self.runs[0].model_config.model]
+
+    def provenance(self, file: Path) -> dict[str, Any]:
+        """Say what this is, with its path as seen from a figure's file."""
+        # Figures from before there was a choice say nothing of it.
+        chosen = {} if self._checkpoint == "newest" else {"checkpoint": self._checkpoint}
+        return {
+            "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
+            **chosen,
+            "runs": [
+                {"config": run.settings(), "parameters": snapshot.parameters}
+                for run, snapshot in zip(self.runs, self.snapshots, strict=True)
+            ],
+        }

@@ -1,0 +1,207 @@
+"""Into latent space and back: `jit(vmap(one example))` over chunks of fixed sizes."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax import lax
+
+from jaxae.latent.batching import Floats, Rows, as_rows, in_chunks, joined
+from jaxae.latent.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+from jaxae.models import Autoencoder, Decoder, Encoder
+from jaxae.training import to_unit_interval
+
+_log = logging.getLogger(__name__)
+
+# Examples a compiled call takes on one device: one for latency, the default grid's 144, and up to
+# what measured fastest.
+_ENCODE_CHUNKS = (1, 256, 2048, 8192)
+_DECODE_CHUNKS = (1, 144, 512, 2048)
+# Images encoded at a time inside a chunk: their float pixels stay in a core's cache.
+_ENCODE_BLOCK = 512
+
+
+def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
+    """Map images to their points in latent space, on the devices that hold the model.
+
+    Args:
+      model: a model made for images of this size. Of several devices that hold its parameters, as
+        after `replicate`, each takes its share of the images.
+      images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (float16
+        and bfloat16 too) or booleans. Integers of 0 and 1 only, as of a mask, log a warning. What
+        has a shape, a NumPy dtype and slices is read a slice at a time: a mapped array, a data set
+        of h5py or zarr.
+
+    Returns:
+      float32 array of shape (n, latent_dim).
+
+    Raises:
+      ValueError: another shape or type, or a value that is NaN or out of range.
+    """
+    images = as_rows(images)
+    return joined(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
+
+
+def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
+    """Map points in latent space to images, on the devices that hold the model.
+
+    Args:
+      model: the autoencoder; devices as for `encode`.
+      z: finite numbers of shape (n, latent_dim), n ≥ 0; read as by `encode`.
+
+    Returns:
+      float32 array of shape (n, height, width), values 0 to 1.
+
+    Raises:
+      ValueError: another shape, or a value that is not a finite number.
+    """
+    z = as_rows(z)
+    return joined(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
+
+
+def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
+    """Yield what `encode` returns, block by block, for results that memory cannot hold.
+
+    Args:
+      model: as for `encode`.
+      images: as for `encode`; each is read once, when its block's turn comes.
+
+    Raises:
+      ValueError: another shape or type; at a block's turn, a value of it that is NaN or out of
+        range.
+    """
+    if len(images.shape) != 3 or images.shape[1:] != model.image_shape:
+        height, width = model.image_shape
+        raise ValueError(
+            f"images have shape {images.shape}; expected (n, {height}, {width}) for this model"
+        )
+    if not (_is_real(images.dtype) or images.dtype == np.bool_):
+        raise ValueError(
+            f"images are of type {images.dtype}; expected integers, floats or booleans"
+        )
+    return in_chunks(_encode_chunk, model.encoder, images, _pixels, _ENCODE_CHUNKS)
+
+
+def decode_blocks(model: Autoencoder, z: Rows) -> Iterator[Floats]:
+    """Yield what `decode` returns, block by block; arguments and errors as `encode_blocks`."""
+    if len(z.shape) != 2 or z.shape[1] != model.latent_dim:
+        raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
+    if not _is_real(z.dtype):
+        raise ValueError(f"z is of type {z.dtype}; expected real numbers")
+    return in_chunks(_decode_chunk, model.decoder, z, _points, _DECODE_CHUNKS)
+
+
+def reconstruct(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
+    """Encode images and decode them again; arguments as `encode`, values as `decode`."""
+    return decode(model, encode(model, images))
+
+
+def interpolate(
+    model: Autoencoder, start: npt.ArrayLike, end: npt.ArrayLike, steps: int = 12
+) -> Floats:
+    """Decode the straight line between two images' points in latent space.
+
+    Args:
+      model: the autoencoder.
+      start: one image of shape (height, width), values as for `encode`.
+      end: the image at the other end.
+      steps: number of points on the line, both ends included; at least 2.
+
+    Returns:
+      float32 array of shape (steps, height, width), values 0 to 1.
+
+    Raises:
+      ValueError: fewer than 2 steps, or an image that `encode` refuses.
+    """
+    if steps < 2:
+        raise ValueError(f"steps is {steps}; expected 2 or more, for both ends are included")
+    z_start, z_end = (encode(model, np.asarray(image)[None])[0] for image in (start, end))
+    return decode(model, np.linspace(z_start, z_end, num=steps))
+
+
+def latent_grid(
+    model: Autoencoder, box: Box = LECTURE_BOX, n: int = 12, plane: Plane | None = None
+) -> Floats:
+    """Decode an n×n grid of points on a box of the latent plane.
+
+    Args:
+      model: the autoencoder.
+      box: the rectangle; by default the lecture's, x from −5 to 10 and y from −10 to 5.
+      n: points along each side, ends included.
+      plane: from `latent_plane`; needed where latent_dim is above 2.
+
+    Returns:
+      float32 array of shape (n, n, height, width), values 0 to 1, entry [row, column] decoded from
+      `grid_points(box, n)[row, column]`. A 1-D latent space has no y: its shape is (1, n, …).
+
+    Raises:
+      ValueError: as `grid_points`, or there is no plane where one is needed.
+    """
+    if plane is None:
+        if model.latent_dim > 2:
+            raise ValueError(
+                f"latent_dim is {model.latent_dim}; pass plane=latent_plane(z), the cut to decode"
+            )
+        plane = latent_plane(np.zeros((1, model.latent_dim)))
+    points = grid_points(box, n)
+    if model.latent_dim == 1:
+        points = points[:1, :, :1]
+    rows, columns, width = points.shape
+    images = decode(model, plane.lift(points.reshape(-1, width)))
+    return images.reshape(rows, columns, *model.image_shape)
+
+
+def _encode_chunk(encoder: Encoder, images: jax.Array) -> jax.Array:
+    def encode_one(image: jax.Array) -> jax.Array:
+        return encoder(to_unit_interval(image) if image.dtype == jnp.uint8 else image)
+
+    return lax.map(encode_one, images, batch_size=min(_ENCODE_BLOCK, len(images)))
+
+
+def _decode_chunk(decoder: Decoder, z: jax.Array) -> jax.Array:
+    return jax.vmap(decoder)(z)
+
+
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    # As JAX sees it: to NumPy, bfloat16 is no float.
+    return jnp.issubdtype(dtype, np.integer) or jnp.issubdtype(dtype, np.floating)
+
+
+def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
+    if images.dtype == np.bool_:
+        return images.astype(np.float32)
+    integers = jnp.issubdtype(images.dtype, np.integer)
+    if integers and start == 0 and images.max() == 1:
+        _log.warning(
+            "images of %s are 0 and 1, and integers count to 255: both are black or next to it; "
+            "pass booleans or floats where 1 is to be white",
+            images.dtype,
+        )
+    if images.dtype == np.uint8:
+        return images
+    limit = 255 if integers else 1
+    # Written so that NaN fails too.
+    if not (images.min() >= 0 and images.max() <= limit):
+        index = np.argmin(((images >= 0) & (images <= limit)).all(axis=(1, 2)))
+        raise ValueError(
+            f"images[{start + index}] has values from {images[index].min()} to "
+            f"{images[index].max()}; expected 0 to {limit} for {images.dtype}"
+        )
+    return images.astype(np.uint8 if integers else np.float32)
+
+
+def _points(z: npt.NDArray[Any], start: int) -> Floats:
+    with np.errstate(over="ignore"):  # What float32 cannot hold is caught as infinite below.
+        points = z.astype(np.float32, copy=False)
+    finite = np.isfinite(points)
+    if not finite.all():
+        index = np.argmin(finite.all(axis=1))
+        raise ValueError(
+            f"z[{start + index}] has a value that is NaN or infinite in float32; "
+            "expected finite ones"
+        )
+    return points

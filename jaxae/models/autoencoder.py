@@ -1,0 +1,115 @@
+"""The autoencoders as Flax modules. Each maps one example; `jax.vmap` makes batches of it."""
+
+import functools
+from typing import Any, ClassVar
+
+import jax
+from flax import nnx
+
+from jaxae.config import ModelConfig
+from jaxae.models.conv import ConvDecoder, ConvEncoder
+from jaxae.models.dense import Decoder, Encoder, VariationalEncoder
+
+Params = nnx.State[Any, Any]
+
+
+class Autoencoder(nnx.Module):
+    """An encoder and a decoder, to be trained so that the image comes back.
+
+    With the default configuration and 28×28 images: 784 → 512 → 2 → 512 → 784.
+
+    Args:
+      config: the architecture, and the sizes of hidden layer and latent space.
+      image_shape: height and width of the image, in pixels.
+      rngs: draws the initial parameters, for instance `nnx.Rngs(0)`.
+
+    Raises:
+      ValueError: the configuration is for the other class; `create_model` picks the right one.
+
+    Example:
+      >>> model = Autoencoder(ModelConfig(), (28, 28), rngs=nnx.Rngs(0))
+      >>> model(jnp.zeros((28, 28))).shape
+      (28, 28)
+    """
+
+    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {
+        "ae": (Encoder, Decoder),
+        "conv": (ConvEncoder, ConvDecoder),
+    }
+
+    def __init__(
+        self, config: ModelConfig, image_shape: tuple[int, int] = (28, 28), *, rngs: nnx.Rngs
+    ):
+        """Draw the initial parameters."""
+        if config.model not in self._PARTS:
+            raise ValueError(
+                f"{type(self).__name__} got model {config.model!r}; expected "
+                f"{' or '.join(self._PARTS)} (create_model picks the class that fits)"
+            )
+        self.image_shape = image_shape
+        self.latent_dim = config.latent_dim
+        make_encoder, make_decoder = self._PARTS[config.model]
+        self.encoder = make_encoder(config, image_shape, rngs=rngs)
+        self.decoder = make_decoder(config, image_shape, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
+        return self.decoder(self.encoder(x))
+
+    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
+
+        A plain autoencoder's z is certain: μ is z, and log σ² is None.
+        """
+        return self.encoder(x), None
+
+
+class VariationalAutoencoder(Autoencoder):
+    """An autoencoder whose encoder gives a distribution, held close to N(0, I) by its loss.
+
+    As a function of an image it is its posterior's mean decoded, so whatever takes an autoencoder
+    takes this one. Kingma and Welling 2014.
+    """
+
+    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {"vae": (VariationalEncoder, Decoder)}
+
+    encoder: VariationalEncoder
+
+    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
+        return self.encoder.posterior(x)
+
+
+def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:
+    """Make the autoencoder with the initial parameters that a seed draws, in one compiled call.
+
+    Args:
+      config: the model's sizes.
+      image_shape: height and width of the images, in pixels.
+      seed: a whole number ≥ 0.
+
+    Returns:
+      The model, a `VariationalAutoencoder` if the configuration says so, the same as its class
+      called with `rngs=nnx.Rngs(seed)`.
+    """
+    # Drawn one by one, each of the parameters would compile a handful of tiny programs.
+    graphdef, _ = abstract_model(config, image_shape)
+    return nnx.merge(graphdef, _draw(config, image_shape, jax.random.key(seed)))
+
+
+def abstract_model(
+    config: ModelConfig, image_shape: tuple[int, int]
+) -> tuple[nnx.GraphDef[Autoencoder], Params]:
+    """Return the model's structure and its parameters' shapes, drawing nothing."""
+    model = nnx.eval_shape(lambda: _build(config, image_shape, 0))
+    return nnx.split(model, nnx.Param)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _draw(config: ModelConfig, image_shape: tuple[int, int], key: jax.Array) -> Params:
+    return nnx.state(_build(config, image_shape, key), nnx.Param)
+
+
+def _build(config: ModelConfig, image_shape: tuple[int, int], seed: Any) -> Autoencoder:
+    cls = VariationalAutoencoder if config.model == "vae" else Autoencoder
+    return cls(config, image_shape, rngs=nnx.Rngs(seed))

@@ -1,0 +1,87 @@
+"""A run's metrics.jsonl: a row an epoch, from epoch 1 on without a gap."""
+
+import itertools
+import json
+import math
+import os
+from pathlib import Path
+
+from jaxae._utils.files import sync
+from jaxae._utils.text import reason
+from jaxae.runs.config_file import DAMAGED
+from jaxae.training import EpochMetrics
+
+_LONGEST_ROW = 1 << 12  # Far above any real one, of some 150 characters.
+
+
+def append_row(file: Path, row: EpochMetrics) -> None:
+    """Add a row; it is on the disk when this returns, so that no checkpoint gets ahead of it.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    new = not file.exists()
+    with file.open("a") as stream:
+        stream.write(json.dumps(row.as_json()) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    if new:
+        sync(file.parent)
+
+
+def read_rows(file: Path) -> list[EpochMetrics]:
+    """Read every row; none if there is no file.
+
+    Raises:
+      ValueError: a line is torn, damaged or not the next epoch's.
+    """
+    rows, damage = _read(file)
+    if damage:
+        raise ValueError(f"{file} is damaged: {damage}")
+    return rows
+
+
+def whole_rows(file: Path) -> list[EpochMetrics]:
+    """Read the rows before the first that is torn, damaged or not the next epoch's."""
+    return _read(file)[0]
+
+
+def cut_rows(file: Path, epochs: int) -> None:
+    """Drop what follows the row of an epoch, if anything does.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    if not file.is_file():
+        return
+    with file.open("r+b") as stream:
+        kept = sum(map(len, itertools.islice(stream, epochs)))
+        if kept < file.stat().st_size:
+            stream.truncate(kept)
+            os.fsync(stream.fileno())
+
+
+def _read(file: Path) -> tuple[list[EpochMetrics], str]:
+    rows: list[EpochMetrics] = []
+    if not file.is_file():
+        return rows, ""
+    with file.open("rb") as stream:
+        while line := stream.readline(_LONGEST_ROW):
+            try:
+                rows.append(_parse(line, len(rows) + 1))
+            except DAMAGED as error:
+                return rows, f"row {len(rows) + 1}: {reason(error)}"
+    return rows, ""
+
+
+def _parse(line: bytes, epoch: int) -> EpochMetrics:
+    # A line that a crash cut short may still parse: its last digits can be missing.
+    if not line.endswith(b"\n"):
+        raise ValueError(f"its end is missing, or it is longer than {_LONGEST_ROW:,} bytes")
+    row = EpochMetrics(**json.loads(line))
+    numbers = (*row[:5], *row.as_json().values())  # Only a vae has those after the fifth.
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
+        raise ValueError("a value is no finite number")
+    if type(row.epoch) is not int or row.epoch != epoch:
+        raise ValueError(f"it is of epoch {row.epoch}")
+    return row
