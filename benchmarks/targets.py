@@ -19,7 +19,7 @@ import jaxae
 from benchmarks import limit
 from benchmarks.flops import Sizes
 from benchmarks.processors import processors
-from jaxae.distributed.mesh import copy_to_each
+from jaxae.distributed.mesh import put_replicated
 from jaxae.training import resident as epochs
 from jaxae.training.step import copy_state
 from jaxae.training.streaming import StreamedEpochs
@@ -78,14 +78,18 @@ def streamed_epochs(dataset: jaxae.Dataset, folder: Path) -> tuple[Work, Work]:
     model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=HIDDEN), dataset.image_shape, 0)
     graphdef, params = nnx.split(model, nnx.Param)
     optimizer = jaxae.make_optimizer(config, len(dataset.train))
-    start = copy_to_each(jaxae.init_state(params, optimizer, 0), mesh)
+    start = put_replicated(jaxae.init_state(params, optimizer, 0), mesh)
     on_disk = jaxae.load_dataset(folder)
 
     def epoch_of(of: epochs.Epochs) -> Work:
         return lambda: of.train(copy_state(start))
 
-    streamed = StreamedEpochs(epochs.Work(graphdef, optimizer, on_disk, config, mesh), start)
-    resident = epochs.ResidentEpochs(epochs.Work(graphdef, optimizer, dataset, config, mesh), start)
+    streamed = StreamedEpochs(
+        epochs.TrainingSetup(graphdef, optimizer, on_disk, config, mesh), start
+    )
+    resident = epochs.ResidentEpochs(
+        epochs.TrainingSetup(graphdef, optimizer, dataset, config, mesh), start
+    )
     return epoch_of(streamed), epoch_of(resident)
 
 

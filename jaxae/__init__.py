@@ -5,7 +5,7 @@ Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one 
 Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
 Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
 Devices:    find_devices, make_mesh, replicate
-Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, latent_plane
+Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, pca_plane
 Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
 Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
 Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report

@@ -21,7 +21,7 @@ import tyro
 from jaxae.cli import app as cli
 from jaxae.cli import running, training
 from jaxae.config import ProcessConfig
-from jaxae.distributed.processes import joined
+from jaxae.distributed.processes import process_group
 
 _MOST_SECONDS = 240
 # Of every process; a run that is to end with the same bits needs the same number.
@@ -122,9 +122,9 @@ def _answer(args: Sequence[str]) -> Ended:
 def _answer_all(questions: Sequence[Sequence[Sequence[str]]], place: Sequence[str]) -> None:
     config = tyro.cli(ProcessConfig, args=place)
     with (
-        joined(config),
+        process_group(config),
         # They have joined, and stay whatever a command ends with. The figures are another's matter.
-        patch.object(training, "joined", lambda _: contextlib.nullcontext()),
+        patch.object(training, "process_group", lambda _: contextlib.nullcontext()),
         patch.object(training, "draw_all"),
         patch.object(running, "leave", int),
     ):

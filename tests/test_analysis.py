@@ -17,7 +17,7 @@ from sklearn.metrics import mean_squared_error, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
 import jaxae
-from jaxae import Box, Dataset, ModelConfig, Split, analysis, latent_plane
+from jaxae import Box, Dataset, ModelConfig, Split, analysis, pca_plane
 from jaxae.analysis import Estimate, UndefinedError, classifier, evidence
 from tests.conftest import rounded_products
 
@@ -295,28 +295,28 @@ def test_entropy_equals_scipys(pca: Any) -> None:
 
 def test_the_gap_share_of_one_embedding_is_what_its_disc_leaves() -> None:
     z = np.array([[0.5, 0.5]])
-    plane = latent_plane(z)
+    plane = pca_plane(z)
     assert analysis.gap_share(z, plane, UNIT, 0.3) == pytest.approx(1 - np.pi * 0.09, abs=0.005)
     corner = np.array([[0.0, 0.0]])
     assert analysis.gap_share(corner, plane, UNIT, 1.0) == pytest.approx(1 - np.pi / 4, abs=0.005)
     line = np.array([[0.5]])
-    assert analysis.gap_share(line, latent_plane(line), UNIT, 0.1) == pytest.approx(0.8, abs=0.01)
+    assert analysis.gap_share(line, pca_plane(line), UNIT, 0.1) == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_gap_share_of_a_hull_is_of_its_own_area() -> None:
     """Corners of a triangle: parts of their discs make half a disc, of its area, half the box's."""
     z = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 4.0]])
     area, radius = 16, 1.9
-    found = analysis.hull_gap_share(z, latent_plane(z), radius)
+    found = analysis.hull_gap_share(z, pca_plane(z), radius)
     assert found == pytest.approx(1 - np.pi * radius**2 / 2 / area, abs=0.01)
     ends = np.array([[0.0], [1.0]])
-    assert analysis.hull_gap_share(ends, latent_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
+    assert analysis.hull_gap_share(ends, pca_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_gap_share_is_of_the_boxs_own_place_and_extent() -> None:
     """The box is 8 by 2; an embedding at its lower right corner leaves a quarter of a disc."""
     box, corner = Box(2, 10, -1, 1), np.array([[10.0, -1.0]])
-    found = analysis.gap_share(corner, latent_plane(corner), box, 1.5)
+    found = analysis.gap_share(corner, pca_plane(corner), box, 1.5)
     assert found == pytest.approx(1 - np.pi * 1.5**2 / 4 / 16, abs=0.005)
 
 
@@ -330,7 +330,7 @@ def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
     """A cloud far from its own plane leaves all of it a gap, though its shadow covers it."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(500, 16))
-    plane = latent_plane(z)
+    plane = pca_plane(z)
     assert analysis.gap_share(z, plane, Box(-1, 1, -1, 1), 0.3) == 1
 
 
@@ -339,7 +339,7 @@ def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
 )
 def test_a_hull_without_area_is_refused(same: Any) -> None:
     with pytest.raises(ValueError, match=r"hull has no"):
-        analysis.hull_gap_share(same, latent_plane(same), 0.1)
+        analysis.hull_gap_share(same, pca_plane(same), 0.1)
 
 
 def test_gap_radius_is_half_the_grids_spacing() -> None:
@@ -365,7 +365,7 @@ def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     tiny = dataclasses.replace(tiny, test=Split(tiny.test.images, labels))
     fitted = analysis.fit_classifier(tiny)
     images = np.asarray(tiny.test.images) / np.float32(255)
-    label, confidence, entropy = fitted.judge(images)
+    label, confidence, entropy = fitted.predict(images)
     logits = np.asarray(jax.vmap(fitted.network)(jnp.asarray(images)), np.float64)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
@@ -374,10 +374,10 @@ def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
     np.testing.assert_allclose(entropy, stats.entropy(p, base=2, axis=1), rtol=1e-3, atol=1e-5)
     assert fitted.test_accuracy == np.mean(label == labels)
     assert 0.7 < fitted.test_accuracy <= 0.8
-    many = fitted.judge(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
+    many = fitted.predict(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
     for part, whole in zip((label, confidence, entropy), many, strict=True):
         np.testing.assert_allclose(whole, np.tile(part, 35), rtol=1e-5, atol=1e-6)
-    assert [len(part) for part in fitted.judge(images[:0])] == [0, 0, 0]
+    assert [len(part) for part in fitted.predict(images[:0])] == [0, 0, 0]
 
 
 def test_the_classifier_trains_for_five_epochs_by_adam_at_a_one_cycle_rate() -> None:

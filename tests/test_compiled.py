@@ -14,7 +14,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxae.cli.app import main
 from jaxae.cli.compiled import keep_compiled, prune
 from jaxae.config import ProcessConfig
-from jaxae.distributed.processes import joined
+from jaxae.distributed.processes import process_group
 from tests.faults import write_blobs
 
 RUN = Path(__file__).parent / "fixtures" / "run-v1"
@@ -119,10 +119,10 @@ def test_several_processes_share_only_a_cache_that_their_user_named(
     config: Any = jax.config
     keep_compiled()
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    with joined(ProcessConfig()):
+    with process_group(ProcessConfig()):
         assert config.jax_compilation_cache_dir is None
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "shared")
-    with joined(ProcessConfig()):
+    with process_group(ProcessConfig()):
         assert config.jax_compilation_cache_dir == "shared"
 
 

@@ -24,11 +24,11 @@ from jaxae.config import ProcessConfig
 from jaxae.distributed import processes
 from jaxae.distributed.processes import (
     LostProcessError,
-    first_decides,
-    joined,
-    largest,
+    all_reduce_max,
     leave,
-    require_same,
+    process_group,
+    require_equal,
+    run_on_main_process,
 )
 
 Become = Callable[[int], None]
@@ -44,7 +44,7 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Become:
 
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(processes, "wait_for_all", lambda _: None)
+    monkeypatch.setattr(processes, "barrier", lambda _: None)
     become(0)
     return become
 
@@ -66,14 +66,14 @@ def test_the_largest_number_counts_whoever_passes_it(
     become: Become, monkeypatch: pytest.MonkeyPatch, own: int, others: tuple[int, int]
 ) -> None:
     gather(monkeypatch, *others)
-    assert largest(own) == 15
+    assert all_reduce_max(own) == 15
 
 
 def test_a_process_alone_decides_for_itself() -> None:
-    assert largest(7) == 7
-    require_same("the options", b"any")
-    assert first_decides(lambda: True) is True
-    assert first_decides(lambda: None) is False
+    assert all_reduce_max(7) == 7
+    require_equal("the options", b"any")
+    assert run_on_main_process(lambda: True) is True
+    assert run_on_main_process(lambda: None) is False
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -95,7 +95,7 @@ def test_the_processes_that_differ_are_named_in_every_one(
     monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
     text = f"^the options of process {named} differ from those of process 0;"
     with pytest.raises(ValueError, match=text) if named else contextlib.nullcontext():
-        require_same("the options", b"%d" % passed[number])
+        require_equal("the options", b"%d" % passed[number])
 
 
 def decide(
@@ -114,7 +114,7 @@ def decide(
     for number in (0, 1):
         become(number)
         try:
-            found.append(first_decides(action))
+            found.append(run_on_main_process(action))
         except (ValueError, OSError) as error:
             found.append(error)
     return found
@@ -158,7 +158,7 @@ def test_all_stream_if_one_process_must(
         return max(number, elsewhere)
 
     monkeypatch.setattr("jaxae.cli.beginning.exceeds_memory", lambda *_: here)
-    monkeypatch.setattr("jaxae.cli.beginning.largest", largest)
+    monkeypatch.setattr("jaxae.cli.beginning.all_reduce_max", largest)
     monkeypatch.setattr("jaxae.cli.training.fit", lambda *_, **__: [])
     monkeypatch.setattr("jaxae.cli.training.draw_all", lambda *_, **__: None)
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}"]) == 0
@@ -185,13 +185,13 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(jax.distributed, "initialize", initialize)
     monkeypatch.setattr(jax.distributed, "shutdown", lambda: called.append("shutdown"))
-    monkeypatch.setattr(processes, "wait_for_all", called.append)
+    monkeypatch.setattr(processes, "barrier", called.append)
     monkeypatch.setattr(processes, "_watched", watched)
     return called
 
 
 def test_processes_join_and_wait_for_each_other_at_the_end(runtime: list[Any]) -> None:
-    with joined(TOLD):
+    with process_group(TOLD):
         runtime.append("block")
     (place, _) = runtime.pop(1)
     assert place == ("host:1", 2, 0)
@@ -217,7 +217,7 @@ def test_a_signal_ends_a_process_that_waits_to_join_and_is_handled_as_before_aft
         monkeypatch.setattr(jax.distributed, "initialize", initialize)
     try:
         refused = pytest.raises(ValueError, match=r"cannot join \(DEADLINE_EXCEEDED\)")
-        with refused if fails else contextlib.nullcontext(), joined(TOLD):
+        with refused if fails else contextlib.nullcontext(), process_group(TOLD):
             pass
         after = {number: signal.getsignal(number) for number in ours}
     finally:
@@ -233,18 +233,18 @@ def test_no_cluster_means_alone(runtime: list[Any], monkeypatch: pytest.MonkeyPa
         raise ValueError("coordinator_address should be defined.")
 
     monkeypatch.setattr(jax.distributed, "initialize", initialize)
-    with joined(ProcessConfig()):
+    with process_group(ProcessConfig()):
         pass
     assert runtime == []
-    with pytest.raises(ValueError, match="the processes cannot join"), joined(TOLD):
+    with pytest.raises(ValueError, match="the processes cannot join"), process_group(TOLD):
         pass
 
 
 def test_a_lost_process_is_told_from_an_error_of_ones_own(runtime: list[Any]) -> None:
     for lost in ("INTERNAL: Gloo all-reduce failed: reset", "UNAVAILABLE: Connection refused"):
-        with pytest.raises(LostProcessError, match="is lost or has failed"), joined(TOLD):
+        with pytest.raises(LostProcessError, match="is lost or has failed"), process_group(TOLD):
             raise RuntimeError(f"in step 3, {lost}")
-    with pytest.raises(ValueError, match=r"^Connection is no image$"), joined(TOLD):
+    with pytest.raises(ValueError, match=r"^Connection is no image$"), process_group(TOLD):
         raise ValueError("Connection is no image")
     # JAX would wait for those that are lost.
     assert "shutdown" not in runtime and "end" not in runtime
@@ -274,20 +274,20 @@ def test_each_meeting_has_a_name_of_its_own_and_waits_long(
     met: list[SimpleNamespace] = []
     sync = SimpleNamespace(get_barrier_sync_fn=lambda: lambda **m: met.append(SimpleNamespace(**m)))
     monkeypatch.setattr(ocp, "multihost", sync)
-    processes.wait_for_all("rows")
+    processes.barrier("rows")
     assert met == []  # Alone, there is nobody to wait for.
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     for _ in range(2):
-        processes.wait_for_all("rows")
+        processes.barrier("rows")
     assert len({meeting.key for meeting in met}) == 2
     assert all("rows" in meeting.key and meeting.timeout_ms >= 3600_000 for meeting in met)
 
 
 def test_a_process_says_which_it_is_among_several(become: Become) -> None:
     become(2)
-    assert processes.of_processes() == ", process 2 of 3" and not processes.is_first()
+    assert processes.process_label() == ", process 2 of 3" and not processes.is_main_process()
     become(0)
-    assert processes.of_processes() == ", process 0 of 3" and processes.is_first()
+    assert processes.process_label() == ", process 0 of 3" and processes.is_main_process()
 
 
 # A termination, in a command that holds nothing back.

@@ -18,7 +18,7 @@ import jaxae
 from jaxae import Dataset, ModelConfig, TrainConfig
 from jaxae.cli.app import main
 from jaxae.config import Architecture, Precision
-from jaxae.distributed.mesh import check_precision, find_devices, make_mesh, replicate_rows
+from jaxae.distributed.mesh import check_precision, find_devices, make_mesh, put_rows_replicated
 from jaxae.training.seeds import fit_seeds
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def test_a_batch_smaller_than_the_devices_trains_as_one(tiny: Dataset) -> None:
 @pytest.mark.parametrize("n", [1, 7, 8, 30])
 def test_rows_are_handed_round_whole(count: int, n: int) -> None:
     rows = np.random.default_rng(n).integers(0, 256, (n, 3, 2), np.uint8)
-    spread = replicate_rows(rows, mesh_of(count))
+    spread = put_rows_replicated(rows, mesh_of(count))
     assert len(spread.addressable_shards) == count
     for shard in spread.addressable_shards:
         np.testing.assert_array_equal(shard.data, rows)

@@ -27,8 +27,8 @@ def test_training_images_come_first_everywhere(own: Embedding) -> None:
     np.testing.assert_array_equal(own.z_test, jaxae.encode(own.model, test.images))
     np.testing.assert_array_equal(own.z, [*own.z_train, *own.z_test])
     np.testing.assert_array_equal(own.labels, [*train.labels, *test.labels])
-    np.testing.assert_allclose(own.points, jaxae.latent_plane(own.z).project(own.z))
-    assert own.own_box == jaxae.fitted_box(own.points)
+    np.testing.assert_allclose(own.points, jaxae.pca_plane(own.z).project(own.z))
+    assert own.percentile_box == jaxae.fitted_box(own.points)
 
 
 def test_tiles_are_decoded_row_by_row_from_the_lowest(own: Embedding) -> None:

@@ -329,7 +329,7 @@ def test_grid_decodes_the_lectures_points_with_both_ends(model: Autoencoder) -> 
 @pytest.mark.parametrize("latent_dim", [1, 2, 3, 16])
 def test_grid_spans_the_plane_of_any_latent_space(latent_dim: int) -> None:
     model = jaxae.create_model(ModelConfig(latent_dim, 16), SHAPE, 0)
-    plane = jaxae.latent_plane(random_points(200, latent_dim))
+    plane = jaxae.pca_plane(random_points(200, latent_dim))
     grid = jaxae.latent_grid(model, Box(-1, 1, -2, 2), n=3, plane=plane)
     assert grid.shape == ((1 if latent_dim == 1 else 3), 3, *SHAPE)
     corner = plane.origin + [-1, -2][: len(plane.axes)] @ plane.axes
@@ -338,7 +338,7 @@ def test_grid_spans_the_plane_of_any_latent_space(latent_dim: int) -> None:
 
 def test_grid_of_more_than_two_dimensions_asks_for_its_plane() -> None:
     model = jaxae.create_model(ModelConfig(3, 16), SHAPE, 0)
-    with pytest.raises(ValueError, match="plane=latent_plane"):
+    with pytest.raises(ValueError, match="plane=pca_plane"):
         jaxae.latent_grid(model)
 
 

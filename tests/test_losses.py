@@ -122,7 +122,7 @@ def test_no_product_of_training_or_test_is_rounded(kind: Architecture) -> None:
     batch = Batch(jnp.asarray(random_images(4)), jnp.ones(4))
     step = jaxae.make_train_step(graphdef, optimizer, Objective(input_noise=0.1))
     assert rounded_products(jax.jit(step).lower(state, batch)) == []
-    judged = Objective(precision="bfloat16").of_clean_images
+    judged = Objective(precision="bfloat16").for_evaluation
     assert rounded_products(evaluate_terms.lower(graphdef, params, batch.images, judged)) == []
 
 

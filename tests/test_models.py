@@ -190,14 +190,14 @@ def test_the_convolutions_are_pytorchs(stride: int, shape: tuple[int, int, int])
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(0).random(shape, dtype=np.float32)
     layer = nnx.Linear(9 * shape[2], 8, rngs=nnx.Rngs(0))
-    found = layer(convolutional.patches(jnp.asarray(x), stride))
+    found = layer(convolutional.im2col(jnp.asarray(x), stride))
     expected = conv2d(x, layer, stride)
     np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), rtol=1e-5, atol=1e-6)
     # PyTorch's channels run channel by channel, ours offset by offset.
     features = torch.tensor(np.asarray(found)).permute(2, 0, 1)
     shuffled = torch.nn.functional.pixel_shuffle(features, 2)
     in_its_order = np.asarray(found).reshape(*found.shape[:2], 2, 4).transpose(0, 1, 3, 2)
-    tiles = convolutional.doubled(jnp.asarray(in_its_order.reshape(found.shape)))
+    tiles = convolutional.pixel_shuffle(jnp.asarray(in_its_order.reshape(found.shape)))
     np.testing.assert_array_equal(tiles, shuffled.permute(1, 2, 0))
 
 

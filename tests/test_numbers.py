@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from sklearn import manifold, metrics
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxae import Autoencoder, Box, Split, analysis, decode, encode, fitted_box, latent_plane
+from jaxae import Autoencoder, Box, Split, analysis, decode, encode, fitted_box, pca_plane
 from jaxae.analysis import Classifier, Estimate
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.measurements import measure
@@ -114,7 +114,7 @@ def test_edges_belong_to_a_box_and_only_more_than_two_bits_are_disorder() -> Non
     own = Embedding(made_up.model(), data)
     vars(own).update(z_train=z[train], z_test=z[test])
     numbers = measure(own, None).numbers
-    assert own.own_box == LECTURE
+    assert own.percentile_box == LECTURE
     assert numbers["box_coverage"] == analysis.share(100, 101)
     assert numbers["disorder"] == analysis.share(5, 101)
     assert numbers["largest_entropy"].value == pytest.approx(np.log2(5))
@@ -218,7 +218,7 @@ def disorder(both: Floats, labels: npt.NDArray[np.integer]) -> dict[str, Estimat
 
 
 def gaps(both: Floats) -> dict[str, Estimate | float]:
-    plane, box = latent_plane(both), fitted_box(both)
+    plane, box = pca_plane(both), fitted_box(both)
     spacing = np.sqrt((box.x_max - box.x_min) / 11 * (box.y_max - box.y_min) / 11)
     inside = np.all((both >= [-5, -10]) & (both <= [10, 5]), axis=1)
     return {

@@ -6,7 +6,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import jaxae
-from jaxae import Box, fitted_box, grid_points, latent_plane
+from jaxae import Box, fitted_box, grid_points, pca_plane
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +19,17 @@ def z() -> npt.NDArray[np.float64]:
 def test_the_plane_is_that_of_the_first_two_principal_components(
     z: npt.NDArray[np.float64],
 ) -> None:
-    plane, fitted = latent_plane(z), PCA(2).fit(z)
+    plane, fitted = pca_plane(z), PCA(2).fit(z)
     np.testing.assert_allclose(plane.origin, fitted.mean_)
     signs = np.sign(np.sum(plane.axes * fitted.components_, axis=1))
     np.testing.assert_allclose(plane.axes, signs[:, None] * fitted.components_, atol=1e-9)
     np.testing.assert_allclose(plane.project(z), signs * fitted.transform(z), atol=1e-9)
-    assert plane.is_cut
+    assert plane.is_pca
 
 
 def test_three_dimensions_are_cut_too(z: npt.NDArray[np.float64]) -> None:
-    plane = latent_plane(z[:, :3])
-    assert plane.is_cut and plane.axes.shape == (2, 3)
+    plane = pca_plane(z[:, :3])
+    assert plane.is_pca and plane.axes.shape == (2, 3)
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
 
 
@@ -37,23 +37,23 @@ def test_each_axis_points_to_where_its_largest_entry_is_positive(
     z: npt.NDArray[np.float64],
 ) -> None:
     for cloud in (z, -z, z * [1, -1, 1, -1, -1, 1]):
-        for axis in latent_plane(cloud).axes:
+        for axis in pca_plane(cloud).axes:
             assert axis[np.argmax(np.abs(axis))] > 0
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])
 def test_one_or_two_dimensions_are_shown_as_they_are(latent_dim: int) -> None:
     cloud = np.random.default_rng(0).normal(5, 2, (9, latent_dim))
-    plane = latent_plane(cloud)
+    plane = pca_plane(cloud)
     np.testing.assert_array_equal(plane.project(cloud), cloud)
     np.testing.assert_array_equal(plane.lift(cloud), cloud)
-    assert not plane.is_cut and plane.axes.shape == (latent_dim, latent_dim)
+    assert not plane.is_pca and plane.axes.shape == (latent_dim, latent_dim)
 
 
 def test_a_lifted_point_lies_that_far_along_each_axis_from_the_origin(
     z: npt.NDArray[np.float64],
 ) -> None:
-    plane = latent_plane(z)
+    plane = pca_plane(z)
     (lifted,) = plane.lift(np.array([[2.0, -3.0]]))
     np.testing.assert_allclose(lifted, plane.origin + 2 * plane.axes[0] - 3 * plane.axes[1])
     np.testing.assert_allclose(plane.project(lifted[None]), [[2, -3]])

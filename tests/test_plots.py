@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 import jaxae
-from jaxae import LECTURE_BOX, Box, EpochMetrics, grid_points, latent_plane, plots
+from jaxae import LECTURE_BOX, Box, EpochMetrics, grid_points, pca_plane, plots
 from jaxae.latent.plane import Plane
 from jaxae.plots.style import BLUE, ORANGE, SERIES, class_colours
 from tests.readback import (
@@ -101,14 +101,14 @@ def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
 def test_scatter_of_many_dimensions_shows_the_principal_plane_and_says_so() -> None:
     z, labels = embedding(latent_dim=8)
     axes = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[0]
-    assert_shows(axes, latent_plane(z).project(z))
+    assert_shows(axes, pca_plane(z).project(z))
     assert axes.get_xlabel() == "principal component 1 of 8 latent dimensions"
     assert axes.get_ylabel() == "principal component 2"
 
 
 def test_scatter_shows_the_plane_that_it_is_given() -> None:
     z, labels = embedding(latent_dim=3)
-    plane = Plane(np.array([1.0, 2.0, 3.0]), np.eye(3)[[2, 0]], is_cut=True)
+    plane = Plane(np.array([1.0, 2.0, 3.0]), np.eye(3)[[2, 0]], is_pca=True)
     axes = drawn(plots.latent_scatter(z, labels, DIGITS, plane=plane)).axes[0]
     assert_shows(axes, z[:, [2, 0]] - [3, 1])
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_hex
 
-from jaxae import LECTURE_BOX, Box, grid_points, latent_plane, plots
+from jaxae import LECTURE_BOX, Box, grid_points, pca_plane, plots
 from tests.readback import (
     DIGITS,
     assert_grey,
@@ -78,7 +78,7 @@ def test_grid_of_one_dimension_is_a_single_row() -> None:
 
 
 def test_a_grid_on_a_cut_names_the_components() -> None:
-    plane = latent_plane(embedding(latent_dim=5)[0])
+    plane = pca_plane(embedding(latent_dim=5)[0])
     axes = drawn(plots.reconstruction_grid(tiles(), plane=plane)).axes[0]
     assert axes.get_xlabel() == "principal component 1 of 5 latent dimensions"
 
@@ -156,7 +156,7 @@ def test_each_side_has_its_own_cloud_box_grid_and_numbers() -> None:
         plots.Side(
             name,
             rng.normal(size=(20, 2)) + 5 * k,
-            latent_plane(np.zeros((1, 2))),
+            pca_plane(np.zeros((1, 2))),
             Box(k, 3 + k, 0, 2 + k),
             tiles() / (k + 1),
             f"{k} gaps",

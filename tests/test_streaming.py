@@ -20,11 +20,11 @@ from flax import nnx
 import jaxae
 from jaxae import (
     Dataset,
+    EpochPosition,
     ModelConfig,
     Recorder,
     Run,
     TrainConfig,
-    UnfinishedEpoch,
 )
 from jaxae.cli.app import main
 from jaxae.config import Architecture
@@ -52,13 +52,13 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_chunks")
 def test_training_goes_on_bit_for_bit_from_any_position(tiny: Dataset) -> None:
-    parts: list[UnfinishedEpoch] = []
+    parts: list[EpochPosition] = []
 
-    def keep(part: UnfinishedEpoch) -> None:
+    def keep(part: EpochPosition) -> None:
         parts.append(part._replace(state=jaxae.copy_state(part.state)))
 
     whole = new_model(tiny)
-    rows = jaxae.fit(whole, tiny, STREAMED, on_part=keep)
+    rows = jaxae.fit(whole, tiny, STREAMED, on_position=keep)
     assert [int(part.batches) for part in parts] == 2 * [3, 6, 9, 12, 15, 18]
     for part in parts[::3]:
         model = new_model(tiny)
@@ -87,10 +87,10 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
 ) -> None:
     whole = new_model(tiny)
     rows = jaxae.fit(whole, tiny, CONFIG)
-    monkeypatch.setattr(epochs, "part_steps", lambda *_: steps)
-    parts: list[UnfinishedEpoch] = []
+    monkeypatch.setattr(epochs, "chunk_steps", lambda *_: steps)
+    parts: list[EpochPosition] = []
 
-    def keep(part: UnfinishedEpoch) -> None:
+    def keep(part: EpochPosition) -> None:
         parts.append(part._replace(state=jaxae.copy_state(part.state)))
 
     def same(model: jaxae.Autoencoder, found: list[jaxae.EpochMetrics], done: int = 0) -> None:
@@ -99,7 +99,7 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
             np.testing.assert_array_equal(a, b)
 
     model = new_model(tiny)
-    same(model, jaxae.fit(model, tiny, CONFIG, on_part=keep))
+    same(model, jaxae.fit(model, tiny, CONFIG, on_position=keep))
     assert [int(part.batches) for part in parts] == 2 * list(range(steps, 19, steps))
     part = parts[len(parts) // 4]
     model = new_model(tiny)
@@ -113,16 +113,16 @@ def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     sizes = (f"--data-dir={blobs}", "--hidden-dim=8", "--batch-size=16", "--epochs=2")
     assert main(["train", f"--run-dir={whole}", *sizes]) == 0
-    monkeypatch.setattr(epochs, "part_steps", lambda *_: 5)
-    record, parts = Recorder.record_part, []
+    monkeypatch.setattr(epochs, "chunk_steps", lambda *_: 5)
+    record, parts = Recorder.record_position, []
 
-    def record_and_stop(self: Recorder, part: UnfinishedEpoch) -> None:
+    def record_and_stop(self: Recorder, part: EpochPosition) -> None:
         record(self, part)
         parts.append(int(part.state.step))
         if len(parts) == 5:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Recorder, "record_part", record_and_stop)
+    monkeypatch.setattr(Recorder, "record_position", record_and_stop)
     with pytest.raises(SystemExit, match="143"):
         main(["train", f"--run-dir={stopped}", *sizes])
     assert parts == [5, 10, 15, 24, 29]
@@ -142,7 +142,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
         epoch = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
         lowered = epoch.lower(state, jax.ShapeDtypeStruct((n, 28, 28), np.uint8))
         steps = -(-n // batch_size)
-        return epochs.part_steps(lambda: lowered, state, steps), steps
+        return epochs.chunk_steps(lambda: lowered, state, steps), steps
 
     size, steps = part(128)
     assert size == steps, "the lecture's epoch is one call"

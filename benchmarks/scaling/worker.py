@@ -50,13 +50,13 @@ def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
     import jaxae
     from jaxae.config import ProcessConfig
     from jaxae.distributed.mesh import find_devices
-    from jaxae.distributed.processes import joined
+    from jaxae.distributed.processes import process_group
 
     place = ProcessConfig(process_count=1)
     if point.processes > 1:
         place = ProcessConfig(f"127.0.0.1:{spec['port']}", spec["process"], point.processes)
     seed = spec["round"]
-    with joined(place):
+    with process_group(place):
         data = _mnist(point.images)
         config = jaxae.ModelConfig(hidden_dim=point.hidden)
         model = jaxae.create_model(config, data.image_shape, seed)

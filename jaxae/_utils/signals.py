@@ -59,7 +59,7 @@ def signals_held_back(
 
     Args:
       agree: called with the signal that came, or 0, wherever the block asks; returns the one to act
-        on. Several processes stop together by `jaxae.distributed.processes.largest`.
+        on. Several processes stop together by `jaxae.distributed.processes.all_reduce_max`.
 
     Raises:
       HeldInterrupt: SIGINT came; raised where the block asks, or at its end.

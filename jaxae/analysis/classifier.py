@@ -37,7 +37,7 @@ class Network(nnx.Module):
         return self.logits(nnx.relu(self.hidden(x.reshape(-1))))
 
 
-class Judgement(NamedTuple):
+class Prediction(NamedTuple):
     """What a classifier says of n images.
 
     Attributes:
@@ -62,7 +62,7 @@ class Classifier(NamedTuple):
     network: Network
     test_accuracy: float
 
-    def judge(self, images: npt.NDArray[np.floating]) -> Judgement:
+    def predict(self, images: npt.NDArray[np.floating]) -> Prediction:
         """Judge images of shape (n, height, width), values 0 to 1."""
         graphdef, params = nnx.split(self.network, nnx.Param)
         parts = [
@@ -71,7 +71,7 @@ class Classifier(NamedTuple):
         ]
         p = np.concatenate([np.empty((0, self.network.logits.out_features)), *parts])
         entropy = -np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=1)
-        return Judgement(p.argmax(axis=1), p.max(axis=1, initial=0), entropy)
+        return Prediction(p.argmax(axis=1), p.max(axis=1, initial=0), entropy)
 
 
 def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
@@ -94,7 +94,7 @@ def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
     params = _fitted(graphdef, params, jnp.asarray(train.images), jnp.asarray(train.labels), orders)
     nnx.update(network, params)
     untested = Classifier(network, 0.0)
-    hits = untested.judge(np.asarray(test.images) / np.float32(255)).label == test.labels
+    hits = untested.predict(np.asarray(test.images) / np.float32(255)).label == test.labels
     return untested._replace(test_accuracy=float(np.mean(hits)))
 
 

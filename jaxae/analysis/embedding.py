@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius
 from jaxae.data import Dataset
-from jaxae.latent import Box, Plane, decode, encode, fitted_box, grid_points, latent_plane
+from jaxae.latent import Box, Plane, decode, encode, fitted_box, grid_points, pca_plane
 from jaxae.models import Autoencoder
 
 
@@ -43,7 +43,7 @@ class Embedding:
     @cached_property
     def plane(self) -> Plane:
         """The plane that figures show."""
-        return latent_plane(self.z)
+        return pca_plane(self.z)
 
     @cached_property
     def points(self) -> npt.NDArray[np.floating]:
@@ -51,7 +51,7 @@ class Embedding:
         return self.plane.project(self.z)
 
     @cached_property
-    def own_box(self) -> Box:
+    def percentile_box(self) -> Box:
         """From the 1st to the 99th percentile of the cloud.
 
         Raises:

@@ -110,11 +110,11 @@ def _separation(report: Report, embedding: Embedding) -> None:
 
 
 def _entropies(embedding: Embedding) -> npt.NDArray[np.float64]:
-    return analysis.entropy_map(embedding.points, embedding.labels, embedding.own_box)
+    return analysis.entropy_map(embedding.points, embedding.labels, embedding.percentile_box)
 
 
 def _disorder(embedding: Embedding) -> Estimate:
-    entropy, box, points = _entropies(embedding), embedding.own_box, embedding.points
+    entropy, box, points = _entropies(embedding), embedding.percentile_box, embedding.points
     low, high = np.array([[box.x_min, box.y_min], [box.x_max, box.y_max]])
     inside = points[np.all((points >= low) & (points <= high), axis=1)]
     cell = np.floor((inside - low) / (high - low) * len(entropy)).astype(int)
@@ -136,16 +136,16 @@ def _gaps(report: Report, embedding: Embedding) -> None:
         return analysis.gap_share(z, plane, box, analysis.gap_radius(box))
 
     def hull_gap_share() -> float:
-        return analysis.hull_gap_share(z, plane, analysis.gap_radius(embedding.own_box))
+        return analysis.hull_gap_share(z, plane, analysis.gap_radius(embedding.percentile_box))
 
     report.add("gap_share", gap_share, LECTURE_BOX)
-    report.add("central_gap_share", lambda: gap_share(embedding.own_box))
+    report.add("central_gap_share", lambda: gap_share(embedding.percentile_box))
     report.add("hull_gap_share", hull_gap_share)
 
 
 def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, prefix: str) -> None:
     try:
-        tiles = embedding.tiles(embedding.own_box if prefix else LECTURE_BOX)
+        tiles = embedding.tiles(embedding.percentile_box if prefix else LECTURE_BOX)
     except UndefinedError as error:
         report.undefined |= {f"{prefix}{name}": str(error) for name in OF_TILES}
         return
@@ -153,7 +153,7 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
     few, tile = min((gap.sum(), "gap"), ((~gap).sum(), "tile near an embedding"))
     reason = f"{'only one' if few else 'no'} {tile} in the box"
     add = functools.partial(report.add, otherwise=reason)
-    _, confidence, entropy = classifier.judge(tiles.images)
+    _, confidence, entropy = classifier.predict(tiles.images)
     train_images = np.asarray(embedding.dataset.train.images)
     distance = analysis.nearest_image_distance(tiles.images, train_images)
     for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):

@@ -14,15 +14,15 @@ from jaxae.cli.train import Train
 from jaxae.config import ModelConfig, TrainConfig, check_divergence
 from jaxae.data import Dataset, load_dataset
 from jaxae.distributed import (
+    all_reduce_max,
     find_devices,
-    first_decides,
-    is_first,
-    largest,
+    is_main_process,
     make_mesh,
-    require_same,
+    require_equal,
+    run_on_main_process,
 )
 from jaxae.runs import DataRecord, Environment, Run, state_to_resume
-from jaxae.training import TrainState, UnfinishedEpoch, exceeds_memory
+from jaxae.training import EpochPosition, TrainState, exceeds_memory
 
 
 class Begun(NamedTuple):
@@ -30,7 +30,7 @@ class Begun(NamedTuple):
 
     run: Run
     dataset: Dataset
-    state: TrainState | UnfinishedEpoch
+    state: TrainState | EpochPosition
 
 
 def mesh_of(hardware: Hardware, resumed: Run | None) -> Mesh:
@@ -66,9 +66,9 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
     dataset = load_dataset(source)
     if options.data_dir and options.dataset != "mnist":
         dataset = dataclasses.replace(dataset, name=options.dataset)
-    require_same("the images or labels", _fingerprint(dataset))
+    require_equal("the images or labels", _fingerprint(dataset))
     stream = options.train.stream or exceeds_memory(dataset, mesh.local_devices[0])
-    train = dataclasses.replace(options.train, stream=bool(largest(stream)))
+    train = dataclasses.replace(options.train, stream=bool(all_reduce_max(stream)))
     path = options.run_dir or default_folder(dataset.name)
 
     def create() -> None:
@@ -84,7 +84,7 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun:
             overwrite=options.overwrite,
         )
 
-    first_decides(create)
+    run_on_main_process(create)
     run = _opened(path)
     return Begun(run, dataset, run.first_state())
 
@@ -97,7 +97,7 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
     """
     assert options.run_dir is not None
     path = options.run_dir
-    first_decides(lambda: stack.enter_context(locked(path)))
+    run_on_main_process(lambda: stack.enter_context(locked(path)))
     run = Run.open(path)
     if run.imported_from is not None:
         raise ValueError(
@@ -106,22 +106,22 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Begun | N
         )
     refuse_other_settings(options.model, options.train, run)
     state = state_to_resume(run)
-    within = isinstance(state, UnfinishedEpoch)
-    now = state.state if isinstance(state, UnfinishedEpoch) else state
+    within = isinstance(state, EpochPosition)
+    now = state.state if isinstance(state, EpochPosition) else state
     epoch = int(now.epoch)
-    require_same(f"the checkpoints in {path}", f"{epoch} {int(now.step)}".encode())
+    require_equal(f"the checkpoints in {path}", f"{epoch} {int(now.step)}".encode())
     source, finished = data_source(options.dataset, options.data_dir), epoch >= options.train.epochs
     environment = run.environment if finished else Environment.of(mesh)
     if not finished or source != run.data.source:
         dataset = dataclasses.replace(load_dataset(source), name=run.data.name)
-        require_same("the images or labels", _fingerprint(dataset))
+        require_equal("the images or labels", _fingerprint(dataset))
 
         def update() -> None:
             run.check_dataset(dataset, source)
             epochs = max(options.train.epochs, epoch)
             run.update(epochs, source, options.checkpoints, environment, epoch)
 
-        first_decides(update)
+        run_on_main_process(update)
     if finished:
         say(
             f"{run.path} is finished, with {epoch} epochs; pass more --epochs to train on, or draw "
@@ -172,7 +172,7 @@ def _opened(path: Path) -> Run:
     try:
         return Run.open(path)
     except ValueError as error:
-        if is_first():
+        if is_main_process():
             raise
         raise ValueError(
             f"{path} is not what process 0 has written ({error}); expected a --run-dir on a file "

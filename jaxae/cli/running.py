@@ -11,7 +11,7 @@ import jax
 from jaxae._utils.signals import terminations_raised
 from jaxae._utils.text import printable
 from jaxae.cli.compiled import keep_compiled
-from jaxae.distributed import LostProcessError, leave, of_processes
+from jaxae.distributed import LostProcessError, leave, process_label
 
 
 def run(command: Callable[[], None], debug: bool = False) -> int:
@@ -33,7 +33,7 @@ def run(command: Callable[[], None], debug: bool = False) -> int:
         # What jaxae raises says what to do; another's ValueError may be a bug.
         strange = isinstance(error, ValueError) and _package(error.__traceback__) != "jaxae"
         hint = " (--debug shows where)" if strange and not debug else ""
-        print(f"jaxae{of_processes()}: {printable(str(error))}{hint}", file=sys.stderr)
+        print(f"jaxae{process_label()}: {printable(str(error))}{hint}", file=sys.stderr)
         return leave(1 if isinstance(error, LostProcessError) else 2)
     except Exception:
         if not jax.distributed.is_initialized():

@@ -84,7 +84,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
             states=seeds.states,
             mesh=mesh,
             on_epoch=on_epoch,
-            on_part=stop_if_asked,  # An unfinished epoch is not saved.
+            on_position=stop_if_asked,  # An unfinished epoch is not saved.
         )
 
 

@@ -16,10 +16,17 @@ from jaxae.cli.progress import TrainingProgress
 from jaxae.cli.train import Train
 from jaxae.config import ProcessConfig
 from jaxae.data import Dataset
-from jaxae.distributed import check_precision, copy_to_each, is_first, joined, largest, require_same
+from jaxae.distributed import (
+    all_reduce_max,
+    check_precision,
+    is_main_process,
+    process_group,
+    put_replicated,
+    require_equal,
+)
 from jaxae.drawing import AFTER_TRAINING, Source
 from jaxae.runs import Recorder, Run, TensorBoard, saved_numbers
-from jaxae.training import DivergedError, Epoch, TrainState, UnfinishedEpoch, fit
+from jaxae.training import DivergedError, Epoch, EpochPosition, TrainState, fit
 
 _GO_ON = "jaxae train --run-dir {} --resume continues it"
 
@@ -27,11 +34,11 @@ _GO_ON = "jaxae train --run-dir {} --resume continues it"
 def train(options: Train) -> None:
     """Train, save, draw."""
     with contextlib.ExitStack() as stack:
-        with joined(options.processes):
-            require_same("the options", _common(options).encode())
+        with process_group(options.processes):
+            require_equal("the options", _common(options).encode())
             resumed = Run.open(options.run_dir) if options.resume and options.run_dir else None
             mesh = mesh_of(options.hardware, resumed)
-            console.quiet = not is_first()
+            console.quiet = not is_main_process()
             if jax.process_count() > 1 and options.run_dir is None:
                 raise ValueError("several processes need one folder; pass --run-dir to all of them")
             check_precision(options.train.precision, mesh.local_devices[0])
@@ -40,7 +47,7 @@ def train(options: Train) -> None:
             if begun is not None:
                 train_run(*begun, mesh, tensorboard=options.tensorboard)
         # The other processes need not wait until process 0 has drawn.
-        if is_first():
+        if is_main_process():
             _draw(options, begun, mesh)
 
 
@@ -64,7 +71,7 @@ def _common(options: Train) -> str:
 def train_run(
     run: Run,
     dataset: Dataset,
-    state: TrainState | UnfinishedEpoch,
+    state: TrainState | EpochPosition,
     mesh: Mesh,
     *,
     tensorboard: bool,
@@ -80,12 +87,12 @@ def train_run(
     )
     try:
         # On all devices from the start, or several processes could not save it together.
-        _fit(run, dataset, copy_to_each(state, mesh), mesh, tensorboard)
+        _fit(run, dataset, put_replicated(state, mesh), mesh, tensorboard)
     except BaseException as error:
         how = f"; {_GO_ON.format(shlex.quote(str(run.path)))}"
         if isinstance(error, DivergedError):
             how = ""
-        if is_first():
+        if is_main_process():
             print(f"jaxae: {run.path}: last saved: {_saved(run)}{how}", file=sys.stderr)
         raise
 
@@ -93,17 +100,17 @@ def train_run(
 def _fit(
     run: Run,
     dataset: Dataset,
-    state: TrainState | UnfinishedEpoch,
+    state: TrainState | EpochPosition,
     mesh: Mesh,
     tensorboard: bool,
 ) -> None:
     with contextlib.ExitStack() as stack:
-        stop_if_asked = stack.enter_context(signals_held_back(agree=largest))
+        stop_if_asked = stack.enter_context(signals_held_back(agree=all_reduce_max))
         progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
         recorder = stack.enter_context(Recorder(run, state))
         board = None
         events = run.path / "tensorboard"
-        if (tensorboard or events.is_dir()) and is_first():
+        if (tensorboard or events.is_dir()) and is_main_process():
             board = TensorBoard(events, run.history())
             stack.enter_context(contextlib.closing(board))
 
@@ -114,8 +121,8 @@ def _fit(
                 board.log(epoch.metrics)
             stop_if_asked()
 
-        def on_part(part: UnfinishedEpoch) -> None:
-            recorder.record_part(part)
+        def on_position(part: EpochPosition) -> None:
+            recorder.record_position(part)
             stop_if_asked()
 
         fit(
@@ -125,7 +132,7 @@ def _fit(
             state=state,
             mesh=mesh,
             on_epoch=on_epoch,
-            on_part=on_part,
+            on_position=on_position,
         )
 
 

@@ -14,7 +14,7 @@ from jax import dtypes, lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import Device, Precision
-from jaxae.distributed.processes import wait_for_all
+from jaxae.distributed.processes import barrier
 
 
 def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.Device]:
@@ -73,10 +73,10 @@ def replicate(model: nnx.Module, devices: Sequence[jax.Device]) -> None:
     """
     if not devices or len(set(devices)) < len(devices):
         raise ValueError(f"devices are {list(devices)}; expected one or more, each once")
-    nnx.update(model, copy_to_each(nnx.state(model, nnx.Param), make_mesh(devices)))
+    nnx.update(model, put_replicated(nnx.state(model, nnx.Param), make_mesh(devices)))
 
 
-def copy_to_each(tree: Any, mesh: Mesh) -> Any:
+def put_replicated(tree: Any, mesh: Mesh) -> Any:
     """Copy a tree of arrays, the same in every process, to each device of a mesh."""
     sharding = NamedSharding(mesh, PartitionSpec())
     if sharding.is_fully_addressable:
@@ -91,7 +91,7 @@ def copy_to_each(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(put, tree)
 
 
-def replicate_rows(rows: Any, mesh: Mesh) -> jax.Array:
+def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
     """Copy an array's rows to each device of a mesh, of which each process reads only its share.
 
     Args:
@@ -113,7 +113,7 @@ def replicate_rows(rows: Any, mesh: Mesh) -> jax.Array:
     shares = jax.make_array_from_callback(
         (k * each, *rows.shape[1:]), NamedSharding(mesh, PartitionSpec("batch")), share
     )
-    wait_for_all("rows")  # Reading them may take one process longer than a collective waits.
+    barrier("rows")  # Reading them may take one process longer than a collective waits.
     return _passed_on(shares, n, replicated)
 
 

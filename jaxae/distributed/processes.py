@@ -40,7 +40,7 @@ class LostProcessError(RuntimeError):
 
 
 @contextlib.contextmanager
-def joined(config: ProcessConfig) -> Iterator[None]:
+def process_group(config: ProcessConfig) -> Iterator[None]:
     """Join the other processes of the run, if there are any, while the block runs.
 
     It must be entered before JAX has looked for devices. All are to leave the block together. Where
@@ -82,7 +82,7 @@ def joined(config: ProcessConfig) -> Iterator[None]:
                 f"another process of this run is lost or has failed ({lost[0][:200]}); start all "
                 "again with --resume"
             ) from error
-        wait_for_all("end")
+        barrier("end")
         jax.distributed.shutdown()
 
 
@@ -133,7 +133,7 @@ def _interruptible() -> Iterator[None]:
 def _watched(message: str) -> Iterator[None]:
     # Where another process is missing, JAX's runtime may abort this one with a stack trace, and
     # Python has no say in it. So a child of ours has, unless the block is left in any way of ours.
-    of = of_processes()
+    of = process_label()
     watch = subprocess.Popen(
         [sys.executable, "-c", _WATCH, f"jaxae{of}: {message}"],
         stdin=subprocess.PIPE,
@@ -145,19 +145,19 @@ def _watched(message: str) -> Iterator[None]:
         watch.communicate(b"ended")
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this is process 0, which alone writes and talks."""
     return jax.process_index() == 0
 
 
-def of_processes() -> str:
+def process_label() -> str:
     """Say which process this is, if there are several, for a message."""
     if not jax.distributed.is_initialized():
         return ""
     return f", process {jax.process_index()} of {jax.process_count()}"
 
 
-def wait_for_all(name: str) -> None:
+def barrier(name: str) -> None:
     """Wait until every process has come here, however long it takes.
 
     A collective that is the first of its kind waits for half a minute only.
@@ -167,7 +167,7 @@ def wait_for_all(name: str) -> None:
         ocp.multihost.get_barrier_sync_fn()(key=key, timeout_ms=1000 * _LONG)
 
 
-def first_decides(action: Callable[[], bool | None]) -> bool:
+def run_on_main_process(action: Callable[[], bool | None]) -> bool:
     """Call a function in process 0 only; all return what it returns, or raise what it raises.
 
     Raises:
@@ -176,13 +176,13 @@ def first_decides(action: Callable[[], bool | None]) -> bool:
     if jax.process_count() == 1:
         return bool(action())
     said, failure = b"", None
-    if is_first():
+    if is_main_process():
         try:
             said = b"yes" if action() else b"no"
         except (ValueError, OSError) as error:
             said, failure = b"!" + str(error).encode(), error
     padded = said[:_LONGEST_MESSAGE].ljust(_LONGEST_MESSAGE, b"\0")
-    wait_for_all("decision")
+    barrier("decision")
     heard = multihost_utils.broadcast_one_to_all(np.frombuffer(padded, np.uint8))
     text = bytes(np.asarray(heard)).rstrip(b"\0")
     if failure is not None:
@@ -192,12 +192,12 @@ def first_decides(action: Callable[[], bool | None]) -> bool:
     return text == b"yes"
 
 
-def largest(number: int) -> int:
+def all_reduce_max(number: int) -> int:
     """Return the largest of the numbers, below 2³¹, that the processes pass."""
     return max(_of_all(number))
 
 
-def require_same(what: str, value: bytes) -> None:
+def require_equal(what: str, value: bytes) -> None:
     """Compare a value over the processes.
 
     Raises:
@@ -226,7 +226,7 @@ def leave(status: int) -> int:
     so it goes last: those that failed of the same reason have time to say so themselves.
     """
     if status and jax.distributed.is_initialized():
-        if is_first():
+        if is_main_process():
             time.sleep(_LAST)
         sys.stdout.flush()
         sys.stderr.flush()

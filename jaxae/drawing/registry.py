@@ -35,7 +35,7 @@ class Options(NamedTuple):
 
     def box(self, source: Source) -> Box:
         """The box to sample."""
-        return source.embedding.own_box if self.fit_box else LECTURE_BOX
+        return source.embedding.percentile_box if self.fit_box else LECTURE_BOX
 
 
 def latent(sources: Sources, options: Options) -> Figure:
@@ -88,7 +88,7 @@ def coverage(sources: Sources, options: Options) -> Figure:
 def entropy(sources: Sources, options: Options) -> Figure:
     """Where classes are in disorder: the labels' entropy over the cloud's own box."""
     own = sources[0].embedding
-    box = _needs_plane(sources[0], own.own_box)
+    box = _needs_plane(sources[0], own.percentile_box)
     found = analysis.entropy_map(own.points, own.labels, box)
     return plots.entropy_map(found, box, len(own.dataset.class_names), plane=own.plane)
 
@@ -99,7 +99,7 @@ def gaps(sources: Sources, options: Options) -> Figure:
     if classifier is None:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
     tiles = own.tiles(options.box(sources[0]))
-    confidence = classifier.judge(tiles.images).confidence
+    confidence = classifier.predict(tiles.images).confidence
     train_images = np.asarray(own.dataset.train.images)
     distance = analysis.nearest_image_distance(tiles.images, train_images)
     return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
@@ -130,12 +130,12 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
     sides = []
     for source in sources:
         own, classifier = source.embedding, source.classifier
-        box = _needs_plane(source, own.own_box)
+        box = _needs_plane(source, own.percentile_box)
         tiles = own.tiles(box)
         share = analysis.gap_share(own.z, own.plane, box, tiles.radius)
         caption = f"{share:.1%} of the box in gaps"
         if classifier is not None and tiles.in_gap.any():
-            confidence = classifier.judge(tiles.images[tiles.in_gap]).confidence
+            confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
             caption += f", confidence there {confidence.mean():.2f}"
         images = latent_grid(own.model, box, plane=own.plane)
         sides.append(plots.Side(source.name, own.z, own.plane, box, images, caption))

@@ -1,9 +1,9 @@
 """Parameters under PyTorch's names and in PyTorch's order of axes.
 
 Dense weights become (out, in). Convolutions become `torch.nn.Conv2d`'s (out, in, 3, 3); channels
-that `doubled` lays out as 2×2 pixels get the order of `torch.nn.PixelShuffle`, and features next
-to a dense layer that of `torch.nn.Flatten`: channels first. Nothing is computed, only moved, so
-the way back gives the same bits.
+that `pixel_shuffle` lays out as 2×2 pixels get the order of `torch.nn.PixelShuffle`, and features
+next to a dense layer that of `torch.nn.Flatten`: channels first. Values are moved, never computed,
+so the way back gives the same bits.
 """
 
 import math
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 _NAMES = {"kernel": "weight", "bias": "bias"}
 # Layers of the convolutional model that slide a 3×3 window, and those whose outputs are 2×2 pixels.
 _WINDOWED = ("encoder.first", "encoder.second", "decoder.first", "decoder.pixels")
-_DOUBLED = ("decoder.first", "decoder.pixels")
+_SHUFFLED = ("decoder.first", "decoder.pixels")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _layout(model: Autoencoder, layer: str, shape: tuple[int, ...]) -> Layout:
             inputs = (3, 3, inputs[0] // 9)
         elif layer == "encoder.hidden" and inputs:
             inputs = model.decoder.features_shape
-        if layer in _DOUBLED:
+        if layer in _SHUFFLED:
             outputs = (2, 2, outputs[0] // 4)
         elif layer == "decoder.features":
             outputs = model.decoder.features_shape

@@ -15,7 +15,15 @@ from jaxae.latent.codec import (
     latent_grid,
     reconstruct,
 )
-from jaxae.latent.plane import LECTURE_BOX, Box, Plane, fitted_box, grid_points, latent_plane
+from jaxae.latent.plane import (
+    LECTURE_BOX,
+    Box,
+    Plane,
+    fitted_box,
+    grid_points,
+    latent_plane,
+    pca_plane,
+)
 
 __all__ = [
     "LECTURE_BOX",
@@ -31,5 +39,6 @@ __all__ = [
     "interpolate",
     "latent_grid",
     "latent_plane",
+    "pca_plane",
     "reconstruct",
 ]

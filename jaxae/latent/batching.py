@@ -90,7 +90,7 @@ def _first(results: jax.Array, count: int) -> Floats:
     return np.asarray(results)[:count]
 
 
-def joined(blocks: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
+def concatenate(blocks: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
     """Put the blocks of an array of this shape one below the other."""
     result = np.empty(shape, np.float32)
     start = 0

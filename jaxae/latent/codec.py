@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
-from jaxae.latent.batching import Floats, Rows, as_rows, in_chunks, joined
-from jaxae.latent.plane import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+from jaxae.latent.batching import Floats, Rows, as_rows, concatenate, in_chunks
+from jaxae.latent.plane import LECTURE_BOX, Box, Plane, grid_points, pca_plane
 from jaxae.models import Autoencoder, Decoder, Encoder
 from jaxae.training import to_unit_interval
 
@@ -43,7 +43,7 @@ def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
       ValueError: another shape or type, or a value that is NaN or out of range.
     """
     images = as_rows(images)
-    return joined(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
+    return concatenate(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
 
 
 def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
@@ -60,7 +60,7 @@ def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
       ValueError: another shape, or a value that is not a finite number.
     """
     z = as_rows(z)
-    return joined(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
+    return concatenate(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
 
 
 def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
@@ -132,7 +132,7 @@ def latent_grid(
       model: the autoencoder.
       box: the rectangle; by default the lecture's, x from −5 to 10 and y from −10 to 5.
       n: points along each side, ends included.
-      plane: from `latent_plane`; needed where latent_dim is above 2.
+      plane: from `pca_plane`; needed where latent_dim is above 2.
 
     Returns:
       float32 array of shape (n, n, height, width), values 0 to 1, entry [row, column] decoded from
@@ -144,9 +144,9 @@ def latent_grid(
     if plane is None:
         if model.latent_dim > 2:
             raise ValueError(
-                f"latent_dim is {model.latent_dim}; pass plane=latent_plane(z), the cut to decode"
+                f"latent_dim is {model.latent_dim}; pass plane=pca_plane(z), the cut to decode"
             )
-        plane = latent_plane(np.zeros((1, model.latent_dim)))
+        plane = pca_plane(np.zeros((1, model.latent_dim)))
     points = grid_points(box, n)
     if model.latent_dim == 1:
         points = points[:1, :, :1]

@@ -24,12 +24,12 @@ class Plane(NamedTuple):
     Attributes:
       origin: shape (latent_dim,), the point shown at (0, 0).
       axes: shape (2, latent_dim), orthonormal; (1, 1) for a 1-D latent space, which has no y.
-      is_cut: whether the axes are principal components instead of z's own.
+      is_pca: whether the axes are principal components instead of z's own.
     """
 
     origin: npt.NDArray[np.floating]
     axes: npt.NDArray[np.floating]
-    is_cut: bool
+    is_pca: bool
 
     def project(self, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Coordinates in the plane, shape (n, 2) or (n, 1), of z of shape (n, latent_dim)."""
@@ -40,7 +40,7 @@ class Plane(NamedTuple):
         return self.origin + points @ self.axes
 
 
-def latent_plane(z: npt.NDArray[np.floating]) -> Plane:
+def pca_plane(z: npt.NDArray[np.floating]) -> Plane:
     """Choose the plane that shows embeddings best.
 
     Args:
@@ -52,13 +52,16 @@ def latent_plane(z: npt.NDArray[np.floating]) -> Plane:
     """
     latent_dim = z.shape[1]
     if latent_dim <= 2:
-        return Plane(np.zeros(latent_dim), np.eye(latent_dim), is_cut=False)
+        return Plane(np.zeros(latent_dim), np.eye(latent_dim), is_pca=False)
     origin = z.mean(axis=0, dtype=np.float64)
     _, _, components = np.linalg.svd(np.cov(z.T.astype(np.float64)))
     axes = components[:2]
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(2), largest])[:, None]
-    return Plane(origin, axes, is_cut=True)
+    return Plane(origin, axes, is_pca=True)
+
+
+latent_plane = pca_plane  # Its name until 0.1.
 
 
 def fitted_box(points: npt.NDArray[np.floating]) -> Box:

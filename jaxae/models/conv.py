@@ -37,8 +37,8 @@ class ConvEncoder(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to z of shape (latent_dim,)."""
-        features = nnx.relu(self.first(patches(x[..., None], stride=2)))
-        features = nnx.relu(self.second(patches(features, stride=2)))
+        features = nnx.relu(self.first(im2col(x[..., None], stride=2)))
+        features = nnx.relu(self.second(im2col(features, stride=2)))
         return self.latent(nnx.relu(self.hidden(features.reshape(-1))))
 
 
@@ -65,13 +65,13 @@ class ConvDecoder(nnx.Module):
     def __call__(self, z: jax.Array) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
         features = nnx.relu(self.features(nnx.relu(self.hidden(z)))).reshape(self.features_shape)
-        features = nnx.relu(doubled(self.first(patches(features))))
-        image = doubled(self.pixels(patches(features)))
+        features = nnx.relu(pixel_shuffle(self.first(im2col(features))))
+        image = pixel_shuffle(self.pixels(im2col(features)))
         height, width = self.image_shape
         return nnx.sigmoid(image[:height, :width, 0])
 
 
-def patches(x: jax.Array, stride: int = 1) -> jax.Array:
+def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
     """Cut the 3×3 neighbourhood of every stride-th pixel, zeros beyond the edges.
 
     Args:
@@ -96,7 +96,7 @@ def patches(x: jax.Array, stride: int = 1) -> jax.Array:
     return jnp.concatenate(shifted, axis=-1)
 
 
-def doubled(x: jax.Array) -> jax.Array:
+def pixel_shuffle(x: jax.Array) -> jax.Array:
     """Lay four times the channels out as 2×2 pixels: (h, w, 4 · c) to (2 · h, 2 · w, c)."""
     height, width, channels = x.shape
     tiles = x.reshape(height, width, 2, 2, channels // 4)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jaxae._utils.text import printable
-from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, latent_plane
+from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, pca_plane
 from jaxae.plots.style import COLUMN_WIDTH, class_colours, styled
 
 Array = npt.NDArray[Any]
@@ -33,7 +33,7 @@ def latent_scatter(
       z: embeddings of shape (examples, latent_dim); every one of them is drawn.
       labels: integers of shape (examples,), indices into class_names.
       class_names: a name for each label.
-      plane: the plane to show; by default `latent_plane(z)`, which above two dimensions is that of
+      plane: the plane to show; by default `pca_plane(z)`, which above two dimensions is that of
         the first two principal components, as the axes then say.
       box: the box to draw, in the plane's coordinates; None for none.
       n: points along each side of the box's grid.
@@ -41,7 +41,7 @@ def latent_scatter(
     Returns:
       The figure. One latent dimension is shown along x, with a row for each class.
     """
-    plane = plane or latent_plane(z)
+    plane = plane or pca_plane(z)
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
     axes = figure.add_subplot()
     scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n)
@@ -141,7 +141,7 @@ def add_class_bar(figure: Figure, axes: Any, class_names: Sequence[str]) -> None
 
 def name_axes(axes: Axes, plane: Plane | None) -> None:
     """Name the axes after latent dimensions, or after principal components."""
-    if plane is not None and plane.is_cut:
+    if plane is not None and plane.is_pca:
         latent_dim = plane.axes.shape[1]
         axes.set_xlabel(f"principal component 1 of {latent_dim} latent dimensions")
         axes.set_ylabel("principal component 2")

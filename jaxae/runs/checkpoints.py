@@ -22,7 +22,7 @@ import orbax.checkpoint as ocp
 from jax import dtypes
 
 from jaxae._utils.files import make_folder, sync
-from jaxae.distributed import chosen_device, first_decides, is_first
+from jaxae.distributed import chosen_device, is_main_process, run_on_main_process
 
 _log = logging.getLogger(__name__)
 State = TypeVar("State")  # A tree of arrays, such as a TrainState.
@@ -115,7 +115,7 @@ class CheckpointWriter:
         # CheckpointManager, which damaged metadata in any one checkpoint keep from opening.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
-        first_decides(lambda: self._tidy(newest))
+        run_on_main_process(lambda: self._tidy(newest))
 
     def _tidy(self, newest: int) -> None:
         make_folder(self._folder)
@@ -136,7 +136,7 @@ class CheckpointWriter:
           OSError: the state before cannot be written.
         """
         self.wait()
-        if not first_decides(lambda: number not in saved_numbers(self._folder)):
+        if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):
             return
         if test_loss is not None:
             self._test_losses[number] = test_loss
@@ -173,7 +173,7 @@ class CheckpointWriter:
         # bracket in a folder's name hides them, and the state could never be read.
         with _checkpointer(use_ocdbt="[" not in str(path)) as checkpointer:
             checkpointer.save(path, args=args)
-        if is_first():
+        if is_main_process():
             self._sync(self._folder / str(number))
             self._prune()
 

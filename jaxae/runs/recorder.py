@@ -10,12 +10,12 @@ import jax
 import numpy as np
 
 from jaxae._utils.signals import HeldInterrupt, HeldTermination
-from jaxae.distributed import first_decides, is_first
+from jaxae.distributed import is_main_process, run_on_main_process
 from jaxae.models import abstract_model
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
 from jaxae.runs.metrics_file import append_row, cut_rows, whole_rows
 from jaxae.runs.run import Run
-from jaxae.training import DivergedError, Epoch, TrainState, UnfinishedEpoch, copy_state, num_steps
+from jaxae.training import DivergedError, Epoch, EpochPosition, TrainState, copy_state, num_steps
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +34,12 @@ class Recorder:
       OSError: the folder cannot be written.
     """
 
-    def __init__(self, run: Run, state: TrainState | UnfinishedEpoch):
+    def __init__(self, run: Run, state: TrainState | EpochPosition):
         """Tidy the run's folder."""
         self._run = run
-        whole = state.state if isinstance(state, UnfinishedEpoch) else state
+        whole = state.state if isinstance(state, EpochPosition) else state
         rows = whole_rows(run.metrics)[: int(whole.epoch)]
-        first_decides(lambda: cut_rows(run.metrics, len(rows)))
+        run_on_main_process(lambda: cut_rows(run.metrics, len(rows)))
         losses = {row.epoch: row.test_loss for row in rows}
         config = run.checkpoint_config
         self._writer = CheckpointWriter(run.checkpoints, config.keep, int(whole.epoch), losses)
@@ -47,8 +47,8 @@ class Recorder:
         self._saved_step = int(whole.step)
         # The last whole epoch with its loss, and the position after it, if training got further.
         self._last: tuple[TrainState, float | None] | None = None
-        self._part: UnfinishedEpoch | None = None
-        if not isinstance(state, UnfinishedEpoch):
+        self._part: EpochPosition | None = None
+        if not isinstance(state, EpochPosition):
             self._last = (state, losses.get(int(state.epoch)))
 
     def wait(self) -> None:
@@ -65,13 +65,13 @@ class Recorder:
         Raises:
           OSError: the folder cannot be written.
         """
-        if is_first():
+        if is_main_process():
             append_row(self._run.metrics, epoch.metrics)
         self._last, self._part = (epoch.state, epoch.metrics.test_loss), None
         if epoch.metrics.epoch % self._run.checkpoint_config.checkpoint_every == 0:
             self._writer.save(epoch.metrics.epoch, *self._last)
 
-    def record_part(self, part: UnfinishedEpoch) -> None:
+    def record_position(self, part: EpochPosition) -> None:
         """Start to save a position inside an epoch if it is time to.
 
         Raises:
@@ -80,9 +80,9 @@ class Recorder:
         self._part = part
         step = int(part.state.step)
         if step - self._saved_step >= self._run.checkpoint_config.checkpoint_steps:
-            self._save_part(part._replace(state=copy_state(part.state)))
+            self._save_position(part._replace(state=copy_state(part.state)))
 
-    def _save_part(self, part: UnfinishedEpoch) -> None:
+    def _save_position(self, part: EpochPosition) -> None:
         if self._parts is None:
             self._parts = CheckpointWriter(self._run.parts, keep=1, newest=self._saved_step)
         self._saved_step = int(part.state.step)
@@ -96,13 +96,13 @@ class Recorder:
         """
         # If training went on from the position and failed, its arrays are gone.
         if self._part is not None and not self._part.state.step.is_deleted():
-            self._save_part(self._part)
+            self._save_position(self._part)
         if self._last is not None:
             self._writer.save(int(self._last[0].epoch), *self._last)
         self._writer.close()
         if self._parts is not None:
             self._parts.close()
-        if self._part is None and self._last is not None and is_first():
+        if self._part is None and self._last is not None and is_main_process():
             shutil.rmtree(self._run.parts, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -121,7 +121,7 @@ class Recorder:
             self.close()
 
 
-def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
+def state_to_resume(run: Run) -> TrainState | EpochPosition:
     """Return the newest state that is whole and whose metrics are; log what is passed over.
 
     A run that was stopped before its first checkpoint starts anew.
@@ -131,7 +131,7 @@ def state_to_resume(run: Run) -> TrainState | UnfinishedEpoch:
     """
     like = _state_like(run)
     rows = len(whole_rows(run.metrics))
-    part = _part_to_resume(run, like, rows)
+    part = _position_to_resume(run, like, rows)
     saved = saved_numbers(run.checkpoints)
     if not saved:
         return part or run.first_state()
@@ -189,14 +189,14 @@ def _state_like(run: Run) -> TrainState:
     return like
 
 
-def _part_to_resume(run: Run, like: TrainState, rows: int) -> UnfinishedEpoch | None:
+def _position_to_resume(run: Run, like: TrainState, rows: int) -> EpochPosition | None:
     saved = saved_numbers(run.parts)
     if not saved:
         return None
     steps = num_steps(run.data.train_examples, run.train_config.batch_size)
     loss = np.float32(0) if run.train_config.stream else np.zeros(steps, np.float32)
     try:
-        part = read_newest_state(run.parts, saved, UnfinishedEpoch(like, np.int32(0), loss))
+        part = read_newest_state(run.parts, saved, EpochPosition(like, np.int32(0), loss))
     except ValueError as error:
         _log.warning("%s; the epoch's start is taken in its place", error)
         return None

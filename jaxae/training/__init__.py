@@ -18,7 +18,7 @@ from jaxae.training.losses import (
     reconstruction_loss,
     to_unit_interval,
 )
-from jaxae.training.resident import UnfinishedEpoch
+from jaxae.training.resident import EpochPosition, UnfinishedEpoch
 from jaxae.training.seeds import check_study, fit_seeds
 from jaxae.training.step import (
     Step,
@@ -39,6 +39,7 @@ __all__ = [
     "DivergedError",
     "Epoch",
     "EpochMetrics",
+    "EpochPosition",
     "LossTerms",
     "Objective",
     "Step",

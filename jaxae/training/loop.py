@@ -11,9 +11,15 @@ from jax.sharding import Mesh
 
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
-from jaxae.distributed import check_precision, copy_to_each, find_devices, largest, make_mesh
+from jaxae.distributed import (
+    all_reduce_max,
+    check_precision,
+    find_devices,
+    make_mesh,
+    put_replicated,
+)
 from jaxae.models import Autoencoder
-from jaxae.training.resident import Epochs, ResidentEpochs, UnfinishedEpoch, Work
+from jaxae.training.resident import EpochPosition, Epochs, ResidentEpochs, TrainingSetup
 from jaxae.training.step import TrainState, copy_state, init_state, make_optimizer
 from jaxae.training.streaming import StreamedEpochs, exceeds_memory
 
@@ -58,10 +64,10 @@ def fit(
     dataset: Dataset,
     config: TrainConfig | None = None,
     *,
-    state: TrainState | UnfinishedEpoch | None = None,
+    state: TrainState | EpochPosition | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
-    on_part: Callable[[UnfinishedEpoch], None] | None = None,
+    on_position: Callable[[EpochPosition], None] | None = None,
 ) -> list[EpochMetrics]:
     """Train a model in place.
 
@@ -82,8 +88,8 @@ def fit(
       mesh: the devices, from `make_mesh`; if not given, all that JAX finds, or the one that
         `jax.default_device` chose. The result depends on their number by rounding only.
       on_epoch: called after each epoch.
-      on_part: called within streamed epochs, several times a second or a minute, and within others
-        that are long, every few seconds.
+      on_position: called within a streamed epoch, from several times a second to once in a
+        minute, and within any other long epoch, every few seconds.
 
     Returns:
       The metrics, one entry for each epoch that this call trained.
@@ -105,7 +111,7 @@ def fit(
     optimizer = make_optimizer(config, len(dataset.train))
     stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
     batches, loss = 0, np.zeros(())
-    if isinstance(state, UnfinishedEpoch):
+    if isinstance(state, EpochPosition):
         batches, loss = int(state.batches), np.asarray(state.loss)
         stream = loss.ndim == 0
         state = state.state
@@ -117,13 +123,13 @@ def fit(
         check_state(state, like)
         nnx.update(model, state.params)
         start = copy_state(state)
-    now: TrainState = copy_to_each(start, mesh)
-    work = Work(graphdef, optimizer, dataset, config, mesh)
+    now: TrainState = put_replicated(start, mesh)
+    work = TrainingSetup(graphdef, optimizer, dataset, config, mesh)
     epochs: Epochs
-    if largest(stream):  # What one process must, all do.
-        epochs = StreamedEpochs(work, now, on_part)
+    if all_reduce_max(stream):  # What one process must, all do.
+        epochs = StreamedEpochs(work, now, on_position)
     else:
-        epochs = ResidentEpochs(work, now, on_part)
+        epochs = ResidentEpochs(work, now, on_position)
 
     history: list[EpochMetrics] = []
     for number in range(int(now.epoch) + 1, config.epochs + 1):

@@ -41,7 +41,7 @@ class Objective(NamedTuple):
         return cls(config.kl_weight, config.input_noise, config.precision)
 
     @property
-    def of_clean_images(self) -> "Objective":
+    def for_evaluation(self) -> "Objective":
         """The same without noise and in float32, as a model is judged."""
         return self._replace(input_noise=0.0, precision="float32")
 

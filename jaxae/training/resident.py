@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
-from jaxae.distributed import batch_sharding, replicate_rows
+from jaxae.distributed import batch_sharding, put_rows_replicated
 from jaxae.models import Autoencoder, Params
 from jaxae.training.losses import LossTerms, Objective
 from jaxae.training.step import (
@@ -36,7 +36,7 @@ _PART_SECONDS = 10
 _FLOPS_PER_SECOND, _BYTES_PER_SECOND = 4e10, 2e10
 
 
-class Work(NamedTuple):
+class TrainingSetup(NamedTuple):
     """What epochs are made of: the model's structure, its optimizer, data, settings, devices."""
 
     graphdef: nnx.GraphDef[Autoencoder]
@@ -51,7 +51,7 @@ class Work(NamedTuple):
         return Objective.of(self.config)
 
 
-class UnfinishedEpoch(NamedTuple):
+class EpochPosition(NamedTuple):
     """A position inside an epoch, from which it goes on as if it had not stopped.
 
     Attributes:
@@ -66,6 +66,9 @@ class UnfinishedEpoch(NamedTuple):
     loss: np.float32 | npt.NDArray[np.float32]
 
 
+UnfinishedEpoch = EpochPosition  # Its name until 0.1.
+
+
 class Epochs(Protocol):
     """How an epoch is trained, and its parameters judged."""
 
@@ -77,7 +80,7 @@ class Epochs(Protocol):
         Args:
           state: donated.
           batches: how many of this epoch are behind.
-          loss: of these, as an `UnfinishedEpoch` of this kind of epochs has it.
+          loss: of these, as an `EpochPosition` of this kind of epochs has it.
 
         Returns:
           The state after it, and the loss, a mean over its images.
@@ -94,21 +97,21 @@ class ResidentEpochs:
 
     def __init__(
         self,
-        work: Work,
+        work: TrainingSetup,
         state: TrainState,
-        on_part: Callable[[UnfinishedEpoch], None] | None = None,
+        on_position: Callable[[EpochPosition], None] | None = None,
     ):
         """Put the images on the devices, and compile for states like this one.
 
         Args:
           work: what to train, and on what.
           state: the first that `train` will be given.
-          on_part: called after each part of a long epoch but the last.
+          on_position: called after each part of a long epoch but the last.
         """
-        self._work, self._on_part = work, on_part
+        self._work, self._on_position = work, on_position
         self._sharding = batch_sharding(work.mesh)
-        self._images = replicate_rows(work.dataset.train.images, work.mesh)
-        self._test_images = replicate_rows(work.dataset.test.images, work.mesh)
+        self._images = put_rows_replicated(work.dataset.train.images, work.mesh)
+        self._test_images = put_rows_replicated(work.dataset.test.images, work.mesh)
         batch_size = work.config.batch_size
         self._steps = num_steps(len(self._images), batch_size)
         epoch = make_train_epoch(
@@ -120,13 +123,13 @@ class ResidentEpochs:
         self._part = functools.cache(self._compile_part)
         self._whole: Any = None
         lower = functools.cache(lambda: epoch.lower(state, self._images))
-        self._part_steps = part_steps(lower, state, self._steps)
+        self._chunk_steps = chunk_steps(lower, state, self._steps)
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             self._whole = epoch
-        elif self._part_steps == self._steps:
+        elif self._chunk_steps == self._steps:
             self._whole = lower().compile()
         else:
-            usual = self._part_steps * batch_size
+            usual = self._chunk_steps * batch_size
             for images in {usual, len(self._images) % usual or usual}:
                 self._part(images)
 
@@ -145,29 +148,29 @@ class ResidentEpochs:
         self, state: TrainState, batches: int = 0, loss: npt.ArrayLike = 0.0
     ) -> tuple[TrainState, float]:
         """See `Epochs`."""
-        if self._part_steps == self._steps and batches == 0:
+        if self._chunk_steps == self._steps and batches == 0:
             state, mean = self._whole(state, self._images)
             return state, float(mean)
         order = np.asarray(drawn_order(state.key, state.epoch, len(self._images)))
         losses = np.broadcast_to(np.asarray(loss, np.float32), (self._steps,)).copy()
         size = self._work.config.batch_size
         while batches < self._steps:
-            end = min(batches + self._part_steps, self._steps)
+            end = min(batches + self._chunk_steps, self._steps)
             rows = order[batches * size : end * size]
             state, losses[batches:end] = self._part(len(rows))(state, self._images, rows)
             batches = end
-            if batches < self._steps and self._on_part is not None:
-                self._on_part(UnfinishedEpoch(state, np.int32(batches), losses.copy()))
+            if batches < self._steps and self._on_position is not None:
+                self._on_position(EpochPosition(state, np.int32(batches), losses.copy()))
         return next_epoch(state), float(mean_over_images(losses, len(self._images)))
 
     def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
-        graphdef, objective = self._work.graphdef, self._work.objective.of_clean_images
+        graphdef, objective = self._work.graphdef, self._work.objective.for_evaluation
         means = evaluate_terms(graphdef, params, self._test_images, objective, self._sharding)
         return jax.tree.map(float, means)
 
 
-def part_steps(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
+def chunk_steps(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
     """Choose how many steps a compiled call takes: all, unless an epoch is long.
 
     Args:

@@ -13,11 +13,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
-from jaxae.distributed import check_precision, find_devices, make_mesh, replicate_rows
+from jaxae.distributed import check_precision, find_devices, make_mesh, put_rows_replicated
 from jaxae.models import abstract_model, create_model
 from jaxae.training.loop import DivergedError, Epoch, EpochMetrics, check_state
 from jaxae.training.losses import LossTerms
-from jaxae.training.resident import Work, mean_over_images, next_epoch, part_steps
+from jaxae.training.resident import TrainingSetup, chunk_steps, mean_over_images, next_epoch
 from jaxae.training.step import (
     TrainState,
     compiled,
@@ -41,7 +41,7 @@ def fit_seeds(
     states: Sequence[TrainState] | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[list[Epoch]], None] | None = None,
-    on_part: Callable[[], None] | None = None,
+    on_position: Callable[[], None] | None = None,
 ) -> list[TrainState]:
     """Train one model for each seed, all at once: `vmap` over the states of `jaxae.fit`'s epoch.
 
@@ -57,7 +57,7 @@ def fit_seeds(
         `jaxae.fit`.
       on_epoch: called after each epoch with an entry for each seed; the time is that of all,
         shared out evenly.
-      on_part: called within a long epoch, every few seconds; raising there ends the training.
+      on_position: called within a long epoch, every few seconds; raising there ends the training.
 
     Returns:
       The last state of each seed.
@@ -92,7 +92,9 @@ def fit_seeds(
     begun += begun[-1:] * (-len(seeds) % mesh.size)
     spread = NamedSharding(mesh, PartitionSpec("batch"))
     state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), spread)
-    program = _SeedEpochs(Work(graphdef, optimizer, dataset, train_config, mesh), state, on_part)
+    program = _SeedEpochs(
+        TrainingSetup(graphdef, optimizer, dataset, train_config, mesh), state, on_position
+    )
 
     for number in range(epochs[0] + 1, train_config.epochs + 1):
         start = time.perf_counter()
@@ -119,11 +121,13 @@ def fit_seeds(
 class _SeedEpochs:
     """The epochs of all seeds at once, in as many compiled calls as `ResidentEpochs` would take."""
 
-    def __init__(self, work: Work, state: TrainState, on_part: Callable[[], None] | None):
+    def __init__(
+        self, work: TrainingSetup, state: TrainState, on_position: Callable[[], None] | None
+    ):
         """Put the images on the devices, and compile for stacked states like this one."""
-        self._size, self._on_part = work.config.batch_size, on_part
-        self._images = replicate_rows(work.dataset.train.images, work.mesh)
-        self._test_images = replicate_rows(work.dataset.test.images, work.mesh)
+        self._size, self._on_position = work.config.batch_size, on_position
+        self._images = put_rows_replicated(work.dataset.train.images, work.mesh)
+        self._test_images = put_rows_replicated(work.dataset.test.images, work.mesh)
         n = len(self._images)
         self._steps = num_steps(n, self._size)
         step = make_train_step(work.graphdef, work.optimizer, work.objective)
@@ -132,7 +136,7 @@ class _SeedEpochs:
             return scan_batches(step, state, images, order, self._size)
 
         def test(state: TrainState, images: jax.Array) -> LossTerms:
-            objective = work.objective.of_clean_images
+            objective = work.objective.for_evaluation
             return evaluate_terms(work.graphdef, state.params, images, objective)
 
         def order(state: TrainState, images: jax.Array) -> jax.Array:
@@ -142,10 +146,10 @@ class _SeedEpochs:
         self._order = jax.jit(_on_each_device(order, work.mesh))
         program = jax.jit(_on_each_device(part, work.mesh, own_rows=True), donate_argnums=0)
         orders = self._order(state, self._images)
-        self._part_steps = part_steps(
+        self._chunk_steps = chunk_steps(
             lambda: program.lower(state, self._images, orders), state, self._steps
         )
-        usual = self._part_steps * self._size
+        usual = self._chunk_steps * self._size
         self._parts = {
             rows: compiled(program, state, self._images, orders[:, :rows])
             for rows in {min(usual, n), n % usual or min(usual, n)}
@@ -155,12 +159,12 @@ class _SeedEpochs:
         """Train an epoch; the state is donated. Returns its losses, means over its images."""
         orders = np.asarray(self._order(state, self._images))
         losses = []
-        for start in range(0, self._steps, self._part_steps):
-            rows = orders[:, start * self._size : (start + self._part_steps) * self._size]
+        for start in range(0, self._steps, self._chunk_steps):
+            rows = orders[:, start * self._size : (start + self._chunk_steps) * self._size]
             state, part = self._parts[rows.shape[1]](state, self._images, rows)
             losses.append(np.asarray(part))  # Waits for the devices.
-            if start + self._part_steps < self._steps and self._on_part is not None:
-                self._on_part()
+            if start + self._chunk_steps < self._steps and self._on_position is not None:
+                self._on_position()
         means = mean_over_images(np.concatenate(losses, axis=1), orders.shape[1])
         return next_epoch(state), np.asarray(means)
 

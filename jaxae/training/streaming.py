@@ -21,10 +21,10 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.data import Dataset, Images, stream
-from jaxae.distributed import copy_to_each
+from jaxae.distributed import put_replicated
 from jaxae.models import Autoencoder, Params
 from jaxae.training.losses import Batch, LossTerms, Objective
-from jaxae.training.resident import UnfinishedEpoch, Work, drawn_order, next_epoch
+from jaxae.training.resident import EpochPosition, TrainingSetup, drawn_order, next_epoch
 from jaxae.training.step import (
     EVALUATION_BATCH,
     TrainState,
@@ -66,12 +66,12 @@ class StreamedEpochs:
 
     def __init__(
         self,
-        work: Work,
+        work: TrainingSetup,
         state: TrainState,
-        on_part: Callable[[UnfinishedEpoch], None] | None = None,
+        on_position: Callable[[EpochPosition], None] | None = None,
     ):
-        """Compile for states like this one; `on_part` is called after each chunk but the last."""
-        self._work, self._on_part = work, on_part
+        """Compile for states like this one; call `on_position` after every chunk but the last."""
+        self._work, self._on_position = work, on_position
         self._steps = num_steps(len(work.dataset.train), work.config.batch_size)
         self._train = _make_train_chunk(work)
         self._layout = _Layout(work.mesh, work.config.batch_size, work.dataset.image_shape)
@@ -101,16 +101,16 @@ class StreamedEpochs:
                 chunk = next(chunks, None)  # While the devices compute.
                 batches += steps
                 total = float(np.float32(total + float(part)))  # As a checkpoint keeps it.
-                if chunk is not None and self._on_part is not None:
-                    self._on_part(UnfinishedEpoch(state, np.int32(batches), np.float32(total)))
+                if chunk is not None and self._on_position is not None:
+                    self._on_position(EpochPosition(state, np.int32(batches), np.float32(total)))
         return next_epoch(state), total / len(images)
 
     def test(self, params: Params) -> LossTerms:
         """See `Epochs`."""
-        graphdef, objective = self._work.graphdef, self._work.objective.of_clean_images
+        graphdef, objective = self._work.graphdef, self._work.objective.for_evaluation
         images, mesh = self._work.dataset.test.images, self._work.mesh
         layout = _Layout(mesh, min(EVALUATION_BATCH, len(images)), self._work.dataset.image_shape)
-        key, sums = copy_to_each(jax.random.key(0), mesh), []
+        key, sums = put_replicated(jax.random.key(0), mesh), []
         for chunk in layout.chunks(images, np.arange(len(images))):
             key, terms = _test_chunk(graphdef, params, key, chunk, objective)
             sums.append(jax.tree.map(float, terms))
@@ -166,7 +166,7 @@ class _Layout:
                 )
 
 
-def _make_train_chunk(work: Work) -> Any:
+def _make_train_chunk(work: TrainingSetup) -> Any:
     step = make_train_step(work.graphdef, work.optimizer, work.objective)
 
     def chunk(state: TrainState, batches: Batch) -> tuple[TrainState, jax.Array]:
