@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.processors import processors
-from benchmarks.scaling.sweeps import SWEEPS
+from benchmarks.measuring.machine import processors
+from benchmarks.scaling import SWEEPS
 from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS, applies
 
 # The commands import what they need when they run: `list` must work where nothing is installed.
 if TYPE_CHECKING:
-    from benchmarks.results import Results
+    from benchmarks.measuring.results import Results
 
 _DEFAULT = Path("runs/bench.json")
 _DEFAULT_SCALING = Path("runs/scaling.json")
@@ -140,8 +140,8 @@ def _run(options: argparse.Namespace) -> int:
         )
     from rich.console import Console
 
-    from benchmarks.results import Results
-    from benchmarks.runner import run
+    from benchmarks.measuring.results import Results
+    from benchmarks.measuring.runner import run
 
     console = Console(highlight=False, soft_wrap=True)
     results, threads = Results(options.out), options.threads
@@ -164,7 +164,7 @@ def _no_part(options: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmarks import report
+    from benchmarks.reporting import report
     from benchmarks.scaling import report as scaling_report
 
     results = _existing(options.file)
@@ -176,7 +176,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from benchmarks.compare import changes, differing_machine
+    from benchmarks.stats import changes, differing_machine
 
     old, new = _existing(options.old), _existing(options.new)
     if not 1 <= options.factor < math.inf:
@@ -205,7 +205,7 @@ def _scaling(options: argparse.Namespace) -> int:
         raise ValueError(f"rounds {rounds}; expected 1 or more")
     from rich.console import Console
 
-    from benchmarks.results import Results
+    from benchmarks.measuring.results import Results
     from benchmarks.scaling.report import write_report
     from benchmarks.scaling.runner import run
 
@@ -220,7 +220,7 @@ def _scaling(options: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from benchmarks.listing import listing
+    from benchmarks.contestants.listing import listing
 
     for line in listing():
         print(line)
@@ -228,7 +228,7 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _existing(path: Path) -> "Results":
-    from benchmarks.results import Results
+    from benchmarks.measuring.results import Results
 
     if not path.is_file():
         raise ValueError(f"{path}: no such file of results; make one by python -m benchmarks run")

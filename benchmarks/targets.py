@@ -16,13 +16,11 @@ import numpy as np
 from flax import nnx
 
 import jaxae
-from benchmarks import limit
-from benchmarks.flops import Sizes
-from benchmarks.processors import processors
-from jaxae.distributed.mesh import put_replicated
+from benchmarks.measuring.machine import processors
+from benchmarks.tasks import Sizes, limit
+from jaxae.distributed import put_replicated
+from jaxae.training import StreamedEpochs, copy_state
 from jaxae.training import resident as epochs
-from jaxae.training.step import copy_state
-from jaxae.training.streaming import StreamedEpochs
 
 BATCH, HIDDEN = 128, 512
 SIZES = Sizes(hidden=HIDDEN)

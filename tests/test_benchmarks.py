@@ -16,18 +16,20 @@ from flax import nnx
 from rich.console import Console
 
 import jaxae
-from benchmarks import flops, limit, runner, stats
+from benchmarks import stats
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.registry import Entry
-from benchmarks.flops import Sizes
-from benchmarks.report import write_report
-from benchmarks.results import Process, Results
-from benchmarks.spawn import WorkerError, spawn
-from benchmarks.tables import fastest_limit, task_tables
-from benchmarks.tasks import TASKS, applies
+from benchmarks.measuring import runner
+from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.spawn import WorkerError, spawn
+from benchmarks.reporting.report import write_report
+from benchmarks.reporting.tables import fastest_limit, task_tables
+from benchmarks.tasks import TASKS, applies, flops, limit
+from benchmarks.tasks.flops import Sizes
 
 ROUNDS = 8
+CHECK, WORKER = "measuring.check", "measuring.worker"
 
 
 def processes(seconds: list[float]) -> list[Process]:
@@ -177,7 +179,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
 
     def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         calls.append((module, spec["framework"]))
-        if module == "check":
+        if module == CHECK:
             wrong = ["losses differs by 1"] if spec["framework"] == "torch-loader" else []
             return {"failures": wrong, "largest": 1e-6}
         if spec["framework"] == "torch-eager":
@@ -192,8 +194,8 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
     runner.run(results, names, ["train"], 3, 2, console)
 
     assert len(results.processes("train", "flax")) == 3
-    assert calls.count(("worker", "torch-eager")) == 1, "a crash is not tried again in each round"
-    assert ("worker", "torch-loader") not in calls, "what fails parity is not timed"
+    assert calls.count((WORKER, "torch-eager")) == 1, "a crash is not tried again in each round"
+    assert (WORKER, "torch-loader") not in calls, "what fails parity is not timed"
     kinds = {(note["kind"], note["framework"]) for note in results.notes}
     assert {("failed", "torch-eager"), ("absent", "equinox")} <= kinds
     text = "\n".join(json.dumps(note) for note in results.notes)
@@ -203,7 +205,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
     monkeypatch.setattr(runner, "is_of_this_code", lambda receipt: True)
     runner.run(Results(tmp_path / "r.json"), ["flax"], ["train"], 4, 2, console)
     # What is there is kept: only the fourth round of the flax row and of its limits runs.
-    assert calls.count(("worker", "flax")) == 1 and ("check", "flax") not in calls
+    assert calls.count((WORKER, "flax")) == 1 and (CHECK, "flax") not in calls
 
 
 def test_every_round_runs_the_same_rows_in_another_order() -> None:
@@ -218,7 +220,7 @@ def test_every_round_runs_the_same_rows_in_another_order() -> None:
 @pytest.mark.slow
 def test_one_real_measurement_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def with_a_small_check(module: str, spec: dict[str, Any], environment: Any) -> dict[str, Any]:
-        small = {"steps": 3, "hidden": 16} if module == "check" else {}
+        small = {"steps": 3, "hidden": 16} if module == CHECK else {}
         return spawn(module, spec | small, environment)
 
     monkeypatch.setattr(runner, "spawn", with_a_small_check)

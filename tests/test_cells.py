@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import charts, explain, growth, stats, tables
-from benchmarks.breakeven import break_even_section
-from benchmarks.gap import gap_section
-from benchmarks.growth import growth_section
-from benchmarks.report import not_measured, write_report
-from benchmarks.results import Process, Results
+from benchmarks import stats
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting import charts, explain, growth, tables
+from benchmarks.reporting.breakeven import break_even_section
+from benchmarks.reporting.gap import gap_section
+from benchmarks.reporting.growth import growth_section
+from benchmarks.reporting.report import not_measured, write_report
 from benchmarks.scaling.report import write_report as write_scaling
 from benchmarks.tasks import TASKS
 

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import compare
 from benchmarks.__main__ import main
-from benchmarks.compare import changes, differing_machine
-from benchmarks.results import Process, Results
-from benchmarks.stats import Ratio, median_seconds
+from benchmarks.measuring.results import Process, Results
+from benchmarks.stats import Ratio, compare, median_seconds
+from benchmarks.stats.compare import changes, differing_machine
 
 ROUNDS = 6
 

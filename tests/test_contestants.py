@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pytest
 from threadpoolctl import threadpool_limits
 
-from benchmarks import parity
 from benchmarks.contestants import CONTESTANTS, load
+from benchmarks.tasks import parity
 from jaxae import load_dataset
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def test_contestant_does_the_references_work_in_a_process_of_its_own(
     if not names:
         pytest.skip("not installed")
     code = (
-        "import json, sys; from benchmarks.check import main\n"
+        "import json, sys; from benchmarks.measuring.check import main\n"
         "for spec in json.loads(sys.argv[1]): print(json.dumps(main(spec)))\n"
         "print(json.dumps(getattr(sys.modules.get('keras'), 'backend', None) and "
         "sys.modules['keras'].backend.backend()))"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 import jaxae
-from benchmarks import reference
+from benchmarks.tasks import reference
 from jaxae import Autoencoder, Box, ModelConfig
 from jaxae.distributed.mesh import replicate
 from jaxae.latent.batching import _apply, in_chunks

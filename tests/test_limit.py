@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import limit, measure
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.flops import Sizes
-from benchmarks.tasks import TASKS, Task
+from benchmarks.measuring import measure
+from benchmarks.tasks import TASKS, Task, limit
+from benchmarks.tasks.flops import Sizes
 
 ROWS, PIXELS, HIDDEN = 16, 40, 24
 SIZES = Sizes(PIXELS, HIDDEN)

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 import jaxae
-from benchmarks import reference
+from benchmarks.tasks import reference
 from jaxae import Batch, Dataset, ModelConfig, Objective, Split, TrainConfig
 from jaxae.config import Architecture
 from jaxae.training.losses import batch_terms, example_terms

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import limit, measure, runner, worker
-from benchmarks.contestants import CONTESTANTS
-from benchmarks.parity import initial_weights
-from benchmarks.results import Results
+from benchmarks.contestants import CONTESTANTS, library
+from benchmarks.measuring import machine, measure, runner, worker
+from benchmarks.measuring.results import Results
 from benchmarks.stats import LEAST_ROUNDS, paired_ratio
-from benchmarks.tasks import ALL, EPOCH, TARGET_LOSS, TASKS, Task, applies, due
+from benchmarks.tasks import ALL, EPOCH, TARGET_LOSS, TASKS, Task, applies, due, limit
+from benchmarks.tasks.parity import initial_weights
 
 
 class Sleeper:
@@ -146,10 +146,10 @@ def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
         patched.setitem(sys.modules, "jax", jax)  # As Keras imports it on any backend.
         patched.setitem(sys.modules, "torch", torch)
         for name in ("torch-eager", "keras-torch", "limit-torch"):
-            assert worker.hardware(name)["device"] == "GPU"
-            assert worker.hardware(name)["device_peak_bytes"] == 7
+            assert machine.hardware(library(name))["device"] == "GPU"
+            assert machine.hardware(library(name))["device_peak_bytes"] == 7
         for name in ("flax", "equinox", "keras-jax", "limit-jax"):
-            assert worker.hardware(name)["device"] == "TPU"
+            assert machine.hardware(library(name))["device"] == "TPU"
 
 
 class Slow:
@@ -200,7 +200,7 @@ def test_the_epochs_to_a_loss_are_those_of_train(
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc")
 def test_the_peak_of_memory_is_in_bytes() -> None:
     (line,) = (t for t in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in t)
-    assert worker.peak_memory() == pytest.approx(1024 * int(line.split()[1]), rel=0.1)
+    assert machine.peak_memory() == pytest.approx(1024 * int(line.split()[1]), rel=0.1)
 
 
 @pytest.mark.alone
@@ -209,7 +209,8 @@ def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     images = runner._shared_images(tmp_path)
     spec = {"framework": "flax", "tasks": ["cold"], "threads": 2, "images": str(images)}
     started = time.time()
-    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec | {"started": started})]
+    module, spec = "benchmarks.measuring.worker", spec | {"started": started}
+    command = [sys.executable, "-m", module, json.dumps(spec)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     took = time.time() - started
     outcome = json.loads(done.stdout.splitlines()[-1])["cold"]

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 from threadpoolctl import threadpool_limits
 
-from benchmarks import parity, reference
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.parity import BATCH, TOLERANCES, Receipt
-from benchmarks.reference import Weights
+from benchmarks.tasks import parity, reference
+from benchmarks.tasks.parity import BATCH, TOLERANCES, Receipt
+from benchmarks.tasks.reference import Weights
 from jaxae import load_dataset
 
 STEPS, HIDDEN = 10, 16
@@ -431,7 +431,7 @@ class RoundedAdam(reference.Adam):
 
 @pytest.mark.slow
 def test_the_second_corrections_rounding_is_what_jax_differs_by() -> None:
-    """What `benchmarks/parity.py` says of 1 − β₂ᵗ in float32, put into the reference."""
+    """What `benchmarks/tasks/parity.py` says of 1 − β₂ᵗ in float32, put into the reference."""
     order = np.random.default_rng(1).permutation((parity.STEPS - 1) * BATCH + parity.SHORT)
     x = reference.to_unit_interval(load_dataset().train.images[: len(order)])
     weights = parity.initial_weights()

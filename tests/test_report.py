@@ -10,15 +10,16 @@ import pytest
 from flax import nnx
 
 import jaxae
-from benchmarks import flops, growth
-from benchmarks.breakeven import Line, break_even_section
-from benchmarks.charts import draw
 from benchmarks.contestants import CONTESTANTS, Entry, load
-from benchmarks.gap import gap_section
-from benchmarks.report import write_report
-from benchmarks.results import Results
-from benchmarks.tables import IDIOM, side_by_side, task_tables
-from benchmarks.tasks import LADDERS, TASKS, applies
+from benchmarks.measuring.results import Results
+from benchmarks.reporting import growth
+from benchmarks.reporting.breakeven import Line, break_even_section
+from benchmarks.reporting.charts import draw
+from benchmarks.reporting.gap import gap_section
+from benchmarks.reporting.report import write_report
+from benchmarks.reporting.tables import IDIOM, side_by_side, task_tables
+from benchmarks.stats import fit
+from benchmarks.tasks import LADDERS, TASKS, applies, flops
 
 TERMS = {"warmups": 1, "threads": 2, "device": "cpu", "tf32": "off", "precision": "float32"}
 
@@ -58,18 +59,18 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def test_a_fit_finds_the_parts_that_the_costs_were_made_of() -> None:
     sizes = np.array([1, 8, 32, 128, 512, 2048])
-    found = growth.fit(sizes.tolist(), (1e-3 + 2e-6 * sizes).tolist())
+    found = fit(sizes.tolist(), (1e-3 + 2e-6 * sizes).tolist())
     assert (found.fixed, found.each) == pytest.approx((1e-3, 2e-6))
     assert found.crossing == pytest.approx(500) and found.misfit < 1e-9
-    proportional = growth.fit([10, 100, 1000], [1e-5, 1e-4, 1e-3])
+    proportional = fit([10, 100, 1000], [1e-5, 1e-4, 1e-3])
     assert proportional.exponent == pytest.approx(1) and proportional.fixed == pytest.approx(0)
-    flat = growth.fit([1, 2, 3], [1.0, 1.0, 1.0])
+    flat = fit([1, 2, 3], [1.0, 1.0, 1.0])
     assert flat.exponent == pytest.approx(0, abs=1e-9) and flat.crossing > 1e6
 
 
 def test_a_fit_needs_three_sizes() -> None:
     with pytest.raises(ValueError, match="2 sizes; expected 3 or more"):
-        growth.fit([1, 2, 2], [1.0, 2.0, 2.0])
+        fit([1, 2, 2], [1.0, 2.0, 2.0])
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmarks import provenance, runner, spawn
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.listing import listing
-from benchmarks.report import conditions
-from benchmarks.results import Results
+from benchmarks.contestants.listing import listing
+from benchmarks.measuring import provenance, runner, spawn
+from benchmarks.measuring.results import Results
+from benchmarks.reporting.report import conditions
 from benchmarks.tasks import TASKS
 
+CHECK, WORKER = "measuring.check", "measuring.worker"
 OUTCOME = {"values": [1.0], "loops": 1, "threads": 2}
 NOW = {"commit": "abc", "version_jax": "1"}
 
@@ -33,7 +34,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         started.append((module, spec["framework"]))
         receipt = {"failures": [], "largest": 1e-6}
-        return receipt if module == "check" else {name: OUTCOME for name in spec["tasks"]}
+        return receipt if module == CHECK else {name: OUTCOME for name in spec["tasks"]}
 
     monkeypatch.setattr(runner, "spawn", answer)
     monkeypatch.setattr(runner, "LIMITS", ())
@@ -58,7 +59,7 @@ def test_a_run_says_what_is_there_and_measures_the_rest(
     assert "already" not in run(path, rounds=2)
     commands.clear()
     assert "2 of 3 processes are in" in run(path, rounds=3)
-    assert commands == [("worker", "flax")], "the receipt of the same commit is kept"
+    assert commands == [(WORKER, "flax")], "the receipt of the same commit is kept"
     commands.clear()
     assert "3 of 3 processes are in" in run(path, rounds=3)
     assert commands == []
@@ -83,7 +84,7 @@ def test_results_of_other_conditions_are_not_added_to_unless_told(
         run(path, rounds=2)
     assert commands == []
     run(path, rounds=2, mixed=True)
-    assert commands == [("check", "flax"), ("worker", "flax")], "its parity is shown anew"
+    assert commands == [(CHECK, "flax"), (WORKER, "flax")], "its parity is shown anew"
 
 
 def test_uncommitted_code_is_checked_each_time(
@@ -93,7 +94,7 @@ def test_uncommitted_code_is_checked_each_time(
         monkeypatch.setattr(module, "provenance", lambda: {"commit": "abc-dirty"})
     for rounds in (1, 2):
         run(tmp_path / "r.json", rounds)
-    assert commands.count(("check", "flax")) == 2
+    assert commands.count((CHECK, "flax")) == 2
 
 
 def test_a_parity_check_that_crashed_is_tried_again(
@@ -107,7 +108,7 @@ def test_a_parity_check_that_crashed_is_tried_again(
         assert "signal SIGKILL" in run(tmp_path / "r.json")
     assert commands == []
     run(tmp_path / "r.json")
-    assert commands == [("check", "flax"), ("worker", "flax")]
+    assert commands == [(CHECK, "flax"), (WORKER, "flax")]
 
 
 def test_what_hangs_once_is_not_tried_at_its_other_tasks(
@@ -116,7 +117,7 @@ def test_what_hangs_once_is_not_tried_at_its_other_tasks(
     started: list[str] = []
 
     def hang(module: str, spec: dict[str, Any], environment: Any) -> dict[str, Any]:
-        if module == "check":
+        if module == CHECK:
             return {"failures": [], "largest": 0.0}
         started.append(spec["tasks"][0])
         raise spawn.WorkerError("no result within 600 s", hung=True)
@@ -131,7 +132,7 @@ def test_a_framework_counts_once_and_one_must_take_part(
     tmp_path: Path, commands: list[tuple[str, str]]
 ) -> None:
     run(tmp_path / "r.json", names=("flax", "flax", "torch-loader"))
-    assert commands == [("check", "flax"), ("worker", "flax")]
+    assert commands == [(CHECK, "flax"), (WORKER, "flax")]
     with pytest.raises(ValueError, match="no framework of torch-loader takes part in grid"):
         run(tmp_path / "r.json", names=("torch-loader",))
 
@@ -163,7 +164,7 @@ def test_what_was_asked_for_and_not_measured_is_said_in_the_end_and_in_the_exit_
     asked, _, absent = asked.partition(" --absent ")
 
     def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-        if module == "check":
+        if module == CHECK:
             failures = ["losses differs by 1e-2"] if name else []
             return {"failures": failures, "largest": 1e-6}
         if crashing:
@@ -237,7 +238,7 @@ def test_only_a_start_with_a_warm_cache_finds_what_was_compiled_before(
     found: list[int | None] = []
 
     def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-        if module == "check":
+        if module == CHECK:
             return {"failures": [], "largest": 0.0}
         cache = environment.get("JAX_COMPILATION_CACHE_DIR")
         if cache is not None:
@@ -325,11 +326,11 @@ def python(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 def test_how_a_worker_ended_is_told_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     python(monkeypatch, "import sys; [print(i, file=sys.stderr) for i in range(30)]; sys.exit(3)")
     with pytest.raises(spawn.WorkerError, match=r"^exit status 3: 29$") as caught:
-        spawn.spawn("worker", {}, dict(os.environ))
+        spawn.spawn(WORKER, {}, dict(os.environ))
     assert caught.value.stderr == [str(i) for i in range(10, 30)]
     python(monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(spawn.WorkerError, match=r"^signal SIGKILL: nothing on stderr$"):
-        spawn.spawn("worker", {}, dict(os.environ))
+        spawn.spawn(WORKER, {}, dict(os.environ))
 
 
 @pytest.mark.slow
@@ -345,7 +346,7 @@ def test_a_worker_that_hangs_is_ended_with_all_that_it_started(
     )
     monkeypatch.setattr(spawn, "TIMEOUT_SECONDS", 2)
     with pytest.raises(spawn.WorkerError, match="no result within 2 s") as caught:
-        spawn.spawn("worker", {}, dict(os.environ))
+        spawn.spawn(WORKER, {}, dict(os.environ))
     assert caught.value.hung and caught.value.stderr == ["waiting"]
     (tmp_path / "alive").unlink()
     time.sleep(0.5)

@@ -14,16 +14,17 @@ from flax import nnx
 from rich.console import Console
 
 import jaxae
-from benchmarks import flops, provenance, roofline
 from benchmarks.__main__ import main
-from benchmarks.flops import Sizes
-from benchmarks.results import Results
-from benchmarks.scaling import runner, worker
+from benchmarks.measuring import provenance
+from benchmarks.measuring.results import Results
+from benchmarks.measuring.spawn import WorkerError
+from benchmarks.scaling import roofline, runner, worker
 from benchmarks.scaling.fits import growth_of, measured
 from benchmarks.scaling.hlo import collectives
 from benchmarks.scaling.report import write_report
 from benchmarks.scaling.sweeps import SWEEPS, Point, Sweep
-from benchmarks.spawn import WorkerError
+from benchmarks.tasks import flops
+from benchmarks.tasks.flops import Sizes
 
 ROOT = Path(__file__).parents[1]
 NODE, POD = roofline.MACHINES
@@ -255,7 +256,7 @@ def test_the_page_has_the_computed_numbers() -> None:
     page = (ROOT / "benchmarks" / "SCALING.md").read_text()
     prose = page
     for table in roofline.tables():
-        assert table in page, "run python -m benchmarks.roofline again"
+        assert table in page, "run python -m benchmarks.scaling.roofline again"
         prose = prose.replace(table, "")
     # Numbers in the text are the tables', but for P, MNIST's size and the sources' own.
     known = "\n".join(roofline.tables()) + f"{flops.parameters(Sizes()):,} 60,000 1,600 1,979"

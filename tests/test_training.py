@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import jaxae
-from benchmarks import reference
+from benchmarks.tasks import reference
 from jaxae import Autoencoder, Batch, Dataset, ModelConfig, TrainConfig
 from jaxae.models.autoencoder import Params
 from jaxae.training.losses import LossTerms

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
-from benchmarks.contestants.base import Floats, Pixels, Settings
-from benchmarks.reference import LAYERS, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
 # Examples per call of encode and decode; a call on fewer, such as the last, compiles for its size.
 CHUNK = 4096

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 import jaxae
-from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.flax_loop import FlaxLoop
-from benchmarks.reference import Weights, batches
-from jaxae.training.step import Step
+from benchmarks.tasks import Pixels, Settings, Weights, batches
+from jaxae.training import Step
 
 
 class FlaxNoJit(FlaxLoop):

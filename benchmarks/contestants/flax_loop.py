@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 import jaxae
-from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.flax_scan import FlaxScan
-from benchmarks.reference import Weights, batches
-from jaxae.training.step import Step
+from benchmarks.tasks import Pixels, Settings, Weights, batches
+from jaxae.training import Step
 
 
 class FlaxLoop(FlaxScan):

@@ -10,9 +10,8 @@ import optax
 from flax import nnx
 
 import jaxae
-from benchmarks.contestants.base import Floats, Pixels, Settings
-from benchmarks.reference import Weights
-from jaxae.models.autoencoder import Params
+from benchmarks.tasks import Floats, Pixels, Settings, Weights
+from jaxae.models import Params
 
 
 class FlaxScan:

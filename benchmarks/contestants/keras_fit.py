@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from benchmarks.contestants.base import Floats, Pixels, Settings
-from benchmarks.reference import LAYERS, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
 # Examples per call of encode and decode.
 CHUNK = 2048

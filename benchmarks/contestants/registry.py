@@ -5,7 +5,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 
-from benchmarks.contestants.base import Contestant
+from benchmarks.tasks import Contestant
 
 
 @dataclass(frozen=True)

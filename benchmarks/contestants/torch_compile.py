@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contestants.base import Settings
 from benchmarks.contestants.torch_eager import FUSED, TorchEager
+from benchmarks.tasks import Settings
 
 
 # A static shape for the full batches and one for the short last one: two programs, where the

@@ -8,8 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contestants.base import Floats, Pixels, Settings
-from benchmarks.reference import LAYERS, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
 # Examples per call of encode and decode: measured best on two cores, with 512 and 1024.
 CHUNK = 2048

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.contestants.base import Pixels, Settings
 from benchmarks.contestants.torch_eager import TorchEager
-from benchmarks.reference import Weights
+from benchmarks.tasks import Pixels, Settings, Weights
 
 DEFAULT = "Adam is PyTorch's by default, as in the lecture, which is not its fastest"
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from benchmarks.results import Results
+from benchmarks.measuring.results import Results
 from benchmarks.scaling.fits import Points, exponent, growth_of, loss_of, measured
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
-from jaxae.plots.style import BLUE, COLUMN_WIDTH, ORANGE, styled
+from jaxae.plots import BLUE, COLUMN_WIDTH, ORANGE, styled
 
 _COLUMNS = 3
 _PANEL_HEIGHT = 1.9  # inches

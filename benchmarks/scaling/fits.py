@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import growth
-from benchmarks.results import Process, Results
+from benchmarks.measuring.results import Process, Results
 from benchmarks.scaling.sweeps import Sweep
-from benchmarks.stats import median_seconds
+from benchmarks.stats import Growth, fit, median_seconds
 
 Points = dict[Any, list[Process]]
 
@@ -18,14 +17,14 @@ def measured(results: Results, sweep: Sweep) -> Points:
     return {value: processes for value, processes in found.items() if processes}
 
 
-def growth_of(points: Points) -> growth.Growth | None:
+def growth_of(points: Points) -> Growth | None:
     """The growth of the median cost; None below three sizes, or where values are no sizes."""
     if len(points) < 3 or not all(isinstance(value, int) for value in points):
         return None
-    return growth.fit(list(points), [median_seconds(processes) for processes in points.values()])
+    return fit(list(points), [median_seconds(processes) for processes in points.values()])
 
 
-def exponent(fitted: growth.Growth) -> str:
+def exponent(fitted: Growth) -> str:
     """The exponent with its standard error."""
     return f"{fitted.exponent:.3f} ± {fitted.exponent_error:.3f}"
 

@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import flops
-from benchmarks.markdown import seconds, table
-from benchmarks.report import conditions, not_measured
-from benchmarks.results import Process, Results
-from benchmarks.roofline import all_reduced
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting import conditions, not_measured, seconds, table
 from benchmarks.scaling.chart import draw
 from benchmarks.scaling.fits import Points, exponent, growth_of, loss_of, measured
+from benchmarks.scaling.roofline import all_reduced
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
 from benchmarks.stats import median_interval, median_seconds, paired_ratio, spread
+from benchmarks.tasks import flops
 from jaxae._utils.files import atomic
-from jaxae.plots.style import save_figure
+from jaxae.plots import save_figure
 
 # What an epoch's exponent in the number of images must be, and how far it may be off.
 _PROPORTIONAL, _TOLERANCE = 1.0, 0.05

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from benchmarks.load import warn_if_busy
-from benchmarks.pace import paced
-from benchmarks.processors import processors
-from benchmarks.provenance import provenance, require_same_conditions
-from benchmarks.results import Results
+from benchmarks.measuring.machine import processors, warn_if_busy
+from benchmarks.measuring.pace import paced
+from benchmarks.measuring.provenance import provenance, require_same_conditions
+from benchmarks.measuring.results import Results
+from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.scaling.sweeps import Sweep
-from benchmarks.spawn import WorkerError, spawn
 
 
 class Job(NamedTuple):

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.measuring.machine import peak_memory
+from benchmarks.measuring.spawn import command
 from benchmarks.scaling.hlo import collectives
 from benchmarks.scaling.sweeps import Point
-from benchmarks.spawn import command
-from benchmarks.worker import peak_memory
 
 if TYPE_CHECKING:  # JAX is to start after the environment is set.
     import jaxae
@@ -49,8 +49,7 @@ def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
     """Fit jaxae's autoencoder on the point's devices, those of all processes."""
     import jaxae
     from jaxae.config import ProcessConfig
-    from jaxae.distributed.mesh import find_devices
-    from jaxae.distributed.processes import process_group
+    from jaxae.distributed import find_devices, process_group
 
     place = ProcessConfig(process_count=1)
     if point.processes > 1:

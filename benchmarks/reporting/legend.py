@@ -1,7 +1,7 @@
 """How to read a report, in words."""
 
+from benchmarks.reporting.tables import BASELINE
 from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
-from benchmarks.tables import BASELINE
 from benchmarks.tasks import EVERY_SLOW, EVERY_SPARSE, LATENT_OF_ANOTHER, PART, RACING
 
 _OTHERS = ", ".join(f"`{name}` by that of `{of}`" for name, of in LATENT_OF_ANOTHER.items())

@@ -1,4 +1,4 @@
-"""What a contestant is: the autoencoder of `benchmarks.reference`, trained and applied its way."""
+"""What a contestant is: the autoencoder of `benchmarks.tasks.reference`, in its own way."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.reference import Weights
+from benchmarks.tasks.reference import Weights
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -71,7 +71,7 @@ class Contestant(Protocol):
         """Map host latent points of shape (n, 2) to host images of shape (n, 784), 0 to 1."""
 
     def weights(self) -> Weights:
-        """The parameters as they are now, named and laid out as in `benchmarks.reference`."""
+        """The parameters as they are now, named and laid out as in `benchmarks.tasks.reference`."""
 
     def synchronise(self) -> None:
         """Wait until all work that was asked for is done."""

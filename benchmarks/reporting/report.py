@@ -4,25 +4,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts
-from benchmarks.breakeven import break_even_section
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.explain import (
+from benchmarks.measuring.results import Results
+from benchmarks.reporting import charts
+from benchmarks.reporting.breakeven import break_even_section
+from benchmarks.reporting.explain import (
     ladder_section,
     memory_section,
     noise_section,
     standing_section,
 )
-from benchmarks.gap import gap_section
-from benchmarks.growth import growth_section
-from benchmarks.legend import LEGEND
-from benchmarks.markdown import table
-from benchmarks.parity import TOLERANCES
-from benchmarks.results import Results
-from benchmarks.tables import BASELINE, like_with_like, recipes, task_tables
-from benchmarks.tasks import TASKS
+from benchmarks.reporting.gap import gap_section
+from benchmarks.reporting.growth import growth_section
+from benchmarks.reporting.legend import LEGEND
+from benchmarks.reporting.markdown import table
+from benchmarks.reporting.tables import BASELINE, like_with_like, recipes, task_tables
+from benchmarks.tasks import TASKS, TOLERANCES
 from jaxae._utils.files import atomic
-from jaxae.plots.style import save_figure
+from jaxae.plots import save_figure
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -111,7 +110,8 @@ def _parity(results: Results) -> Iterator[str]:
     if results.receipt(BASELINE):
         yield (
             "What JAX's parameters differ by after 50 steps is optax's 1 − β₂ᵗ, formed in float32: "
-            "put into the reference, that alone moves it as far (see `benchmarks/parity.py`).\n"
+            "put into the reference, that alone moves it as far (see "
+            "`benchmarks/tasks/parity.py`).\n"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyperf
 
-from benchmarks.spawn import WorkerError
+from benchmarks.measuring.spawn import WorkerError
 from jaxae._utils.files import atomic
 
 # pyperf collects these too, but they are paths or say nothing about speed.
@@ -99,7 +99,7 @@ class Results:
         return self.path.with_suffix(".notes.json")
 
     def add(self, task: str, framework: str, outcome: dict[str, Any]) -> None:
-        """File one process's outcome (see `benchmarks.measure`), its round among it."""
+        """File one process's outcome (see `benchmarks.measuring.measure`), its round among it."""
         outcome = dict(outcome)
         values = outcome.pop("values")
         own = {"name": f"{task}/{framework}", "unit": "second", **outcome}

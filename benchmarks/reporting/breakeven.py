@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.markdown import seconds, table
-from benchmarks.results import Process, Results
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting.markdown import seconds, table
+from benchmarks.reporting.tables import BASELINE, fastest_limit
 from benchmarks.stats import median_seconds, paired_ratio
-from benchmarks.tables import BASELINE, fastest_limit
 from benchmarks.tasks import TASKS
 
 PARTS = ("start", "import", "load", "compile", "run")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.flops import Sizes
+from benchmarks.tasks.flops import Sizes
 
 Work = Literal["train", "encode", "decode"]
 # Rows of the operands for encode and decode: enough that a larger one is no faster.
@@ -68,7 +68,7 @@ def gradients(
     from jax import lax
 
     import jaxae
-    from jaxae.models.autoencoder import Params
+    from jaxae.models import Params
 
     model = jaxae.create_model(jaxae.ModelConfig(), (1, images.shape[1]), 0)
     graphdef, params = nnx.split(model, nnx.Param)

@@ -12,11 +12,11 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.contestants import CONTESTANTS, library
-from benchmarks.load import warn_if_busy
-from benchmarks.pace import paced
-from benchmarks.provenance import is_of_this_code, provenance, require_same_conditions
-from benchmarks.results import Results
-from benchmarks.spawn import WorkerError, spawn
+from benchmarks.measuring.machine import warn_if_busy
+from benchmarks.measuring.pace import paced
+from benchmarks.measuring.provenance import is_of_this_code, provenance, require_same_conditions
+from benchmarks.measuring.results import Results
+from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.tasks import TASKS, applies, due
 from jaxae import load_dataset
 
@@ -152,7 +152,7 @@ def _passes_parity(
         console.print(f"parity: {name}")
         try:
             spec = {"framework": name, "threads": threads}
-            receipt = spawn("check", spec, dict(os.environ))
+            receipt = spawn("measuring.check", spec, dict(os.environ))
         except WorkerError as error:
             results.note_failure(error, task="parity", framework=name)
             leave_out(f"{name} is not timed: its parity check failed, {error}")
@@ -246,5 +246,5 @@ def _measure(
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
         if task.warm_cache and not cache.exists():
-            spawn("worker", spec, environment)
-    return spawn("worker", spec, environment)
+            spawn("measuring.worker", spec, environment)
+    return spawn("measuring.worker", spec, environment)

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import flops
-from benchmarks.limit import COPIED
-from benchmarks.markdown import seconds, table
-from benchmarks.results import Results
+from benchmarks.measuring.results import Results
+from benchmarks.reporting.markdown import seconds, table
+from benchmarks.reporting.tables import BASELINE
 from benchmarks.stats import median_interval, median_seconds
-from benchmarks.tables import BASELINE
-from benchmarks.tasks import BATCHES, PARTS, TASKS
+from benchmarks.tasks import BATCHES, PARTS, TASKS, flops
+from benchmarks.tasks.limit import COPIED
 
 # Adam reads parameter, gradient and both moments, and writes all but the gradient: float32 each.
 _ADAM_BYTES = 7 * 4

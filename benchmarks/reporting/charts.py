@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.breakeven import line_of
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.growth import SWEEPS, Sweep, growth_of, points, swept
-from benchmarks.results import Process, Results
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting.breakeven import line_of
+from benchmarks.reporting.growth import SWEEPS, Sweep, growth_of, points, swept
+from benchmarks.reporting.tables import fastest_limit
 from benchmarks.stats import median_seconds
-from benchmarks.tables import fastest_limit
 from benchmarks.tasks import LADDERS, TASKS
-from jaxae.plots.style import COLUMN_WIDTH, styled
+from jaxae.plots import COLUMN_WIDTH, styled
 
 # A colour of Okabe and Ito's for each framework, grey for any other; variants differ by marker.
 _FAMILIES = {

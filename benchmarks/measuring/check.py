@@ -1,18 +1,18 @@
-"""One parity check in a fresh process: `python -m benchmarks.check SPEC`; prints the receipt."""
+"""One parity check in a fresh process: `python -m benchmarks.measuring.check SPEC`."""
 
 import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.worker import even_terms
+from benchmarks.measuring.machine import even_terms
 
 
 def main(spec: dict[str, Any]) -> dict[str, Any]:
-    """Check what the spec names: a framework, threads, and steps and hidden if not the suite's."""
+    """Check what the spec names (framework, threads; steps and hidden if not the suite's)."""
     even_terms(spec["threads"])
-    from benchmarks import parity
     from benchmarks.contestants import CONTESTANTS, load
+    from benchmarks.tasks import parity
     from jaxae import load_dataset
 
     steps = spec.get("steps", parity.STEPS)

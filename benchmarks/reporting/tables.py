@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks import flops, limit
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.markdown import seconds, table
-from benchmarks.results import Process, Results
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting.markdown import seconds, table
 from benchmarks.stats import UNSTABLE, median_seconds, paired_ratio, spread
-from benchmarks.tasks import Task
+from benchmarks.tasks import Task, flops, limit
 
 BASELINE = "flax"
 LIMITS = ("limit-jax", "limit-torch")

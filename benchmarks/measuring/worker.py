@@ -1,29 +1,29 @@
-"""One measurement in a fresh process: `python -m benchmarks.worker SPEC`.
+"""One measurement in a fresh process: `python -m benchmarks.measuring.worker SPEC`.
 
 SPEC is JSON: framework, tasks (of one group), round, threads, images (an .npy file: the training
 images, then the test images), loops (of each task, null to calibrate), started (when the parent
 started this process, seconds since the epoch). The last line printed is JSON too: an outcome for
-each task, see `benchmarks.measure`. Everything else may print what it likes.
+each task, see `benchmarks.measuring.measure`. Everything else may print what it likes.
 """
 
 import json
-import os
-import resource
 import sys
 import time
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.measuring.machine import even_terms, hardware, peak_memory
+
 
 def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Measure what the spec asks for."""
     even_terms(spec["threads"])
-    from benchmarks.contestants import CONTESTANTS, load
+    from benchmarks.contestants import CONTESTANTS, library, load
     from benchmarks.tasks import TASKS
 
     framework, tasks = spec["framework"], [TASKS[name] for name in spec["tasks"]]
     outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
-    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware(framework)
+    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware(library(framework))
     if framework in CONTESTANTS:
         # An empty remark is none; pyperf keeps no empty text.
         settings = asdict(load(framework).settings)
@@ -34,26 +34,11 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return outcomes
 
 
-def even_terms(threads: int) -> None:
-    """Give this process, and every framework it imports later, the same means.
-
-    So many processors; and float32 arithmetic on a GPU too, where some frameworks would round
-    products to TF32 by default and some would not.
-    """
-    # Before any framework is imported. XLA and TensorFlow count the processors they may use.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
-
-
 def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Measure each task in turn."""
     import numpy as np
 
-    from benchmarks import measure
+    from benchmarks.measuring import measure
     from benchmarks.tasks import TASKS
 
     framework, names = spec["framework"], spec["tasks"]
@@ -97,7 +82,7 @@ def cold(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     imported = time.time()
     images = np.load(spec["images"])
     loaded = time.time()
-    from benchmarks import measure
+    from benchmarks.measuring import measure
 
     contestant = measure.build(spec["framework"], task, images)
     marks = [time.time()]
@@ -114,35 +99,6 @@ def cold(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "run_seconds": second,
     }
     return {name: {"values": [marks[1] - spec["started"]], "loops": 1, "warmups": 0} | parts}
-
-
-def peak_memory() -> int:
-    """Largest resident set that this process has had, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def hardware(framework: str) -> dict[str, Any]:
-    """What a framework computes on in this process, and the most of its memory it took."""
-    from benchmarks.contestants import library as library_of
-
-    library = library_of(framework)
-    found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
-    module = sys.modules.get(library)  # None where nothing but NumPy is at work.
-    if module is None:
-        return found
-    if library == "jax":
-        device = module.devices()[0]
-        found |= {"device": device.device_kind}
-        if statistics := device.memory_stats():
-            found |= {"device_peak_bytes": statistics.get("peak_bytes_in_use", 0)}
-    elif library == "torch" and module.cuda.is_available():
-        found |= {"device": module.cuda.get_device_name()}
-        found |= {"device_peak_bytes": module.cuda.max_memory_allocated()}
-    elif library == "tensorflow" and module.config.list_physical_devices("GPU"):
-        memory = module.config.experimental.get_memory_info("GPU:0")
-        found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
-    return found
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants.registry import CONTESTANTS
 from benchmarks.tasks import TARGET_LOSS, TASKS, Task, applies
 
 _WIDTH, _NAME = 92, 20

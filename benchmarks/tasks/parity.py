@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import reference
-from benchmarks.contestants.base import Contestant
-from benchmarks.reference import Weights
+from benchmarks.tasks import reference
+from benchmarks.tasks.contestant import Contestant
+from benchmarks.tasks.reference import Weights
 
 STEPS = 50
 BATCH = 128

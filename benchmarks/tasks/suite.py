@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.flops import Sizes
+from benchmarks.tasks.flops import Sizes
 
 Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold", "parts"]
 

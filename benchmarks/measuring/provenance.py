@@ -10,7 +10,7 @@ from typing import Any
 
 import pyperf
 
-from benchmarks.results import Results
+from benchmarks.measuring.results import Results
 
 _PACKAGES = (
     "jax",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.results import Process
+from benchmarks.measuring.results import Process
 
 CONFIDENCE = 0.95
 # With fewer pairs, identical code falls on one side of 1 in all of them too often: 2 · 2⁻⁵ > 0.05.

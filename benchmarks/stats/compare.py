@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.results import Results
-from benchmarks.stats import CONFIDENCE, Ratio, unpaired_ratio
+from benchmarks.measuring.results import Results
+from benchmarks.stats.ratios import CONFIDENCE, Ratio, unpaired_ratio
 
 _MACHINE = ("cpu_model_name", "cpu_count", "threads", "device")
 _RESAMPLES = 9_999

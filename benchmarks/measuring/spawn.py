@@ -12,7 +12,7 @@ from typing import Any
 
 TIMEOUT_SECONDS = 600
 _KEPT_LINES = 20
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerError(Exception):

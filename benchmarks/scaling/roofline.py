@@ -1,15 +1,14 @@
 """Paper work: what a training step must move and compute, and when more chips stop helping.
 
-`python -m benchmarks.roofline` prints the tables of SCALING.md, which explains them.
+`python -m benchmarks.scaling.roofline` prints the tables of SCALING.md, which explains them.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks import flops
-from benchmarks.flops import Sizes
-from benchmarks.markdown import table
+from benchmarks.reporting import table
+from benchmarks.tasks import Sizes, flops
 
 _FLOAT = 4
 # Bytes of an operand or a result of a product; tf32 rounds within the multiplier only.

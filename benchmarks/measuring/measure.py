@@ -13,12 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import limit
 from benchmarks.contestants import load
-from benchmarks.contestants.base import Contestant, Pixels
-from benchmarks.parity import initial_weights
-from benchmarks.processors import processors
-from benchmarks.tasks import ALL, EPOCH, PARTS, TARGET_LOSS, Task
+from benchmarks.measuring.machine import processors
+from benchmarks.tasks import (
+    ALL,
+    EPOCH,
+    PARTS,
+    TARGET_LOSS,
+    Contestant,
+    Pixels,
+    Task,
+    initial_weights,
+    limit,
+)
 
 Outcome = dict[str, Any]
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.markdown import table
-from benchmarks.results import Process, Results
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting.markdown import table
+from benchmarks.reporting.tables import BASELINE, IDIOM, fastest_limit
 from benchmarks.stats import median_seconds, paired_ratio
-from benchmarks.tables import BASELINE, IDIOM, fastest_limit
 from benchmarks.tasks import LADDERS, TASKS
 
 AGAIN = "flax-again"

@@ -1,0 +1,70 @@
+"""The machine: its processors and memory, what else keeps it busy, what a library computes on."""
+
+import os
+import resource
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def processors() -> int:
+    """Processors that this process may use, which is also what XLA takes."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warn_if_busy(threads: int, console: "Console") -> dict[str, str]:
+    """Warn where other work leaves a run less than three quarters of the threads that it asks for.
+
+    Returns:
+      What to file with each measurement, for the report to say: `busy`, or nothing.
+    """
+    count = os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load <= count - 0.75 * threads:
+        return {}
+    busy = f"load average {load:.1f} on {count} processors"
+    console.print(f"warning: the machine is busy, {busy}; measure on an idle one")
+    return {"busy": busy}
+
+
+def even_terms(threads: int) -> None:
+    """Give this process, and every framework it imports later, the same means.
+
+    So many processors; and float32 arithmetic on a GPU too, where some frameworks would round
+    products to TF32 by default and some would not.
+    """
+    # Before any framework is imported. XLA and TensorFlow count the processors they may use.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+
+
+def peak_memory() -> int:
+    """Largest resident set that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def hardware(library: str) -> dict[str, Any]:
+    """What a library computes on in this process, and the most of its memory it took."""
+    found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
+    module = sys.modules.get(library)  # None where nothing but NumPy is at work.
+    if module is None:
+        return found
+    if library == "jax":
+        device = module.devices()[0]
+        found |= {"device": device.device_kind}
+        if statistics := device.memory_stats():
+            found |= {"device_peak_bytes": statistics.get("peak_bytes_in_use", 0)}
+    elif library == "torch" and module.cuda.is_available():
+        found |= {"device": module.cuda.get_device_name()}
+        found |= {"device_peak_bytes": module.cuda.max_memory_allocated()}
+    elif library == "tensorflow" and module.config.list_physical_devices("GPU"):
+        memory = module.config.experimental.get_memory_info("GPU:0")
+        found |= {"device": "gpu", "device_peak_bytes": memory["peak"]}
+    return found

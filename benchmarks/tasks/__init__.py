@@ -1,0 +1,68 @@
+"""What is measured: the tasks, the NumPy reference, the parity check and the limits."""
+
+from benchmarks.tasks import flops, limit, parity, reference
+from benchmarks.tasks.contestant import Contestant, Floats, Pixels, Settings
+from benchmarks.tasks.flops import Sizes
+from benchmarks.tasks.parity import TOLERANCES, initial_weights
+from benchmarks.tasks.reference import LAYERS, Weights, batches
+from benchmarks.tasks.suite import (
+    ALL,
+    BATCHES,
+    EPOCH,
+    EVERY_SLOW,
+    EVERY_SPARSE,
+    HIDDEN,
+    IMAGES,
+    LADDERS,
+    LATENT_OF_ANOTHER,
+    PART,
+    PARTS,
+    QUICK_FRAMEWORKS,
+    QUICK_TASKS,
+    RACING,
+    STEPS,
+    SWEPT,
+    TARGET_LOSS,
+    TASKS,
+    Task,
+    applies,
+    due,
+)
+
+__all__ = [
+    "ALL",
+    "BATCHES",
+    "EPOCH",
+    "EVERY_SLOW",
+    "EVERY_SPARSE",
+    "HIDDEN",
+    "IMAGES",
+    "LADDERS",
+    "LATENT_OF_ANOTHER",
+    "LAYERS",
+    "PART",
+    "PARTS",
+    "QUICK_FRAMEWORKS",
+    "QUICK_TASKS",
+    "RACING",
+    "STEPS",
+    "SWEPT",
+    "TARGET_LOSS",
+    "TASKS",
+    "TOLERANCES",
+    "Contestant",
+    "Floats",
+    "Pixels",
+    "Settings",
+    "Sizes",
+    "Task",
+    "Weights",
+    "applies",
+    "batches",
+    "due",
+    "flops",
+    "initial_weights",
+    "limit",
+    "parity",
+    "reference",
+]
