@@ -105,10 +105,10 @@ def test_contestant_does_the_references_work_in_a_process_of_its_own(
     assert [name for name in names if name.startswith("keras")] == [f"keras-{backend}"]
 
 
-def test_the_readmes_contestant_is_short_and_does_the_references_work(
+def test_the_pages_contestant_is_short_and_does_the_references_work(
     images: npt.NDArray[np.uint8],
 ) -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text()
+    text = (Path(__file__).parents[1] / "docs" / "adding-a-framework.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (code,) = (block for block in blocks if "class PlainJax" in block)
     lines = [line for line in code.splitlines() if line.strip()]

@@ -26,10 +26,10 @@ from jaxae.interchange import safetensors as format_safetensors
 from jaxae.runs.config_file import DataRecord, RunRecord
 from jaxae.runs.recorder import Recorder
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "interchange.md").read_text()
 # To be run as it stands in a folder that holds mnist.safetensors.
 _BLOCK = r"```python\n(from collections import OrderedDict\n.*?)```"
-(PYTORCH,) = re.findall(_BLOCK, README, re.DOTALL)
+(PYTORCH,) = re.findall(_BLOCK, PAGE, re.DOTALL)
 
 KINDS = ("ae", "vae", "conv")
 BATCHES = (1, 7, 300)
@@ -143,7 +143,7 @@ def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: Any) ->
 
 
 @pytest.mark.slow
-def test_the_readmes_pytorch_module_computes_the_same(
+def test_the_pages_pytorch_module_computes_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")

@@ -272,4 +272,3 @@ def test_the_committed_results_scale_with_the_images_and_give_the_committed_repo
     assert fitted is not None and fitted.exponent == pytest.approx(1, abs=0.05)
     report = (ROOT / "benchmarks" / "results" / "scaling" / "report.md").read_text()
     assert write_report(results, tmp_path)[0].read_text() == report
-    assert f"to the power {fitted.exponent:.3f}" in (ROOT / "README.md").read_text()

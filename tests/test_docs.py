@@ -1,0 +1,155 @@
+"""README.md and docs/: numbers are those of committed results, links resolve, examples run."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jaxae
+from jaxae import Dataset
+from jaxae.cli.app import COMMANDS, main
+from jaxae.drawing.provenance import read_provenance
+
+ROOT = Path(__file__).parents[1]
+README, DOCS, RESULTS = ROOT / "README.md", ROOT / "docs", ROOT / "benchmarks" / "results"
+PAGES = (README, *sorted(DOCS.glob("*.md")))
+Table = list[list[str]]
+
+
+def tables(text: str) -> Iterator[Table]:
+    """Yield every table of a page as its rows of cells, the heading first."""
+    for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in block.splitlines()]
+        yield [rows[0], *rows[2:]]
+
+
+def table(page: Path, *columns: str, after: str = "# ") -> Table:
+    """Return the first table that has some columns, after a heading or other text of a page."""
+    _, _, text = page.read_text().partition(after)
+    return next(found for found in tables(text) if {*columns} <= {*found[0]})
+
+
+def cells(found: Table, row: str, column: str) -> str:
+    """Return a cell by the name of its row, which stands first, and its column."""
+    (match,) = (cells for cells in found if cells[0].removesuffix(" !") == row)
+    return match[found[0].index(column)]
+
+
+def python_of(page: Path) -> list[str]:
+    """Return a page's examples in Python."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "the-argument.md"])
+def test_the_arguments_tables_are_the_studies(page: Path) -> None:
+    committed = [row for found in tables((ROOT / "figures/table.md").read_text()) for row in found]
+    headings = [["number"], ["the lecture says"]]
+    shown = [found for found in tables(page.read_text()) if found[0][:1] in headings]
+    assert shown
+    for row in (row for found in shown for row in found):
+        assert row in committed
+
+
+def test_what_is_said_of_the_argument_follows_from_the_studies() -> None:
+    ae, vae = json.loads((ROOT / "figures" / "table.json").read_text()).values()
+    holds = {claim["rule"].split()[0]: claim["holds"] for claim in ae["claims"]}
+    assert len(ae["seeds"]) == 8
+    depending = [rule for rule, times in holds.items() if 0 < times < 8]
+    assert depending == ["elongation", "confidence_drop", "box_coverage"]
+    assert (holds["distance_rise"], holds["confidence_drop"]) == (8, 2)
+    page = (DOCS / "the-argument.md").read_text()
+    assert f"{100 * ae['numbers']['classifier_accuracy']['value']:.1f} % of the test" in page
+
+    def apart(name: str) -> bool:
+        plain, variational = ae["numbers"][name], vae["numbers"][name]
+        return bool(plain["low"] > variational["high"])
+
+    names = ("non_normality", "central_gap_share", "hull_gap_share")
+    assert all(map(apart, names))
+    assert not apart("central_gap_distance") and not apart("central_gap_confidence")
+    for name in ("latent", "grid"):
+        (source,) = read_provenance(ROOT / "figures" / f"{name}.png")["sources"]
+        assert [run["config"]["train"]["seed"] for run in source["runs"]] == [0]
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "benchmarks.md"])
+def test_the_comparisons_table_is_the_reports(page: Path) -> None:
+    committed = table(RESULTS / "full/report.md", "framework", "time", after="\n## train\n")
+    shown = table(page, "framework", "time")
+    columns = [committed[0].index(name) for name in shown[0]]
+    assert shown == [[row[column] for column in columns] for row in committed]
+
+
+def test_what_is_said_of_the_results_is_in_the_reports() -> None:
+    readme = " ".join(README.read_text().split())
+    trained = table(README, "framework", "time")
+    for name, words in (("equinox", "Equinox, which"), ("torch-eager", "PyTorch at its best")):
+        ratio = cells(trained, name, "time / flax").split()[0]
+        assert re.search(rf"{words}[^.]* takes {re.escape(ratio)} times as long", readme), name
+    page = (DOCS / "benchmarks.md").read_text()
+    race = table(RESULTS / "full/report.md", "framework", "time", after="\n## time-to-loss\n")
+    for name in ("flax-onecycle", "torch-loader"):
+        assert f"takes {cells(race, name, 'time').partition(',')[0]}" in page
+    scaling = RESULTS / "scaling/report.md"
+    exponent = cells(table(scaling, "exponent"), "images", "exponent").split()[0]
+    assert f"to the power {exponent}" in page
+    page = (DOCS / "data-and-devices.md").read_text()
+    ratio = cells(table(scaling, "precision"), "bfloat16", "× float32").split()[0]
+    assert f"{ratio} times as long as one in float32" in page
+    machines = table(ROOT / "benchmarks/SCALING.md", "half efficient from batch")
+    node = "DGX H100, 8 GPUs, float32, 0 µs a hop"
+    assert f"a batch size of {cells(machines, node, 'half efficient from batch')} in" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_picture_is_there(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    for link in (link for link in links if "://" not in link):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.is_file(), link
+        headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]
+        if target.parent.resolve() == ROOT / "figures" and target.suffix == ".png":
+            assert read_provenance(target)["figure"] == target.stem
+
+
+def test_every_page_is_listed() -> None:
+    for page in PAGES[1:]:
+        assert page.name == "index.md" or f"]({page.name})" in (DOCS / "index.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_documented(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (DOCS / "command-line.md").read_text()
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    options = re.findall(r"^. (--[a-z][a-z-]*)", capsys.readouterr().out, re.MULTILINE)
+    assert options and f"jaxae {command} " in page
+    for option in options:
+        assert re.search(rf"{option}[` ]", page), option
+
+
+@pytest.mark.slow
+def test_the_python_examples_run(
+    tiny: Dataset, blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jaxae, "load_dataset", lambda name: tiny)
+    options = ("--data-dir", str(blobs), "--epochs", "1", "--run-dir", "runs/mnist")
+    assert main(["train", *options]) == 0
+    names: dict[str, Any] = {}
+    for block in python_of(DOCS / "python.md"):
+        exec(block, names)
+
+
+def test_the_readmes_example_is_one_that_runs() -> None:
+    (example,) = python_of(README)
+    tested = "".join(python_of(DOCS / "python.md"))
+    assert all(line in tested for line in example.splitlines())
