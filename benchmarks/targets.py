@@ -79,7 +79,7 @@ def streamed_epochs(dataset: jaxae.Dataset, folder: Path) -> tuple[Work, Work]:
     start = put_replicated(jaxae.init_state(params, optimizer, 0), mesh)
     on_disk = jaxae.load_dataset(folder)
 
-    def epoch_of(of: epochs.Epochs) -> Work:
+    def epoch_of(of: epochs.ResidentEpochs | StreamedEpochs) -> Work:
         return lambda: of.train(copy_state(start))
 
     streamed = StreamedEpochs(

@@ -14,8 +14,9 @@ import jaxae
 from benchmarks.tasks import reference
 from jaxae import Batch, Dataset, ModelConfig, Objective, Split, TrainConfig
 from jaxae.config import Architecture
+from jaxae.training.evaluation import evaluate_terms, make_test_step
 from jaxae.training.losses import batch_terms, example_terms
-from jaxae.training.step import evaluate_terms, make_test_step, scan_batches
+from jaxae.training.step import scan_batches
 from tests.conftest import rounded_products
 from tests.test_training import as_weights
 

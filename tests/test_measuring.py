@@ -193,7 +193,7 @@ def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset, monkeypatch: pytest.M
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
 
     # In parts, as a long epoch is, between which a stop is heard.
-    monkeypatch.setattr("jaxae.training.seeds.chunk_steps", lambda *_: 2)
+    monkeypatch.setattr("jaxae.training.resident.steps_per_call", lambda *_: 2)
     heard: list[None] = []
     in_parts = fit_seeds(tiny, config, train, [3, 5], on_position=lambda: heard.append(None))
     assert len(heard) == 2 * 2  # Of 5 steps, two are behind, then four.

@@ -87,7 +87,7 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
 ) -> None:
     whole = new_model(tiny)
     rows = jaxae.fit(whole, tiny, CONFIG)
-    monkeypatch.setattr(epochs, "chunk_steps", lambda *_: steps)
+    monkeypatch.setattr(epochs, "steps_per_call", lambda *_: steps)
     parts: list[EpochPosition] = []
 
     def keep(part: EpochPosition) -> None:
@@ -113,7 +113,7 @@ def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     sizes = (f"--data-dir={blobs}", "--hidden-dim=8", "--batch-size=16", "--epochs=2")
     assert main(["train", f"--run-dir={whole}", *sizes]) == 0
-    monkeypatch.setattr(epochs, "chunk_steps", lambda *_: 5)
+    monkeypatch.setattr(epochs, "steps_per_call", lambda *_: 5)
     record, parts = Recorder.record_position, []
 
     def record_and_stop(self: Recorder, part: EpochPosition) -> None:
@@ -142,7 +142,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
         epoch = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
         lowered = epoch.lower(state, jax.ShapeDtypeStruct((n, 28, 28), np.uint8))
         steps = -(-n // batch_size)
-        return epochs.chunk_steps(lambda: lowered, state, steps), steps
+        return epochs.steps_per_call(lambda: lowered, state, steps), steps
 
     size, steps = part(128)
     assert size == steps, "the lecture's epoch is one call"
@@ -151,7 +151,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
         assert steps / 40 < size < steps / 2
     # One step alone is rounded otherwise than in a loop.
     for seconds in (1e-5, 0.01, 0.02, 0.05, 0.1, 1.0):
-        monkeypatch.setattr(epochs, "_PART_SECONDS", seconds)
+        monkeypatch.setattr(epochs, "_CALL_SECONDS", seconds)
         size, steps = part(128)
         assert 1 < size < steps and steps % size != 1
 
@@ -204,7 +204,7 @@ def test_each_process_reads_the_columns_of_its_own_devices(
     given = [columns([0, 1, 1, 1, 2, 2], number) for number in range(3)]
     assert given == [slice(0, 7), slice(7, 28), slice(28, 42)]
     with pytest.raises(
-        ValueError, match=r"processes \[0, 1, 0\]; expected each one's side by side"
+        ValueError, match=r"processes \[0, 1, 0\]; expected those of a process"
     ):
         columns([0, 1, 0], 0)
 

@@ -189,7 +189,7 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(tiny: Datas
 def test_divergence_is_told_of_the_loss_that_diverged(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ResidentEpochs, "test", lambda self, params: LossTerms(np.nan))
+    monkeypatch.setattr(ResidentEpochs, "test", lambda self, state: LossTerms(np.nan))
     with pytest.raises(jaxae.DivergedError, match=r"^the test loss is nan in epoch 1;"):
         jaxae.fit(new_model(tiny), tiny, TrainConfig(epochs=1))
 

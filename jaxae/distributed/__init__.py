@@ -13,6 +13,7 @@ from jaxae.distributed.mesh import (
     put_replicated,
     put_rows_replicated,
     replicate,
+    replicated,
 )
 from jaxae.distributed.processes import (
     LostProcessError,
@@ -40,6 +41,7 @@ __all__ = [
     "put_replicated",
     "put_rows_replicated",
     "replicate",
+    "replicated",
     "require_equal",
     "run_on_main_process",
 ]

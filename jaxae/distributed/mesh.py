@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from flax import nnx
 from jax import dtypes, lax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import Device, Precision
 from jaxae.distributed.processes import barrier
@@ -76,9 +76,14 @@ def replicate(model: nnx.Module, devices: Sequence[jax.Device]) -> None:
     nnx.update(model, put_replicated(nnx.state(model, nnx.Param), make_mesh(devices)))
 
 
+def replicated(mesh: Mesh | AbstractMesh) -> NamedSharding:
+    """Return the sharding that keeps a whole copy on each device of a mesh."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
 def put_replicated(tree: Any, mesh: Mesh) -> Any:
     """Copy a tree of arrays, the same in every process, to each device of a mesh."""
-    sharding = NamedSharding(mesh, PartitionSpec())
+    sharding = replicated(mesh)
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
 
@@ -99,9 +104,9 @@ def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
       mesh: the devices, which pass the shares on to each other.
     """
     n, k = len(rows), mesh.size
-    replicated = NamedSharding(mesh, PartitionSpec())
-    if k == 1 and replicated.is_fully_addressable:
-        return jax.device_put(np.asarray(rows), replicated)
+    whole = replicated(mesh)
+    if k == 1 and whole.is_fully_addressable:
+        return jax.device_put(np.asarray(rows), whole)
     each = -(-n // k)
 
     def share(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
@@ -114,12 +119,12 @@ def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
         (k * each, *rows.shape[1:]), NamedSharding(mesh, PartitionSpec("batch")), share
     )
     barrier("rows")  # Reading them may take one process longer than a collective waits.
-    return _passed_on(shares, n, replicated)
+    return _all_gather(shares, n, whole)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _passed_on(shares: jax.Array, n: int, replicated: NamedSharding) -> jax.Array:
-    return lax.with_sharding_constraint(shares[:n], replicated)
+def _all_gather(shares: jax.Array, n: int, whole: NamedSharding) -> jax.Array:
+    return lax.with_sharding_constraint(shares[:n], whole)
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding | None:

@@ -1,13 +1,16 @@
 """Training, from the loss of one example to the loop over epochs.
 
-losses      what is minimised
-step        the training step, the scan over batches, the test loss
-resident    an epoch over images that stay on the devices
-streaming   an epoch over images that are read as it runs
-loop        `fit`: the loop over epochs
-seeds       `fit_seeds`: many seeds at once
+losses       the loss of an example and of a batch
+optimizer    Adam and its schedules
+step         the training step, and its scan over batches
+evaluation   the test loss
+resident     epochs over images that stay on the devices
+streaming    epochs over images that are read as needed
+loop         `fit`: the loop over epochs
+seeds        `fit_seeds`: several seeds at once
 """
 
+from jaxae.training.evaluation import evaluate
 from jaxae.training.loop import DivergedError, Epoch, EpochMetrics, fit
 from jaxae.training.losses import (
     Batch,
@@ -18,18 +21,16 @@ from jaxae.training.losses import (
     reconstruction_loss,
     to_unit_interval,
 )
+from jaxae.training.optimizer import make_optimizer, num_steps
 from jaxae.training.resident import EpochPosition, UnfinishedEpoch
 from jaxae.training.seeds import check_study, fit_seeds
 from jaxae.training.step import (
     Step,
     TrainState,
     copy_state,
-    evaluate,
     init_state,
-    make_optimizer,
     make_train_epoch,
     make_train_step,
-    num_steps,
     scan_batches,
 )
 from jaxae.training.streaming import StreamedEpochs, exceeds_memory

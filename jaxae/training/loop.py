@@ -1,4 +1,4 @@
-"""Fit a model to a data set: the loop over compiled epochs, with its metrics."""
+"""`fit`: the loop over epochs, with its metrics."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import numpy.typing as npt
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -19,8 +20,10 @@ from jaxae.distributed import (
     put_replicated,
 )
 from jaxae.models import Autoencoder
-from jaxae.training.resident import EpochPosition, Epochs, ResidentEpochs, TrainingSetup
-from jaxae.training.step import TrainState, copy_state, init_state, make_optimizer
+from jaxae.training.losses import LossTerms
+from jaxae.training.optimizer import make_optimizer
+from jaxae.training.resident import EpochPosition, ResidentEpochs, TrainingSetup
+from jaxae.training.step import TrainState, copy_state, init_state
 from jaxae.training.streaming import StreamedEpochs, exceeds_memory
 
 
@@ -29,14 +32,13 @@ class DivergedError(ValueError):
 
 
 class EpochMetrics(NamedTuple):
-    """One epoch as numbers; losses are a mean over images.
+    """Metrics of one epoch. Losses are means over images.
 
-    An image's loss is its squared error summed over pixels, for a vae with the weighted divergence.
-    The training loss is a running mean, computed before each update, with noise; the test loss is
-    that of clean images and the parameters at the epoch's end. A vae's test loss is
-    `test_squared_error` + β · `test_divergence`, which other models lack. `seconds` is the
-    epoch's wall time, without compilation and without the test loss; where training went on within
-    an epoch, of its rest.
+    The loss of an image is its squared error summed over pixels; that of a vae adds the weighted
+    divergence. The training loss is a running mean, computed before each update, with noise. The
+    test loss is that of clean images and of the parameters at the end of the epoch; for a vae it is
+    `test_squared_error` + β · `test_divergence`, which other models lack. `seconds` is wall time,
+    without compilation and without the test loss, of the part of the epoch that this call trained.
     """
 
     epoch: int
@@ -48,12 +50,12 @@ class EpochMetrics(NamedTuple):
     test_divergence: float | None = None
 
     def as_json(self) -> dict[str, float]:
-        """Return the numbers by name, without those that the model does not have."""
+        """Return the metrics by name, without those that the model lacks."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Epoch(NamedTuple):
-    """What `fit` reports: the numbers, and a state that stays valid when training goes on."""
+    """What `fit` reports after an epoch: metrics, and a state that remains valid."""
 
     metrics: EpochMetrics
     state: TrainState
@@ -71,32 +73,31 @@ def fit(
 ) -> list[EpochMetrics]:
     """Train a model in place.
 
-    After each epoch the model holds that epoch's parameters, so an interrupt loses one epoch at
-    the most.
+    After each epoch the model holds that epoch's parameters, so an interrupt loses at most one.
 
-    In a run over several processes (`jax.distributed`), each is to call this with the same
-    arguments; each reads its share of the images only.
+    When several processes train together (`jax.distributed`), each calls this with the same
+    arguments, and reads only its share of the images.
 
     Args:
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
-      config: how to train; `TrainConfig()` if not given. Images are streamed if it says so, and
-        where they exceed `STREAM_SHARE` of a device's memory.
-      state: where to go on from, of a model and a configuration like these, such as an `Epoch`'s.
-        Its epochs count towards `config.epochs`, and the rest is bit for bit what one call over
-        all of them does. If not given, the start: the model's parameters and the seed's key.
-      mesh: the devices, from `make_mesh`; if not given, all that JAX finds, or the one that
-        `jax.default_device` chose. The result depends on their number by rounding only.
+      config: how to train; `TrainConfig()` by default. Images are streamed if it says so, or if
+        they exceed `STREAM_SHARE` of a device's memory.
+      state: where to resume, from the same model and configuration, such as an `Epoch`'s state. Its
+        epochs count towards `config.epochs`, and the rest has the same bits as one uninterrupted
+        call. By default, the start: the model's parameters and the seed's key.
+      mesh: devices, from `make_mesh`; by default all that JAX finds, or the one chosen by
+        `jax.default_device`. Their number changes the result only by rounding.
       on_epoch: called after each epoch.
-      on_position: called within a streamed epoch, from several times a second to once in a
-        minute, and within any other long epoch, every few seconds.
+      on_position: called within a streamed epoch, from several times a second to once a minute, and
+        within any other long epoch, every few seconds.
 
     Returns:
-      The metrics, one entry for each epoch that this call trained.
+      The metrics of each epoch that this call trained.
 
     Raises:
-      ValueError: the model was made for images of another size, the state is not one of this model
-        and optimizer, or the devices have no such precision.
+      ValueError: the model was made for images of another size, the state does not belong to this
+        model and optimizer, or the devices lack the precision.
       DivergedError: the loss is no longer finite; the model keeps the epoch before.
     """
     config = config or TrainConfig()
@@ -124,12 +125,10 @@ def fit(
         nnx.update(model, state.params)
         start = copy_state(state)
     now: TrainState = put_replicated(start, mesh)
-    work = TrainingSetup(graphdef, optimizer, dataset, config, mesh)
-    epochs: Epochs
-    if all_reduce_max(stream):  # What one process must, all do.
-        epochs = StreamedEpochs(work, now, on_position)
-    else:
-        epochs = ResidentEpochs(work, now, on_position)
+    setup = TrainingSetup(graphdef, optimizer, dataset, config, mesh)
+    # If one process has to stream, all of them do.
+    kind = StreamedEpochs if all_reduce_max(stream) else ResidentEpochs
+    epochs = kind(setup, now, on_position)
 
     history: list[EpochMetrics] = []
     for number in range(int(now.epoch) + 1, config.epochs + 1):
@@ -138,14 +137,7 @@ def fit(
         now, train_loss = epochs.train(now, batches, loss)
         seconds = time.perf_counter() - began
         batches, loss = 0, np.zeros(())
-        test = epochs.test(now.params)
-        for name, value in (("training", train_loss), ("test", test.loss)):
-            if not np.isfinite(value):
-                raise DivergedError(
-                    f"the {name} loss is {value} in epoch {number}; the state before it is kept. "
-                    f"Lower the learning rate ({config.learning_rate:g})"
-                )
-        metrics = EpochMetrics(number, train_loss, test.loss, seconds, images / seconds, *test[1:])
+        metrics = finite_metrics(number, train_loss, epochs.test(now), seconds, images, config)
         history.append(metrics)
         # A copy, because the next epoch consumes the state.
         kept = copy_state(now)
@@ -153,6 +145,39 @@ def fit(
         if on_epoch is not None:
             on_epoch(Epoch(metrics, kept))
     return history
+
+
+def finite_metrics(
+    number: int,
+    train_loss: float | npt.NDArray[np.float32],
+    test: LossTerms,
+    seconds: float,
+    images: int,
+    config: TrainConfig,
+    of: str = "",
+) -> EpochMetrics:
+    """Return the metrics of an epoch.
+
+    Args:
+      number: of the epoch, from 1.
+      train_loss: mean over the images.
+      test: mean loss and terms over the test images.
+      seconds: that training took.
+      images: how many it saw in that time.
+      config: how the model is trained.
+      of: whose losses they are, for the error.
+
+    Raises:
+      DivergedError: a loss is not finite.
+    """
+    for name, value in (("training", train_loss), ("test", test.loss)):
+        if not np.isfinite(value):
+            raise DivergedError(
+                f"the {name} loss{of} is {value} in epoch {number}; the state before it is kept. "
+                f"Lower the learning rate ({config.learning_rate:g})"
+            )
+    loss, *terms = (float(term) for term in test if term is not None)
+    return EpochMetrics(number, float(train_loss), loss, seconds, images / seconds, *terms)
 
 
 def check_state(state: TrainState, like: TrainState) -> None:

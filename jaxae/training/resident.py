@@ -1,9 +1,9 @@
-"""An epoch of training and the test after it: what they are of, and over images on the devices."""
+"""Epochs over images that stay on the devices: one compiled call each, or several if long."""
 
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,33 +11,29 @@ import numpy as np
 import numpy.typing as npt
 import optax
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset
-from jaxae.distributed import batch_sharding, put_rows_replicated
-from jaxae.models import Autoencoder, Params
+from jaxae.distributed import batch_sharding, put_rows_replicated, replicated
+from jaxae.models import Autoencoder
+from jaxae.training.evaluation import evaluate_terms
 from jaxae.training.losses import LossTerms, Objective
-from jaxae.training.step import (
-    TrainState,
-    compiled,
-    epoch_order,
-    evaluate_terms,
-    make_train_epoch,
-    make_train_step,
-    num_steps,
-    replicated_over,
-    scan_batches,
-)
+from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
+from jaxae.training.step import TrainState, make_train_step, train_batches
 
-# A stop waits for a compiled call to end. An epoch that takes longer than this many seconds on a
-# device as slow as assumed here, a few CPU cores of 2015, is cut into parts.
-_PART_SECONDS = 10
+# A signal has to wait for a compiled call to return. An epoch that would take longer than this many
+# seconds on a slow device, a few CPU cores of 2015, is therefore split into several calls.
+_CALL_SECONDS = 10
 _FLOPS_PER_SECOND, _BYTES_PER_SECOND = 4e10, 2e10
+
+Array = npt.NDArray[np.float32]
+# Maps a function of one state to one of many states, as `vmap` does.
+Transform = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class TrainingSetup(NamedTuple):
-    """What epochs are made of: the model's structure, its optimizer, data, settings, devices."""
+    """What epochs are made of: model structure, optimizer, data, configuration, devices."""
 
     graphdef: nnx.GraphDef[Autoencoder]
     optimizer: optax.GradientTransformation
@@ -52,155 +48,165 @@ class TrainingSetup(NamedTuple):
 
 
 class EpochPosition(NamedTuple):
-    """A position inside an epoch, from which it goes on as if it had not stopped.
+    """A position within an epoch. Training that resumes from it ends with the same bits.
 
     Attributes:
-      state: valid until training goes on; `copy_state` keeps it.
-      batches: int32, how many of the epoch are behind.
-      loss: float32, of a streamed epoch summed over their images; of one whose images lie on the
-        devices, each batch's own of shape (steps,), 0 for those to come.
+      state: valid until training continues; `copy_state` keeps it.
+      batches: int32, how many batches of the epoch are done.
+      loss: float32. Of a streamed epoch, the sum over the images seen so far; of any other, the
+        loss of each batch, shape (steps,), 0 for those to come.
     """
 
     state: TrainState
     batches: np.int32
-    loss: np.float32 | npt.NDArray[np.float32]
+    loss: np.float32 | Array
 
 
 UnfinishedEpoch = EpochPosition  # Its name until 0.1.
 
 
-class Epochs(Protocol):
-    """How an epoch is trained, and its parameters judged."""
-
-    def train(
-        self, state: TrainState, batches: int = 0, loss: npt.ArrayLike = 0.0
-    ) -> tuple[TrainState, float]:
-        """Train to the epoch's end.
-
-        Args:
-          state: donated.
-          batches: how many of this epoch are behind.
-          loss: of these, as an `EpochPosition` of this kind of epochs has it.
-
-        Returns:
-          The state after it, and the loss, a mean over its images.
-        """
-        ...
-
-    def test(self, params: Params) -> LossTerms:
-        """Loss and its terms as floats, means over the test images, without noise."""
-        ...
-
-
 class ResidentEpochs:
-    """Over images that each device holds: one compiled call an epoch, several where it is long."""
+    """Trains and tests on images that every device holds.
+
+    Args:
+      setup: what to train, and on what.
+      state: the programs are compiled for states like this one.
+      on_position: called within an epoch that takes several calls, after each but the last.
+      transform: maps the programs over many states; by default there is one state. States are then
+        stacked and sharded over the devices, and all results have a leading axis.
+    """
 
     def __init__(
         self,
-        work: TrainingSetup,
+        setup: TrainingSetup,
         state: TrainState,
         on_position: Callable[[EpochPosition], None] | None = None,
+        transform: Transform | None = None,
     ):
-        """Put the images on the devices, and compile for states like this one.
-
-        Args:
-          work: what to train, and on what.
-          state: the first that `train` will be given.
-          on_position: called after each part of a long epoch but the last.
-        """
-        self._work, self._on_position = work, on_position
-        self._sharding = batch_sharding(work.mesh)
-        self._images = put_rows_replicated(work.dataset.train.images, work.mesh)
-        self._test_images = put_rows_replicated(work.dataset.test.images, work.mesh)
-        batch_size = work.config.batch_size
-        self._steps = num_steps(len(self._images), batch_size)
-        epoch = make_train_epoch(
-            work.graphdef, work.optimizer, batch_size, self._sharding, work.objective
+        """Put the images on the devices and compile."""
+        self._on_position = on_position
+        self._images = put_rows_replicated(setup.dataset.train.images, setup.mesh)
+        self._test_images = put_rows_replicated(setup.dataset.test.images, setup.mesh)
+        self._steps = num_steps(len(self._images), setup.config.batch_size)
+        sharding = batch_sharding(setup.mesh) if transform is None else None
+        self._test = _make_test(setup.graphdef, setup.objective.for_evaluation, sharding, transform)
+        call = functools.partial(
+            _make_call,
+            *(setup.graphdef, setup.optimizer, setup.objective, setup.config.batch_size),
+            *(sharding, transform),
         )
-        self._like = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
+        args = abstract(state), self._images, np.int32(0)
+        self._steps_per_call = steps_per_call(
+            lambda: call(self._steps).lower(*args), state, self._steps
         )
-        self._part = functools.cache(self._compile_part)
-        self._whole: Any = None
-        lower = functools.cache(lambda: epoch.lower(state, self._images))
-        self._chunk_steps = chunk_steps(lower, state, self._steps)
-        if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
-            self._whole = epoch
-        elif self._chunk_steps == self._steps:
-            self._whole = lower().compile()
-        else:
-            usual = self._chunk_steps * batch_size
-            for images in {usual, len(self._images) % usual or usual}:
-                self._part(images)
-
-    def _compile_part(self, images: int) -> Any:
-        work = self._work
-        step = make_train_step(work.graphdef, work.optimizer, work.objective)
-
-        def part(state: TrainState, images: jax.Array, order: jax.Array) -> Any:
-            return scan_batches(step, state, images, order, work.config.batch_size, self._sharding)
-
-        program = jax.jit(part, donate_argnums=0, out_shardings=replicated_over(self._sharding))
-        order = jax.ShapeDtypeStruct((images,), np.int32)
-        return compiled(program, self._like, self._images, order)
+        self._program = functools.cache(lambda steps: compiled(call(steps), *args))
+        for steps in {self._steps_per_call, self._steps % self._steps_per_call} - {0}:
+            self._program(steps)
 
     def train(
         self, state: TrainState, batches: int = 0, loss: npt.ArrayLike = 0.0
-    ) -> tuple[TrainState, float]:
-        """See `Epochs`."""
-        if self._chunk_steps == self._steps and batches == 0:
-            state, mean = self._whole(state, self._images)
-            return state, float(mean)
-        order = np.asarray(drawn_order(state.key, state.epoch, len(self._images)))
-        losses = np.broadcast_to(np.asarray(loss, np.float32), (self._steps,)).copy()
-        size = self._work.config.batch_size
+    ) -> tuple[TrainState, Array]:
+        """Train to the end of an epoch.
+
+        Args:
+          state: donated.
+          batches: how many batches of this epoch are done.
+          loss: of these, as in an `EpochPosition`.
+
+        Returns:
+          The state after it, and the mean loss over its images.
+        """
+        losses = np.empty((*state.step.shape, self._steps), np.float32)
+        losses[...] = loss
         while batches < self._steps:
-            end = min(batches + self._chunk_steps, self._steps)
-            rows = order[batches * size : end * size]
-            state, losses[batches:end] = self._part(len(rows))(state, self._images, rows)
+            end = min(batches + self._steps_per_call, self._steps)
+            program = self._program(end - batches)
+            state, losses[..., batches:end] = program(state, self._images, np.int32(batches))
             batches = end
             if batches < self._steps and self._on_position is not None:
                 self._on_position(EpochPosition(state, np.int32(batches), losses.copy()))
-        return next_epoch(state), float(mean_over_images(losses, len(self._images)))
+        return state, np.asarray(_mean(losses, len(self._images)))
 
-    def test(self, params: Params) -> LossTerms:
-        """See `Epochs`."""
-        graphdef, objective = self._work.graphdef, self._work.objective.for_evaluation
-        means = evaluate_terms(graphdef, params, self._test_images, objective, self._sharding)
-        return jax.tree.map(float, means)
+    def test(self, state: TrainState) -> LossTerms:
+        """Return the mean loss over the test images and its terms, without noise."""
+        return jax.tree.map(np.asarray, self._test(state, self._test_images))
 
 
-def chunk_steps(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
-    """Choose how many steps a compiled call takes: all, unless an epoch is long.
+def steps_per_call(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
+    """Choose how many steps a compiled call takes: all, unless the epoch is long.
 
     Args:
-      lower: lowers the epoch; not called with JAX_DISABLE_JIT=1, under which all is one part.
+      lower: lowers the whole epoch; not called with JAX_DISABLE_JIT=1, where one call takes it all.
       state: that it trains.
       steps: of the epoch.
     """
-    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+    if _jit_disabled():
         return steps
-    # XLA counts a loop's body once, here a step. Adam, besides, reads and writes the state.
+    # XLA counts the body of a loop once: here, a step. Adam also reads and writes the state.
     flops = (lower().cost_analysis() or {}).get("flops", 0.0)
     moved = 3 * sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.opt_state)))
     seconds = steps * (flops / _FLOPS_PER_SECOND + moved / _BYTES_PER_SECOND)
-    size = math.ceil(steps / math.ceil(seconds / _PART_SECONDS))
-    # A loop of one step is no loop to XLA, which then rounds otherwise.
+    size = math.ceil(steps / math.ceil(seconds / _CALL_SECONDS))
+    # XLA unrolls a loop of one step, which then rounds differently.
     while size < steps and (size == 1 or steps % size == 1):
         size += 1
     return size
 
 
-drawn_order = jax.jit(epoch_order, static_argnums=2)
+def abstract(state: TrainState) -> TrainState:
+    """Return the shapes, types and shardings of a state's arrays."""
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
+    )
 
 
-@functools.partial(jax.jit, donate_argnums=0)
-def next_epoch(state: TrainState) -> TrainState:
-    """Count an epoch whose last batch is behind; the state is donated."""
-    return state._replace(epoch=state.epoch + 1)
+def compiled(function: Any, *args: Any) -> Any:
+    """Compile a jitted function ahead of time, so that the time of an epoch does not include it.
+
+    With JAX_DISABLE_JIT=1, which is for debugging, return the function itself.
+    """
+    return function if _jit_disabled() else function.lower(*args).compile()
+
+
+# Cached, since a jitted function that is made again is compiled again.
+@functools.lru_cache(CACHED_PROGRAMS)
+def _make_call(
+    graphdef: nnx.GraphDef[Autoencoder],
+    optimizer: optax.GradientTransformation,
+    objective: Objective,
+    batch_size: int,
+    sharding: NamedSharding | None,
+    transform: Transform | None,
+    steps: int,
+) -> Any:
+    step = make_train_step(graphdef, optimizer, objective)
+
+    def call(state: TrainState, images: jax.Array, start: jax.Array) -> Any:
+        return train_batches(step, state, images, batch_size, sharding, start=start, steps=steps)
+
+    out = sharding and replicated(sharding.mesh)
+    return jax.jit(transform(call) if transform else call, donate_argnums=0, out_shardings=out)
+
+
+@functools.lru_cache(CACHED_PROGRAMS)
+def _make_test(
+    graphdef: nnx.GraphDef[Autoencoder],
+    objective: Objective,
+    sharding: NamedSharding | None,
+    transform: Transform | None,
+) -> Any:
+    def test(state: TrainState, images: jax.Array) -> LossTerms:
+        return evaluate_terms(graphdef, state.params, images, objective, sharding)
+
+    return jax.jit(transform(test)) if transform else test
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def mean_over_images(losses: jax.Array, n: int) -> jax.Array:
-    """Divide the sum of the batches' losses, shape (…, steps), by the number of images."""
+def _mean(losses: jax.Array, n: int) -> jax.Array:
+    # In JAX, not NumPy, which sums in another order.
     return jnp.sum(losses, axis=-1) / n
+
+
+def _jit_disabled() -> bool:
+    disabled: bool = jax.config.jax_disable_jit  # type: ignore[attr-defined]
+    return disabled

@@ -1,34 +1,23 @@
-"""Train one model from several seeds at once, as one vmapped program."""
+"""`fit_seeds`: one model from several seeds, trained at once as one vmapped program."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import numpy.typing as npt
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
-from jaxae.distributed import check_precision, find_devices, make_mesh, put_rows_replicated
+from jaxae.distributed import check_precision, find_devices, make_mesh
 from jaxae.models import abstract_model, create_model
-from jaxae.training.loop import DivergedError, Epoch, EpochMetrics, check_state
-from jaxae.training.losses import LossTerms
-from jaxae.training.resident import TrainingSetup, chunk_steps, mean_over_images, next_epoch
-from jaxae.training.step import (
-    TrainState,
-    compiled,
-    epoch_order,
-    evaluate_terms,
-    init_state,
-    make_optimizer,
-    make_train_step,
-    num_steps,
-    scan_batches,
-)
+from jaxae.training.loop import Epoch, check_state, finite_metrics
+from jaxae.training.optimizer import make_optimizer
+from jaxae.training.resident import ResidentEpochs, TrainingSetup, Transform
+from jaxae.training.step import TrainState, init_state
 from jaxae.training.streaming import exceeds_memory
 
 
@@ -43,30 +32,30 @@ def fit_seeds(
     on_epoch: Callable[[list[Epoch]], None] | None = None,
     on_position: Callable[[], None] | None = None,
 ) -> list[TrainState]:
-    """Train one model for each seed, all at once: `vmap` over the states of `jaxae.fit`'s epoch.
+    """Train one model for each seed, all at once.
+
+    Each seed gives what `jaxae.fit` gives with it, up to the order in which products are summed.
 
     Args:
-      dataset: the images, one copy for all.
+      dataset: the images, shared by all.
       model_config: the model.
       train_config: how to train it; its own seed is not used.
-      seeds: whole numbers from 0 on; each gives what `jaxae.fit` gives with it, but for the order
-        in which products are summed.
-      states: where to continue from, one for each seed and all after the same epoch, as in
-        `jaxae.fit`; if not given, the start.
-      mesh: the devices, of one process, each to train some of the seeds; by default as in
+      seeds: whole numbers, 0 or greater.
+      states: where to resume: one state for each seed, all after the same epoch. By default, the
+        start.
+      mesh: devices of one process, each of which trains some of the seeds; by default as in
         `jaxae.fit`.
-      on_epoch: called after each epoch with an entry for each seed; the time is that of all,
-        shared out evenly.
-      on_position: called within a long epoch, every few seconds; raising there ends the training.
+      on_epoch: called after each epoch with an entry for each seed, whose time is an equal share of
+        the time of all.
+      on_position: called within a long epoch, every few seconds; an exception ends the training.
 
     Returns:
       The last state of each seed.
 
     Raises:
-      ValueError: there are no seeds, the states are not one for each of them, not of one epoch or
-        not of this model and optimizer, the devices have no such precision, or they cannot hold the
-        images.
-      DivergedError: a seed's loss is no longer finite.
+      ValueError: there are no seeds; the states are not one for each seed, after one epoch, of this
+        model and optimizer; or the devices lack the precision or the memory for the images.
+      DivergedError: the loss of a seed is no longer finite.
     """
     if not seeds:
         raise ValueError("seeds is empty; expected one or more")
@@ -88,89 +77,33 @@ def fit_seeds(
     like = jax.eval_shape(lambda: first(seeds[0]))
     for state in begun:
         check_state(state, like)
-    # Seeds that don't fill the devices: the last one again, and its doubles are not looked at.
+    # Where the seeds don't fill the devices, copies of the last one do, whose results are dropped.
     begun += begun[-1:] * (-len(seeds) % mesh.size)
-    spread = NamedSharding(mesh, PartitionSpec("batch"))
-    state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), spread)
-    program = _SeedEpochs(
-        TrainingSetup(graphdef, optimizer, dataset, train_config, mesh), state, on_position
+    sharding = NamedSharding(mesh, PartitionSpec("batch"))
+    state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), sharding)
+    program = ResidentEpochs(
+        TrainingSetup(graphdef, optimizer, dataset, train_config, mesh),
+        state,
+        on_position and (lambda _: on_position()),
+        transform=_vmap_over(mesh),
     )
 
     for number in range(epochs[0] + 1, train_config.epochs + 1):
         start = time.perf_counter()
         state, train_losses = program.train(state)
         seconds = (time.perf_counter() - start) / len(seeds)
-        means = program.test(state)
-        rate = len(dataset.train) / seconds
+        test = program.test(state)
         ended = []
-        for i, own in enumerate(_unstacked(state, len(seeds))):
-            train_loss = float(train_losses[i])
-            test_loss, *terms = (float(mean[i]) for mean in means if mean is not None)
-            if not np.isfinite(train_loss + test_loss):
-                raise DivergedError(
-                    f"the loss of seed {seeds[i]} is not finite in epoch {number}; "
-                    f"lower the learning rate ({train_config.learning_rate:g})"
-                )
-            metrics = EpochMetrics(number, train_loss, test_loss, seconds, rate, *terms)
+        for i, (seed, own) in enumerate(zip(seeds, _unstacked(state, len(seeds)), strict=True)):
+            terms = jax.tree.map(lambda term, i=i: term[i], test)
+            metrics = finite_metrics(
+                *(number, train_losses[i], terms, seconds, len(dataset.train), train_config),
+                of=f" of seed {seed}",
+            )
             ended.append(Epoch(metrics, own))
         if on_epoch is not None:
             on_epoch(ended)
     return _unstacked(state, len(seeds))
-
-
-class _SeedEpochs:
-    """The epochs of all seeds at once, in as many compiled calls as `ResidentEpochs` would take."""
-
-    def __init__(
-        self, work: TrainingSetup, state: TrainState, on_position: Callable[[], None] | None
-    ):
-        """Put the images on the devices, and compile for stacked states like this one."""
-        self._size, self._on_position = work.config.batch_size, on_position
-        self._images = put_rows_replicated(work.dataset.train.images, work.mesh)
-        self._test_images = put_rows_replicated(work.dataset.test.images, work.mesh)
-        n = len(self._images)
-        self._steps = num_steps(n, self._size)
-        step = make_train_step(work.graphdef, work.optimizer, work.objective)
-
-        def part(state: TrainState, images: jax.Array, order: jax.Array) -> Any:
-            return scan_batches(step, state, images, order, self._size)
-
-        def test(state: TrainState, images: jax.Array) -> LossTerms:
-            objective = work.objective.for_evaluation
-            return evaluate_terms(work.graphdef, state.params, images, objective)
-
-        def order(state: TrainState, images: jax.Array) -> jax.Array:
-            return epoch_order(state.key, state.epoch, n)
-
-        self._test = jax.jit(_on_each_device(test, work.mesh))
-        self._order = jax.jit(_on_each_device(order, work.mesh))
-        program = jax.jit(_on_each_device(part, work.mesh, own_rows=True), donate_argnums=0)
-        orders = self._order(state, self._images)
-        self._chunk_steps = chunk_steps(
-            lambda: program.lower(state, self._images, orders), state, self._steps
-        )
-        usual = self._chunk_steps * self._size
-        self._parts = {
-            rows: compiled(program, state, self._images, orders[:, :rows])
-            for rows in {min(usual, n), n % usual or min(usual, n)}
-        }
-
-    def train(self, state: TrainState) -> tuple[TrainState, npt.NDArray[np.float32]]:
-        """Train an epoch; the state is donated. Returns its losses, means over its images."""
-        orders = np.asarray(self._order(state, self._images))
-        losses = []
-        for start in range(0, self._steps, self._chunk_steps):
-            rows = orders[:, start * self._size : (start + self._chunk_steps) * self._size]
-            state, part = self._parts[rows.shape[1]](state, self._images, rows)
-            losses.append(np.asarray(part))  # Waits for the devices.
-            if start + self._chunk_steps < self._steps and self._on_position is not None:
-                self._on_position()
-        means = mean_over_images(np.concatenate(losses, axis=1), orders.shape[1])
-        return next_epoch(state), np.asarray(means)
-
-    def test(self, state: TrainState) -> LossTerms:
-        """Loss and its terms of each seed, means over the test images, without noise."""
-        return self._test(state, self._test_images)
 
 
 def check_study(dataset: Dataset, config: TrainConfig, mesh: Mesh) -> None:
@@ -190,20 +123,24 @@ def _just_enough(mesh: Mesh, seeds: int) -> Mesh:
     return make_mesh(list(mesh.devices.flat)[: -(-seeds // each)])
 
 
-def _on_each_device(
-    function: Callable[..., Any], mesh: Mesh, *, own_rows: bool = False
-) -> Callable[..., Any]:
-    """Map (state, images) or (state, images, rows) over each device's own states; no exchange."""
+@functools.cache
+def _vmap_over(mesh: Mesh) -> Transform:
+    # Cached, so that a second call finds what the first one compiled.
     own, whole = PartitionSpec("batch"), PartitionSpec()
-    axes, specs = (0, None, 0), (own, whole, own)
-    count = 3 if own_rows else 2
-    return jax.shard_map(
-        jax.vmap(function, in_axes=axes[:count]),
-        mesh=mesh,
-        in_specs=specs[:count],
-        out_specs=own,
-        check_vma=False,
-    )
+
+    def transform(function: Callable[..., Any]) -> Callable[..., Any]:
+        def of_states(state: TrainState, *shared: Any) -> Any:
+            return jax.shard_map(
+                jax.vmap(function, in_axes=(0, *(None for _ in shared))),
+                mesh=mesh,
+                in_specs=(own, *(whole for _ in shared)),
+                out_specs=own,
+                check_vma=False,
+            )(state, *shared)
+
+        return of_states
+
+    return transform
 
 
 def _unstacked(state: TrainState, n: int) -> list[TrainState]:

@@ -1,6 +1,6 @@
-"""Epochs over images that are read as they go: one chunk is computed while the next one comes.
+"""Epochs over images that are streamed: the devices train on one chunk while the next is read.
 
-The batches are those of an epoch whose images lie on the devices, in the same order. Each process
+The batches, and their order, are those of an epoch whose images stay on the devices. Each process
 reads its own columns of them.
 """
 
@@ -21,31 +21,26 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.data import Dataset, Images, stream
-from jaxae.distributed import put_replicated
+from jaxae.distributed import put_replicated, replicated
 from jaxae.models import Autoencoder, Params
+from jaxae.training.evaluation import EVALUATION_BATCH, make_test_step
 from jaxae.training.losses import Batch, LossTerms, Objective
-from jaxae.training.resident import EpochPosition, TrainingSetup, drawn_order, next_epoch
-from jaxae.training.step import (
-    EVALUATION_BATCH,
-    TrainState,
-    compiled,
-    make_test_step,
-    make_train_step,
-    num_steps,
-)
+from jaxae.training.optimizer import num_steps
+from jaxae.training.resident import EpochPosition, TrainingSetup, abstract, compiled
+from jaxae.training.step import TrainState, epoch_order, make_train_step
 
-# A data set that takes more than this share of a device's memory is streamed. Training needs the
-# rest for a second copy while the images are handed round, and for the epoch's own arrays.
+# A data set that takes more than this fraction of a device's memory is streamed. Training needs the
+# rest for a second copy during the all-gather of the images, and for the arrays of the epoch.
 STREAM_SHARE = 0.4
-# Bytes of images in a chunk: a fraction of a second's work, so that a stop does not wait for long,
-# and enough that what a call costs besides does not show.
+# Bytes of images in a chunk: little enough that a signal waits only a fraction of a second, enough
+# that the overhead of a call does not show.
 _CHUNK_BYTES = 4 << 20
-# Of Linux's control groups.
+# Where Linux's control groups keep the limit.
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def exceeds_memory(dataset: Dataset, device: jax.Device) -> bool:
-    """Whether a data set's images take more than `STREAM_SHARE` of a device's memory."""
+    """Return whether a data set's images take more than `STREAM_SHARE` of a device's memory."""
     size = dataset.train.images.size + dataset.test.images.size
     return size > STREAM_SHARE * _memory(device)
 
@@ -62,63 +57,65 @@ def _memory(device: jax.Device) -> float:
 
 
 class StreamedEpochs:
-    """Over images that are read from where they are, a chunk of batches at a time."""
+    """Trains and tests on images that are read as needed, a chunk of batches at a time.
+
+    Args:
+      setup: what to train, and on what.
+      state: the programs are compiled for states like this one.
+      on_position: called after every chunk but the last.
+    """
 
     def __init__(
         self,
-        work: TrainingSetup,
+        setup: TrainingSetup,
         state: TrainState,
         on_position: Callable[[EpochPosition], None] | None = None,
     ):
-        """Compile for states like this one; call `on_position` after every chunk but the last."""
-        self._work, self._on_position = work, on_position
-        self._steps = num_steps(len(work.dataset.train), work.config.batch_size)
-        self._train = _make_train_chunk(work)
-        self._layout = _Layout(work.mesh, work.config.batch_size, work.dataset.image_shape)
-        self._like = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
+        """Compile."""
+        self._setup, self._on_position = setup, on_position
+        total = num_steps(len(setup.dataset.train), setup.config.batch_size)
+        self._layout = _Layout(setup.mesh, setup.config.batch_size, setup.dataset.image_shape)
+        program, like = _make_train_chunk(setup), abstract(state)
+        self._program = functools.cache(
+            lambda steps: compiled(program, like, self._layout.abstract(steps))
         )
-        self._program = functools.cache(self._compile)
-        usual = min(self._layout.steps, self._steps)
-        for steps in {usual, self._steps % usual or usual}:
+        usual = min(self._layout.steps, total)
+        for steps in {usual, total % usual} - {0}:
             self._program(steps)
-
-    def _compile(self, steps: int) -> Any:
-        return compiled(self._train, self._like, self._layout.abstract(steps))
 
     def train(
         self, state: TrainState, batches: int = 0, loss: npt.ArrayLike = 0.0
     ) -> tuple[TrainState, float]:
-        """See `Epochs`."""
+        """Train to the end of an epoch; arguments and result as for `ResidentEpochs.train`."""
         total = float(np.asarray(loss))
-        images = self._work.dataset.train.images
-        order = np.asarray(drawn_order(state.key, state.epoch, len(images)))
+        images = self._setup.dataset.train.images
+        order = np.asarray(_epoch_order(state.key, state.epoch, len(images)))
         with contextlib.closing(self._layout.chunks(images, order, batches)) as chunks:
             chunk: Batch | None = next(chunks)
             while chunk is not None:
                 steps = np.shape(chunk.mask)[0]
-                state, part = self._program(steps)(state, chunk)
+                state, summed = self._program(steps)(state, chunk)
                 chunk = next(chunks, None)  # While the devices compute.
                 batches += steps
-                total = float(np.float32(total + float(part)))  # As a checkpoint keeps it.
+                total = float(np.float32(total + float(summed)))  # As a checkpoint keeps it.
                 if chunk is not None and self._on_position is not None:
                     self._on_position(EpochPosition(state, np.int32(batches), np.float32(total)))
-        return next_epoch(state), total / len(images)
+        return _next_epoch(state), total / len(images)
 
-    def test(self, params: Params) -> LossTerms:
-        """See `Epochs`."""
-        graphdef, objective = self._work.graphdef, self._work.objective.for_evaluation
-        images, mesh = self._work.dataset.test.images, self._work.mesh
-        layout = _Layout(mesh, min(EVALUATION_BATCH, len(images)), self._work.dataset.image_shape)
+    def test(self, state: TrainState) -> LossTerms:
+        """Return the mean loss over the test images and its terms, without noise."""
+        graphdef, objective = self._setup.graphdef, self._setup.objective.for_evaluation
+        images, mesh = self._setup.dataset.test.images, self._setup.mesh
+        layout = _Layout(mesh, min(EVALUATION_BATCH, len(images)), self._setup.dataset.image_shape)
         key, sums = put_replicated(jax.random.key(0), mesh), []
         for chunk in layout.chunks(images, np.arange(len(images))):
-            key, terms = _test_chunk(graphdef, params, key, chunk, objective)
+            key, terms = _test_chunk(graphdef, state.params, key, chunk, objective)
             sums.append(jax.tree.map(float, terms))
         return jax.tree.map(lambda *term: sum(term) / len(images), *sums)
 
 
 class _Layout:
-    """How chunks of batches lie on a mesh, and which columns of them this process reads."""
+    """The layout of a chunk of batches on a mesh, and the columns that this process reads."""
 
     def __init__(self, mesh: Mesh, batch_size: int, image_shape: tuple[int, int]):
         self._batch_size, self._shape = batch_size, image_shape
@@ -128,15 +125,15 @@ class _Layout:
         owners = [device.process_index for device in mesh.devices.flat]
         if owners != sorted(owners):
             raise ValueError(
-                f"the mesh's devices are of processes {owners}; expected each one's side by side, "
-                "as make_mesh(find_devices()) has them"
+                f"the mesh's devices belong to processes {owners}; expected those of a process to "
+                "be adjacent, as in make_mesh(find_devices())"
             )
         each, first = self._padded // mesh.size, owners.index(jax.process_index())
         own = owners.count(jax.process_index())
         self._columns = slice(first * each, (first + own) * each)
 
     def abstract(self, steps: int) -> Any:
-        """The shapes of a chunk of so many batches."""
+        """Return the shapes of a chunk of some batches."""
         shape = (steps, self._padded)
         images = jax.ShapeDtypeStruct((*shape, *self._shape), np.uint8, sharding=self._sharding)
         mask = jax.ShapeDtypeStruct(shape, np.float32, sharding=self._sharding)
@@ -145,7 +142,7 @@ class _Layout:
     def chunks(
         self, images: Images, order: npt.NDArray[np.integer], start: int = 0
     ) -> Generator[Batch]:
-        """Yield chunks from a batch's number on; each is on its way to the devices."""
+        """Yield chunks from batch number `start` on, whose transfer to the devices has begun."""
         chunks = stream(
             images,
             order,
@@ -166,15 +163,14 @@ class _Layout:
                 )
 
 
-def _make_train_chunk(work: TrainingSetup) -> Any:
-    step = make_train_step(work.graphdef, work.optimizer, work.objective)
+def _make_train_chunk(setup: TrainingSetup) -> Any:
+    step = make_train_step(setup.graphdef, setup.optimizer, setup.objective)
 
     def chunk(state: TrainState, batches: Batch) -> tuple[TrainState, jax.Array]:
         state, losses = lax.scan(step, state, batches)
         return state, jnp.sum(losses)
 
-    whole = NamedSharding(work.mesh, PartitionSpec())
-    return jax.jit(chunk, donate_argnums=0, out_shardings=whole)
+    return jax.jit(chunk, donate_argnums=0, out_shardings=replicated(setup.mesh))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
@@ -187,3 +183,11 @@ def _test_chunk(
 ) -> tuple[jax.Array, LossTerms]:
     key, terms = lax.scan(make_test_step(nnx.merge(graphdef, params), objective), key, chunk)
     return key, jax.tree.map(jnp.sum, terms)
+
+
+_epoch_order = jax.jit(epoch_order, static_argnums=2)
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _next_epoch(state: TrainState) -> TrainState:
+    return state._replace(epoch=state.epoch + 1)
