@@ -203,9 +203,7 @@ def test_each_process_reads_the_columns_of_its_own_devices(
     # 37 images on 6 devices: 7 on each, 5 of them padding.
     given = [columns([0, 1, 1, 1, 2, 2], number) for number in range(3)]
     assert given == [slice(0, 7), slice(7, 28), slice(28, 42)]
-    with pytest.raises(
-        ValueError, match=r"processes \[0, 1, 0\]; expected those of a process"
-    ):
+    with pytest.raises(ValueError, match=r"processes \[0, 1, 0\]; expected those of a process"):
         columns([0, 1, 0], 0)
 
 
