@@ -836,7 +836,7 @@ for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "-
         main(args)
     except SystemExit:
         pass
-slow = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "matplotlib", "grain"}
+slow = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "matplotlib"}
 print("imported:", *sorted(slow & sys.modules.keys()))
 """
     done = subprocess.run(
