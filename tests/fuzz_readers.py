@@ -23,7 +23,7 @@ import numpy as np
 from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
-from jaxae._utils.npy import blaming, read_array
+from jaxae._utils.npy import ArrayFile, prefix_errors
 from jaxae.data.folder import read_class_names
 from jaxae.data.idx import read_idx
 from jaxae.interchange import safetensors
@@ -158,8 +158,8 @@ IDX = Reader(
 
 
 def _read_npy(path: Path) -> Any:
-    with blaming(path):
-        return read_array(path)
+    with prefix_errors(path):
+        return ArrayFile(path).map()
 
 
 def _npy(array: Any) -> bytes:

@@ -183,7 +183,7 @@ def test_an_npy_file_cut_short_after_opening_is_named(tmp_path: Path) -> None:
     images = store(tmp_path, some(10))
     cut(images.path, 1)
     np.testing.assert_array_equal(images[:9], some(10)[:9])
-    with pytest.raises(ValueError, match=rf"^{images.path} was cut short"):
+    with pytest.raises(ValueError, match=rf"^{images.path} was truncated"):
         images[:]
 
 

@@ -240,7 +240,7 @@ def test_a_file_deleted_or_cut_midway_is_named(tmp_path: Path) -> None:
     chunks = stream(images, order_of(103), 10, 1)
     next(chunks)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match=rf"^{path} was cut short"):
+    with pytest.raises(ValueError, match=rf"^{path} was truncated"):
         list(chunks)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=str(path)):

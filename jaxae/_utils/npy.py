@@ -1,11 +1,11 @@
-"""Arrays on disk: .npy files, never unpickled, written whole or not at all."""
+"""Read and write .npy files: no object is unpickled, and no header is trusted."""
 
 import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,48 +19,71 @@ _READ_HEADER = {
 }
 
 
-class Header(NamedTuple):
-    """What an .npy file says of its array, and the byte at which the numbers begin."""
+class ArrayFile:
+    """An array in an .npy file, read one slice at a time.
 
-    shape: tuple[int, ...]
-    fortran_order: bool
-    dtype: np.dtype[Any]
-    offset: int
+    A read returns new memory and leaves nothing mapped: pages of a mapping that were touched count
+    as the process's own memory, and touching them ends the process if the file was truncated.
 
-
-def read_array(path: Path) -> npt.NDArray[Any]:
-    """Map an .npy file into memory, read-only.
+    Attributes:
+      path: the file, as an absolute path.
+      shape: the array's shape.
+      dtype: the array's dtype.
+      fortran_order: whether the first index varies fastest.
+      offset: the byte in the file at which the array begins.
 
     Raises:
       ValueError: the file is not .npy, is truncated, or holds objects or records.
       OSError: the file cannot be opened.
     """
-    with _damage_named():
-        _read_header(path)
-        return np.lib.format.open_memmap(path, mode="r")
 
+    def __init__(self, path: Path):
+        """Read the header and check it against the file's size."""
+        self.path = path.absolute()
+        with _any_error_as_value_error():
+            self.shape, self.fortran_order, self.dtype, self.offset = _read_header(path)
 
-def read_header(path: Path) -> Header:
-    """Read an .npy file's header, and hold it against the file's size.
+    def map(self) -> npt.NDArray[Any]:
+        """Map the array into memory, read-only.
 
-    Raises:
-      ValueError, OSError: as `read_array`.
-    """
-    with _damage_named():
-        return _read_header(path)
+        Raises:
+          ValueError: NumPy has no array of this shape.
+          OSError: the file cannot be opened.
+        """
+        order: Any = "F" if self.fortran_order else "C"
+        with _any_error_as_value_error():
+            return np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order)
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[Any]:
+        """Read a slice of step 1.
+
+        Raises:
+          ValueError: the file was truncated after it was opened.
+          OSError: the file cannot be read.
+        """
+        if self.fortran_order:  # Each row is scattered over the file.
+            return self.map()[rows]
+        start, stop, _ = rows.indices(self.shape[0])
+        shape = (max(0, stop - start), *self.shape[1:])
+        offset = self.offset + start * math.prod(self.shape[1:]) * self.dtype.itemsize
+        values = np.fromfile(self.path, self.dtype, math.prod(shape), offset=offset)
+        if len(values) < math.prod(shape):
+            raise ValueError("it was truncated after it was opened; write it again")
+        return values.reshape(shape)
 
 
 @contextlib.contextmanager
-def _damage_named() -> Iterator[None]:
+def _any_error_as_value_error() -> Iterator[None]:
+    # NumPy evaluates the header, and raises whatever comes of it.
     try:
         yield
     except (ValueError, OSError):
         raise
-    except Exception as error:  # NumPy evaluates the header, and lets through what that raises.
+    except Exception as error:
         raise ValueError(f"its header is damaged: {reason(error)}") from error
 
 
-def _read_header(path: Path) -> Header:
+def _read_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -72,66 +95,23 @@ def _read_header(path: Path) -> Header:
         if version == (2, 0) and length > size:  # NumPy would allocate it.
             raise ValueError(f"its header claims {length:,} bytes, the file has {size:,}")
         file.seek(8)
-        header = Header(*_READ_HEADER[version](file), file.tell())
-    dtype, shape = header.dtype, header.shape
+        shape, fortran_order, dtype = _READ_HEADER[version](file)
+        offset = file.tell()
     if dtype.kind in "OV":  # Objects would be unpickled; V are records and nested arrays.
         raise ValueError(f"it holds {dtype}; expected numbers")
-    claimed, found = math.prod(shape) * dtype.itemsize, size - header.offset
+    claimed, found = math.prod(shape) * dtype.itemsize, size - offset
     if min(shape, default=0) < 0 or claimed > found:
         raise ValueError(f"{dtype} of shape {shape} takes {claimed:,} bytes, it has {found:,}")
-    return header
-
-
-class ArrayFile:
-    """An .npy file that is read by slices, of which memory holds those in use and no more.
-
-    Args:
-      path: the file.
-
-    Raises:
-      ValueError: as `read_array`.
-      OSError: as `read_array`.
-    """
-
-    def __init__(self, path: Path):
-        """Read the header."""
-        header = read_header(path)
-        self.shape, self.dtype = header.shape, header.dtype
-        self._layout: dict[str, Any] = {
-            "filename": path,
-            "dtype": header.dtype,
-            "offset": header.offset,
-            "shape": header.shape,
-            "order": "F" if header.fortran_order else "C",
-        }
-
-    def __getitem__(self, rows: slice) -> npt.NDArray[Any]:
-        """Read some rows.
-
-        Raises:
-          ValueError: the file was cut short since it was opened.
-        """
-        if self._layout["order"] == "F":  # Each row is scattered over the file.
-            return np.memmap(mode="r", **self._layout)[rows]
-        start, stop, _ = rows.indices(self.shape[0])
-        shape = (max(0, stop - start), *self.shape[1:])
-        # Not a mapping: its pages would stay in memory, and where the file was cut short it would
-        # end the process.
-        row = math.prod(self.shape[1:])
-        offset = self._layout["offset"] + start * row * self.dtype.itemsize
-        values = np.fromfile(self._layout["filename"], self.dtype, math.prod(shape), offset=offset)
-        if len(values) < math.prod(shape):
-            raise ValueError("it was cut short after it had been opened; write it again")
-        return values.reshape(shape)
+    return shape, fortran_order, dtype, offset
 
 
 def write_array(path: Path, shape: tuple[int, ...], blocks: Iterable[npt.NDArray[Any]]) -> None:
     """Write an .npy file of float32, whole or not at all.
 
     Args:
-      path: the file; one that is there is replaced at the end.
-      shape: the array's.
-      blocks: its rows, in order; written as they come, and only if they all do.
+      path: the file; an existing one is replaced at the end.
+      shape: the array's shape.
+      blocks: the array's rows, in order, each block written as it arrives.
 
     Raises:
       OSError: the file cannot be written.
@@ -145,9 +125,9 @@ def write_array(path: Path, shape: tuple[int, ...], blocks: Iterable[npt.NDArray
 
 
 @contextlib.contextmanager
-def blaming(path: Path) -> Iterator[None]:
-    """Put the file's name before the text of a ValueError that the block raises."""
+def prefix_errors(source: Path | str) -> Iterator[None]:
+    """Put the name of a file before the message of a ValueError that the block raises."""
     try:
         yield
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: {reason(error)}") from error
+        raise ValueError(f"{source}: {reason(error)}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from jaxae._utils.npy import ArrayFile, blaming, write_array
+from jaxae._utils.npy import ArrayFile, prefix_errors, write_array
 from jaxae.cli.arrays import Decode, Encode
 from jaxae.cli.common import console, say
 from jaxae.cli.progress import counted
@@ -15,7 +15,7 @@ def encode_file(options: Encode) -> None:
     """Write the points of a file's images."""
     _check_apart(options.images, options.z)
     model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
-    with blaming(options.images):
+    with prefix_errors(options.images):
         images = ArrayFile(options.images)
         blocks = encode_blocks(model, images)
         _write(options.z, (images.shape[0], model.latent_dim), blocks, "Encoding")
@@ -25,7 +25,7 @@ def decode_file(options: Decode) -> None:
     """Write the images of a file's points."""
     _check_apart(options.z, options.images)
     model = Run.open(options.run).load_model(options.checkpoint, mesh=options.hardware.mesh())
-    with blaming(options.z):
+    with prefix_errors(options.z):
         z = ArrayFile(options.z)
         blocks = decode_blocks(model, z)
         _write(options.images, (z.shape[0], *model.image_shape), blocks, "Decoding")

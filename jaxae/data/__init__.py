@@ -1,4 +1,4 @@
-"""Data sets of labelled images: the bundled MNIST, a folder of files, or one of TFDS."""
+"""Data sets of labelled images: the bundled MNIST, folders of files, TensorFlow Datasets."""
 
 from jaxae.data.dataset import Dataset, Images, Split
 from jaxae.data.load import load_dataset, names_folder

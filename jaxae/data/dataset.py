@@ -1,8 +1,7 @@
-"""What every source of data gives: two splits of uint8 images with their labels."""
+"""A data set: a training and a test split of labelled uint8 images."""
 
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -10,17 +9,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Rows = int | slice | list[int] | npt.NDArray[np.integer]
+RowIndex = int | slice | list[int] | npt.NDArray[np.integer]
 
-# Pixels that a checksum holds at a time.
+# Bytes of pixels that the checksum reads at a time.
 _BLOCK_BYTES = 8 << 20
 
 
 class Images(Protocol):
-    """Images of one size: a NumPy array, or what reads them from disk when asked.
+    """Images of one size: a NumPy array, or an object that reads them from disk on demand.
 
-    A row number, a slice, or a list or an array of row numbers gives what it gives of an array;
-    `numpy.asarray(images)` reads them all.
+    Row numbers, slices, and lists or arrays of row numbers index the images as they index an
+    array; `numpy.asarray(images)` reads all of them.
     """
 
     @property
@@ -42,8 +41,8 @@ class Images(Protocol):
     def __len__(self) -> int:
         """Number of images."""
 
-    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.uint8]:
-        """Read some images."""
+    def __getitem__(self, rows: RowIndex, /) -> npt.NDArray[np.uint8]:
+        """Read the images at these rows."""
 
     def __array__(self) -> npt.NDArray[np.uint8]:
         """Read all images."""
@@ -56,18 +55,19 @@ class Split:
     Splits are compared by identity. To compare contents, use `Dataset.checksum`.
 
     Attributes:
-      images: uint8 of shape (n, height, width), 0 is black; an array, or images on disk.
-      labels: integer array of shape (n,), each an index into the data set's class names.
+      images: uint8 of shape (n, height, width), 0 is black; in memory or on disk.
+      labels: integer array of shape (n,), indices into the data set's class names.
 
     Raises:
-      ValueError: the arrays are not of that kind, differ in number, or are empty.
+      ValueError: a shape or dtype is wrong, the numbers of images and labels differ, or there are
+        no images.
     """
 
     images: Images
     labels: npt.NDArray[np.integer]
 
     def __post_init__(self) -> None:
-        """Hold the arrays against the promise."""
+        """Validate shapes and dtypes."""
         if self.images.ndim != 3 or self.images.dtype != np.uint8:
             raise ValueError(
                 f"images are {self.images.dtype} of shape {self.images.shape}; "
@@ -81,7 +81,7 @@ class Split:
         if len(self.images) != len(self.labels):
             raise ValueError(
                 f"{len(self.images):,} images but {len(self.labels):,} labels; "
-                "expected one label an image"
+                "expected one label per image"
             )
         if self.images.size == 0:
             raise ValueError(f"no images: their shape is {self.images.shape}")
@@ -93,16 +93,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test split of the same kind of image.
+    """A training and a test split with images of the same size.
 
     Attributes:
-      name: what figures and messages call it.
-      train: the examples to fit.
-      test: the examples to judge by.
-      class_names: a name per label, in the labels' order.
+      name: the name that figures and messages show.
+      train: the examples to train on.
+      test: the examples to evaluate on.
+      class_names: one name per label, in the labels' order.
 
     Raises:
-      ValueError: the splits differ in image size, or a label has no name.
+      ValueError: the splits' image sizes differ, or a label has no name.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Dataset:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Hold the splits against each other and against the names."""
+        """Validate that image sizes agree and that each label has a name."""
         train_shape, test_shape = self.train.images.shape[1:], self.test.images.shape[1:]
         if train_shape != test_shape:
             raise ValueError(
@@ -133,18 +133,13 @@ class Dataset:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256, in hex, over shapes, pixels and labels (as int64) of both splits."""
+        """SHA-256 in hex of the shapes, pixels and labels (as int64) of both splits."""
         digest = hashlib.sha256()
         for split in (self.train, self.test):
             digest.update(repr(split.images.shape).encode())
-            for block in blocks(split.images, _BLOCK_BYTES):
+            rows = max(1, _BLOCK_BYTES // math.prod(split.images.shape[1:]))
+            for start in range(0, len(split), rows):
+                block = split.images[start : start + rows]
                 digest.update(np.ascontiguousarray(block).data)
             digest.update(np.ascontiguousarray(split.labels, dtype=np.int64).data)
         return digest.hexdigest()
-
-
-def blocks(images: Images, max_bytes: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """Give all images, in order, in arrays of so many bytes at most, or of one image."""
-    rows = max(1, max_bytes // math.prod(images.shape[1:]))
-    for start in range(0, len(images), rows):
-        yield images[start : start + rows]

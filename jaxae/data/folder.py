@@ -1,48 +1,55 @@
-"""A data set as a folder of arrays, read as it lies on disk; the layout of the TFDS cache too."""
+"""Read a data set from a folder of .npy files, or of IDX files in MNIST's layout."""
 
 import json
 from pathlib import Path
 
 from jaxae._utils.files import read_text
-from jaxae._utils.npy import blaming, read_array
+from jaxae._utils.npy import ArrayFile, prefix_errors
 from jaxae.data.dataset import Dataset, Split
+from jaxae.data.idx import read_idx
 from jaxae.data.ondisk import NpyImages
 
 
-def holds_arrays(folder: Path) -> bool:
-    """Tell whether a folder has any file of this layout."""
-    names = [f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
-    return any((folder / name).exists() for name in names)
-
-
 def read_folder(folder: Path) -> Dataset:
-    """Open a folder of arrays; `load_dataset` tells its layout.
+    """Open a folder of .npy or IDX files; `load_dataset` describes both layouts.
 
     Returns:
-      The data set, named after the folder; the images are read when asked for.
+      The data set, named after the folder. Images in .npy files stay on disk.
 
     Raises:
-      ValueError: a file is missing, damaged, or does not fit the others; the text names it.
+      ValueError: a file is missing, damaged, or does not fit the others; the message names it.
       OSError: a file cannot be read.
     """
-    names = read_class_names(folder)
-    train, test = (_read_split(folder, split) for split in ("train", "test"))
-    classes = int(max(train.labels.max(), test.labels.max())) + 1
-    names = names or tuple(map(str, range(classes)))
+    names = None
+    npy = [
+        (folder / f"{split}_images.npy", folder / f"{split}_labels.npy")
+        for split in ("train", "test")
+    ]
+    if any(path.exists() for paths in npy for path in paths):
+        train, test = (_read_npy_split(*paths) for paths in npy)
+        names = read_class_names(folder)
+    else:
+        train, test = (_read_idx_split(folder, split) for split in ("train", "t10k"))
+    if names is None:
+        classes = int(max(train.labels.max(), test.labels.max())) + 1
+        names = tuple(map(str, range(classes)))
     return Dataset(folder.resolve().name, train, test, names)
 
 
 def read_class_names(folder: Path) -> tuple[str, ...] | None:
-    """Read a folder's meta.json: a name per label, in the labels' order, or None if it has none.
+    """Read the class names from a folder's meta.json, in the labels' order.
+
+    Returns:
+      One name per label, or None if there is no meta.json or it has no `class_names`.
 
     Raises:
-      ValueError: it is not JSON of that kind; the text names it.
+      ValueError: meta.json is not valid; the message names it.
       OSError: it cannot be read.
     """
     path = folder / "meta.json"
     if not path.exists():
         return None
-    with blaming(path):
+    with prefix_errors(path):
         try:
             content = json.loads(read_text(path))
         except RecursionError as error:
@@ -55,15 +62,31 @@ def read_class_names(folder: Path) -> tuple[str, ...] | None:
     return None if names is None else tuple(map(str, names))
 
 
-def _read_split(folder: Path, split: str) -> Split:
-    images, labels = (folder / f"{split}_{kind}.npy" for kind in ("images", "labels"))
+def _read_npy_split(images: Path, labels: Path) -> Split:
     for path in (images, labels):
         if not path.exists():
-            raise ValueError(f"{folder}: no {path.name}")
+            raise ValueError(f"{path.parent}: no {path.name}")
+    with prefix_errors(labels):
+        mapped = ArrayFile(labels).map()
     on_disk = NpyImages(images)
-    with blaming(labels):
-        numbers = read_array(labels)
-    try:
-        return Split(on_disk, numbers)
-    except ValueError as error:
-        raise ValueError(f"{on_disk.path} and {labels.name}: {error}") from error
+    with prefix_errors(f"{images} and {labels.name}"):
+        return Split(on_disk, mapped)
+
+
+def _read_idx_split(folder: Path, split: str) -> Split:
+    images = _find_idx(folder, f"{split}-images", "idx3-ubyte")
+    labels = _find_idx(folder, f"{split}-labels", "idx1-ubyte")
+    pixels, numbers = read_idx(images, ndim=3), read_idx(labels, ndim=1)
+    with prefix_errors(f"{images} and {labels.name}"):
+        return Split(pixels, numbers)
+
+
+def _find_idx(folder: Path, stem: str, suffix: str) -> Path:
+    names = [f"{stem}{separator}{suffix}" for separator in "-."]
+    for name in names:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                return path
+    raise ValueError(
+        f"{folder}: no {names[0]} (or {names[1]}, or either with .gz), and no train_images.npy"
+    )

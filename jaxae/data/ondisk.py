@@ -1,9 +1,9 @@
-"""Images that stay on disk, in an .npy file, and are read when asked for.
+"""Images that stay on disk, in an .npy file, and are read on demand.
 
-A read holds what it returns and one block besides, however large the file. Nothing stays mapped:
-the pages of a mapping that were touched once count as the process's own memory, and the system
-fetches a page's neighbours too, of which a random order has no use. Any number of threads may read
-at once, and pickling takes the path along, not the pixels.
+A read takes the memory of what it returns and of one block, however large the file is. The file is
+read, not mapped: pages of a mapping that were touched count as the process's own memory, and the
+system also reads their neighbours, which a random order does not need. Several threads may read at
+the same time. Pickling keeps the path, not the pixels.
 """
 
 import math
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaxae._utils.npy import blaming, read_header
-from jaxae.data.dataset import Rows
+from jaxae._utils.npy import ArrayFile, prefix_errors
+from jaxae.data.dataset import RowIndex
 
-# What is read at a time, at most.
+# Limits of a block.
 _BLOCK_IMAGES = 4096
 _BLOCK_BYTES = 4 << 20
 
@@ -34,17 +34,17 @@ def _in_memory(handle: int, offsets: list[int]) -> bool:
     try:
         for offset in offsets:
             os.preadv(handle, [bytearray(1)], offset, os.RWF_NOWAIT)
-    except OSError:  # It would have had to wait, or the file system cannot tell.
+    except OSError:  # The read would block, or the file system does not support the flag.
         return False
     return True
 
 
 class NpyImages:
-    """The images of an .npy file, which stands for an array of uint8 of shape (n, height, width).
+    """The images of an .npy file, indexed like a uint8 array of shape (n, height, width).
 
     Raises:
-      ValueError: the file is damaged, holds something else, or is in Fortran order; the text names
-        it.
+      ValueError: the file is damaged, holds another kind of array, or is in Fortran order; the
+        message names it.
       OSError: the file cannot be opened.
     """
 
@@ -52,22 +52,20 @@ class NpyImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path):
-        """Read the header and hold it against the file."""
-        with blaming(path):
-            header = read_header(path)
-            if header.dtype != np.uint8 or len(header.shape) != 3:
+        """Open the file and validate its shape and dtype."""
+        with prefix_errors(path):
+            file = ArrayFile(path)
+            if file.dtype != np.uint8 or len(file.shape) != 3:
                 raise ValueError(
-                    f"it holds {header.dtype} of shape {header.shape}; "
+                    f"it holds {file.dtype} of shape {file.shape}; "
                     "expected uint8 of shape (n, height, width)"
                 )
-            if header.fortran_order:
+            if file.fortran_order:
                 raise ValueError(
-                    "its pixels are in Fortran order, each image's scattered over the file; "
+                    "it is in Fortran order, which scatters each image over the file; "
                     "save numpy.ascontiguousarray(images)"
                 )
-        self.path = path.absolute()
-        self.shape = header.shape
-        self._offset = header.offset
+        self.path, self.shape, self._offset = file.path, file.shape, file.offset
 
     @property
     def size(self) -> int:
@@ -78,12 +76,12 @@ class NpyImages:
         """Number of images."""
         return self.shape[0]
 
-    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.uint8]:
-        """Read what an array in memory would give: one image, or those of any shape of rows.
+    def __getitem__(self, rows: RowIndex, /) -> npt.NDArray[np.uint8]:
+        """Read one image, a slice, or the images of an array of row numbers, as NumPy indexes.
 
         Raises:
-          IndexError: a row that is not there, or an index of another kind.
-          ValueError: the file is damaged, or no longer what it was when opened.
+          IndexError: a row is out of range, or the index is of another kind.
+          ValueError: the file was truncated after it was opened.
           OSError: the file cannot be read.
         """
         if isinstance(rows, slice):
@@ -101,9 +99,9 @@ class NpyImages:
         pixels = np.empty((len(flat), size), np.uint8)
         step = min(_BLOCK_IMAGES, max(1, _BLOCK_BYTES // max(1, size)))
         for start in range(0, len(flat), step):
-            part = pixels[start : start + step]
+            block = pixels[start : start + step]
             packed = self._read(flat[start : start + step], size)
-            part[:] = np.frombuffer(packed, np.uint8).reshape(part.shape)
+            block[:] = np.frombuffer(packed, np.uint8).reshape(block.shape)
         return pixels.reshape(*index.shape, *self.shape[1:])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -117,10 +115,10 @@ class NpyImages:
         with self.path.open("rb", buffering=0) as file:
             handle = file.fileno()
             if hasattr(os, "RWF_NOWAIT") and not _in_memory(handle, offsets[::64]):
-                # The disk fetches all of them at once, where it would fetch image by image.
+                # Requested together, the images are read in parallel, not one after the other.
                 for offset in offsets:
                     os.posix_fadvise(handle, offset, size, os.POSIX_FADV_WILLNEED)
             packed = b"".join([_read_at(handle, size, offset) for offset in offsets])
         if len(packed) != len(rows) * size:
-            raise ValueError(f"{self.path} was cut short after it had been opened; write it again")
+            raise ValueError(f"{self.path} was truncated after it was opened; write it again")
         return packed
