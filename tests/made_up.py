@@ -60,11 +60,11 @@ def classifier(hits: int = 29, n: int = 100, seed: int = 3) -> Classifier:
     return Classifier(network, hits / n)
 
 
-def probabilities(judge: Classifier, images: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def probabilities(classifier: Classifier, images: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The softmax of the classifier's logits, shape (n, classes), by NumPy."""
     x = np.asarray(images, np.float64)
     x = x.reshape(len(x), -1)
-    weights: dict[str, Any] = nnx.to_pure_dict(nnx.state(judge.network, nnx.Param))
+    weights: dict[str, Any] = nnx.to_pure_dict(nnx.state(classifier.network, nnx.Param))
     (kernel, bias), (out, shift) = (
         (np.asarray(weights[layer]["kernel"], float), np.asarray(weights[layer]["bias"], float))
         for layer in ("hidden", "logits")

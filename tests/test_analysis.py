@@ -40,11 +40,11 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     trials = 1000
     of_means = [analysis.mean(rng.normal(3, 2, 8)) for _ in range(trials)]
-    of_shares = [analysis.share(int(rng.binomial(50, 0.2)), 50) for _ in range(trials)]
+    of_proportions = [analysis.proportion(int(rng.binomial(50, 0.2)), 50) for _ in range(trials)]
     of_gaps = [
         analysis.difference(rng.normal(1, 1, 9), rng.normal(0, 3, 14)) for _ in range(trials)
     ]
-    for estimates, truth in ((of_means, 3), (of_shares, 0.2), (of_gaps, 1)):
+    for estimates, truth in ((of_means, 3), (of_proportions, 0.2), (of_gaps, 1)):
         covered = np.mean([e.low <= truth <= e.high for e in estimates])  # type: ignore[operator]
         assert 0.93 <= covered <= 0.975
 
@@ -57,7 +57,7 @@ def test_intervals_are_those_of_the_textbooks() -> None:
     z, n, p = stats.norm.ppf(0.975), 40, 3 / 40
     middle, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (middle - spread) / (1 + z**2 / n), (middle + spread) / (1 + z**2 / n)
-    assert analysis.share(3, 40) == pytest.approx((p, low, high))
+    assert analysis.proportion(3, 40) == pytest.approx((p, low, high))
     a, b = x.var(ddof=1) / 4, y.var(ddof=1) / 5
     freedom = (a + b) ** 2 / (a**2 / 3 + b**2 / 4)
     reach = stats.t.ppf(0.975, freedom) * np.sqrt(a + b)
@@ -66,10 +66,10 @@ def test_intervals_are_those_of_the_textbooks() -> None:
 
 
 @pytest.mark.parametrize(("hits", "n"), [(-1, 3), (4, 3), (0, 0)])
-def test_a_share_is_of_one_trial_or_more_and_of_no_more_hits(hits: int, n: int) -> None:
+def test_a_proportion_needs_a_trial_and_no_more_hits_than_trials(hits: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"{hits} hits of {n}"):
-        analysis.share(hits, n)
-    assert (analysis.share(0, 1).value, analysis.share(1, 1).value) == (0, 1)
+        analysis.proportion(hits, n)
+    assert (analysis.proportion(0, 1).value, analysis.proportion(1, 1).value) == (0, 1)
 
 
 def test_a_difference_needs_two_values_on_both_sides() -> None:
@@ -81,7 +81,7 @@ def test_a_difference_needs_two_values_on_both_sides() -> None:
 
 def test_a_single_value_has_no_interval() -> None:
     assert analysis.mean([2.5]) == Estimate(2.5, None, None)
-    assert analysis.share(1, 1) == Estimate(1.0, None, None)
+    assert analysis.proportion(1, 1) == Estimate(1.0, None, None)
     with pytest.raises(UndefinedError, match="no values"):
         analysis.mean([])
     with pytest.raises(UndefinedError, match="infinite or NaN"):
@@ -192,23 +192,23 @@ def test_knn_accuracy_is_scikit_learns(k: int, pca: Any) -> None:
 
 def test_a_tie_of_votes_goes_to_the_lower_label() -> None:
     z, labels = np.array([[0.0], [1.0]]), np.array([2, 1])
-    for judged, share in ((1, 1), (2, 0)):
-        found = analysis.knn_accuracy(z, labels, np.array([[0.1]]), np.array([judged]), 2)
-        assert found.value == share
+    for label, accuracy in ((1, 1), (2, 0)):
+        found = analysis.knn_accuracy(z, labels, np.array([[0.1]]), np.array([label]), 2)
+        assert found.value == accuracy
 
 
-def test_class_neighbours_by_hand() -> None:
+def test_neighbour_confusion_by_hand() -> None:
     z, labels = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 2])
-    found = analysis.class_neighbours(
+    found = analysis.neighbour_confusion(
         z, labels, np.array([[0.4], [10.4]]), np.array([0, 1]), 3, k=2
     )
     np.testing.assert_array_equal(found, [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
 
 
-def test_class_neighbours_of_pca_equal_brute_force(pca: Any) -> None:
+def test_neighbour_confusion_of_pca_equals_brute_force(pca: Any) -> None:
     z, labels, z_test, labels_test = pca
     nearest = np.argsort(cdist(z_test, z), axis=1)[:, :10]
-    found = analysis.class_neighbours(z, labels, z_test, labels_test, 10)
+    found = analysis.neighbour_confusion(z, labels, z_test, labels_test, 10)
     for a in range(10):
         for b in range(10):
             expected = np.mean(labels[nearest[labels_test == a]] == b)
@@ -293,30 +293,32 @@ def test_entropy_equals_scipys(pca: Any) -> None:
     np.testing.assert_allclose(found[0, 0], expected)
 
 
-def test_the_gap_share_of_one_embedding_is_what_its_disc_leaves() -> None:
+def test_the_gap_fraction_of_one_embedding_is_the_area_outside_its_disc() -> None:
     z = np.array([[0.5, 0.5]])
     plane = pca_plane(z)
-    assert analysis.gap_share(z, plane, UNIT, 0.3) == pytest.approx(1 - np.pi * 0.09, abs=0.005)
+    assert analysis.gap_fraction(z, plane, UNIT, 0.3) == pytest.approx(1 - np.pi * 0.09, abs=0.005)
     corner = np.array([[0.0, 0.0]])
-    assert analysis.gap_share(corner, plane, UNIT, 1.0) == pytest.approx(1 - np.pi / 4, abs=0.005)
+    assert analysis.gap_fraction(corner, plane, UNIT, 1.0) == pytest.approx(
+        1 - np.pi / 4, abs=0.005
+    )
     line = np.array([[0.5]])
-    assert analysis.gap_share(line, pca_plane(line), UNIT, 0.1) == pytest.approx(0.8, abs=0.01)
+    assert analysis.gap_fraction(line, pca_plane(line), UNIT, 0.1) == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_gap_share_of_a_hull_is_of_its_own_area() -> None:
+def test_the_gap_fraction_of_a_hull_is_of_its_area() -> None:
     """Corners of a triangle: parts of their discs make half a disc, of its area, half the box's."""
     z = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 4.0]])
     area, radius = 16, 1.9
-    found = analysis.hull_gap_share(z, pca_plane(z), radius)
+    found = analysis.hull_gap_fraction(z, pca_plane(z), radius)
     assert found == pytest.approx(1 - np.pi * radius**2 / 2 / area, abs=0.01)
     ends = np.array([[0.0], [1.0]])
-    assert analysis.hull_gap_share(ends, pca_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
+    assert analysis.hull_gap_fraction(ends, pca_plane(ends), 0.1) == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_gap_share_is_of_the_boxs_own_place_and_extent() -> None:
+def test_the_gap_fraction_depends_on_the_boxs_place_and_extent() -> None:
     """The box is 8 by 2; an embedding at its lower right corner leaves a quarter of a disc."""
     box, corner = Box(2, 10, -1, 1), np.array([[10.0, -1.0]])
-    found = analysis.gap_share(corner, pca_plane(corner), box, 1.5)
+    found = analysis.gap_fraction(corner, pca_plane(corner), box, 1.5)
     assert found == pytest.approx(1 - np.pi * 1.5**2 / 4 / 16, abs=0.005)
 
 
@@ -331,7 +333,7 @@ def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=(500, 16))
     plane = pca_plane(z)
-    assert analysis.gap_share(z, plane, Box(-1, 1, -1, 1), 0.3) == 1
+    assert analysis.gap_fraction(z, plane, Box(-1, 1, -1, 1), 0.3) == 1
 
 
 @pytest.mark.parametrize(
@@ -339,7 +341,7 @@ def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
 )
 def test_a_hull_without_area_is_refused(same: Any) -> None:
     with pytest.raises(ValueError, match=r"hull has no"):
-        analysis.hull_gap_share(same, pca_plane(same), 0.1)
+        analysis.hull_gap_fraction(same, pca_plane(same), 0.1)
 
 
 def test_gap_radius_is_half_the_grids_spacing() -> None:
@@ -359,7 +361,7 @@ def test_nearest_image_distance_is_scipys() -> None:
     np.testing.assert_allclose(analysis.nearest_image_distance(own, known), 0, atol=2e-3)
 
 
-def test_the_classifier_learns_and_judges_by_the_softmax(tiny: Dataset) -> None:
+def test_the_classifier_learns_and_predicts_by_the_softmax(tiny: Dataset) -> None:
     # A fifth of the test labels is wrong, none of the training labels.
     labels = np.where(np.arange(60) % 5 == 0, (tiny.test.labels + 1) % 3, tiny.test.labels)
     tiny = dataclasses.replace(tiny, test=Split(tiny.test.images, labels))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxae.analysis import Estimate
-from jaxae.analysis.claims import Claim, claims
+from jaxae.analysis.claims import Claim, evaluate_claims
 from jaxae.analysis.report import Report
 
 DIGITS = tuple("0123456789")
@@ -49,14 +49,14 @@ def report_of(
     return Report(made, np.eye(len(names)).tolist(), tuple(names))
 
 
-def judged(report: Report) -> dict[str, Claim]:
-    return {claim.sentence: claim for claim in claims(report)}
+def evaluated(report: Report) -> dict[str, Claim]:
+    return {claim.sentence: claim for claim in evaluate_claims(report)}
 
 
-def test_every_sentence_is_judged_once() -> None:
-    sentences = [claim.sentence for claim in claims(report_of())]
+def test_every_sentence_is_evaluated_once() -> None:
+    sentences = [claim.sentence for claim in evaluate_claims(report_of())]
     assert sorted(sentences) == sorted([*SENTENCES, APART])
-    assert all(claim.holds for claim in claims(report_of()))
+    assert all(claim.holds for claim in evaluate_claims(report_of()))
 
 
 @pytest.mark.parametrize(("sentence", "number", "threshold", "holds"), THRESHOLDS)
@@ -65,10 +65,10 @@ def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
     sentence: str, number: str, threshold: float, holds: tuple[int, int, int], side: int
 ) -> None:
     value = float(np.nextafter(threshold, threshold + side))
-    found = judged(report_of({number: value}))
+    found = evaluated(report_of({number: value}))
     claim = found.pop(sentence)
     assert claim.holds is bool(holds[side + 1])
-    said = "¾ of log₂(classes)" if number == "largest_entropy" else f"{threshold:g}"
+    said = "¾ log₂(classes)" if number == "largest_entropy" else f"{threshold:g}"
     assert claim.rule.removesuffix(" bits").endswith(f" {said}")
     assert all(claim.holds for claim in found.values())
 
@@ -88,36 +88,38 @@ def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
 def test_a_difference_counts_only_where_its_whole_interval_is_above_zero(
     sentence: str, number: str, estimate: Estimate, holds: bool
 ) -> None:
-    found = judged(report_of({number: estimate}))
+    found = evaluated(report_of({number: estimate}))
     assert found.pop(sentence).holds is holds
     assert all(claim.holds for claim in found.values())
 
 
 @pytest.mark.parametrize("cell", [(1, 7), (7, 1)])
-@pytest.mark.parametrize(("share", "holds"), [(0.0499, True), (0.05, False), (0.0501, False)])
+@pytest.mark.parametrize(("fraction", "holds"), [(0.0499, True), (0.05, False), (0.0501, False)])
 def test_one_and_seven_are_apart_below_five_percent_both_ways(
-    cell: tuple[int, int], share: float, holds: bool
+    cell: tuple[int, int], fraction: float, holds: bool
 ) -> None:
     report = report_of()
-    report.mixing[cell[0]][cell[1]] = share
-    claim = judged(report)[APART]
-    assert claim.holds is holds and "5%" in claim.rule
-    assert claim.found == (f"{share:.1%} and 0.0%" if cell == (1, 7) else f"0.0% and {share:.1%}")
+    report.neighbour_confusion[cell[0]][cell[1]] = fraction
+    claim = evaluated(report)[APART]
+    assert claim.holds is holds and "5 %" in claim.rule
+    assert claim.found == (
+        f"{fraction:.1%} and 0.0%" if cell == (1, 7) else f"0.0% and {fraction:.1%}"
+    )
 
 
 def test_one_and_seven_are_found_by_their_names() -> None:
     report = report_of(names=["7", "a", "1"])
-    report.mixing[0][1] = report.mixing[1][2] = 0.9
-    assert judged(report)[APART].holds
-    report.mixing[2][0] = 0.06
-    assert judged(report)[APART].found == "6.0% and 0.0%"
-    assert not judged(report)[APART].holds
+    report.neighbour_confusion[0][1] = report.neighbour_confusion[1][2] = 0.9
+    assert evaluated(report)[APART].holds
+    report.neighbour_confusion[2][0] = 0.06
+    assert evaluated(report)[APART].found == "6.0% and 0.0%"
+    assert not evaluated(report)[APART].holds
 
 
 @pytest.mark.parametrize("names", [["1", "2"], ["7", "2"], ["a", "b"]])
-def test_one_and_seven_are_not_judged_where_either_is_no_class(names: list[str]) -> None:
-    claim = judged(report_of(names=names))[APART]
-    assert claim.holds is None and claim.found == "there are no such classes"
+def test_one_and_seven_are_not_evaluated_unless_both_are_classes(names: list[str]) -> None:
+    claim = evaluated(report_of(names=names))[APART]
+    assert claim.holds is None and claim.found == "there are no classes named 1 and 7"
 
 
 @pytest.mark.parametrize(("classes", "bits"), [(2, 0.75), (4, 1.5), (47, 0.75 * np.log2(47))])
@@ -125,7 +127,7 @@ def test_disorder_is_three_quarters_of_the_classes_bits(classes: int, bits: floa
     names = [str(label) for label in range(classes)]
     for value, holds in ((bits, True), (np.nextafter(bits, 0), False)):
         report = report_of({"largest_entropy": float(value)}, names)
-        assert judged(report)["In one region the digits are in disorder."].holds is holds
+        assert evaluated(report)["In one region the digits are in disorder."].holds is holds
 
 
 @pytest.mark.parametrize(("sentence", "number"), SENTENCES.items())
@@ -133,15 +135,15 @@ def test_a_claim_names_the_number_that_decides_or_why_there_is_none(
     sentence: str, number: str
 ) -> None:
     report = report_of()
-    assert f"{number} {report.numbers[number]}" in judged(report)[sentence].found
+    assert f"{number} {report.numbers[number]}" in evaluated(report)[sentence].found
     del report.numbers[number]
     report.undefined[number] = "the moon is full"
-    found = judged(report)
+    found = evaluated(report)
     claim = found.pop(sentence)
     assert claim.holds is None and claim.found == "the moon is full"
     assert all(other.holds for other in found.values())
     del report.undefined[number]
-    assert judged(report)[sentence].found == "not measured"
+    assert evaluated(report)[sentence].found == "not measured"
 
 
 def test_a_reason_that_two_numbers_share_is_given_once() -> None:
@@ -149,31 +151,33 @@ def test_a_reason_that_two_numbers_share_is_given_once() -> None:
     for name in ("normality_p", "non_normality"):
         del report.numbers[name]
         report.undefined[name] = "too few points"
-    claim = judged(report)["The cloud is nothing like a normal distribution."]
+    claim = evaluated(report)["The cloud is nothing like a normal distribution."]
     assert claim.found == "too few points"
 
 
-@pytest.mark.parametrize(("share", "separate"), [(0.9, ["1"]), (0.8999, [])])
+@pytest.mark.parametrize(("purity", "separate"), [(0.9, ["1"]), (0.8999, [])])
 def test_a_class_is_separate_from_nine_in_ten_neighbours_of_its_own(
-    share: float, separate: list[str]
+    purity: float, separate: list[str]
 ) -> None:
-    mixing = [[0.3, 0.7], [1 - share, share]]
-    assert Report(mixing=mixing, class_names=("0", "1")).separate == separate
+    confusion = [[0.3, 0.7], [1 - purity, purity]]
+    assert Report({}, confusion, ("0", "1")).separate == separate
 
 
 def test_classes_mix_from_a_tenth_of_each_others_neighbours_the_most_first() -> None:
-    mixing = [[0.9, 0.05, 0.05, 0.0], [0.15, 0.4, 0.45, 0], [0.125, 0.5, 0.375, 0], [0.2, 0, 0, 1]]
-    report = Report(mixing=mixing, class_names=("a", "b", "c", "d"))
+    rows = [[0.9, 0.05, 0.05, 0.0], [0.15, 0.4, 0.45, 0], [0.125, 0.5, 0.375, 0], [0.2, 0, 0, 1]]
+    report = Report({}, rows, ("a", "b", "c", "d"))
     assert [pair[:2] for pair in report.mixed] == [("b", "c"), ("a", "b"), ("a", "d")]
     assert [pair[2] for pair in report.mixed] == pytest.approx([0.475, 0.1, 0.1])
 
 
 def test_a_report_as_json_has_all_that_it_says() -> None:
     report = report_of({"gap_share": Estimate(0.25, 0.125, 0.5)}, ("a", "b"))
-    report.mixing, report.undefined = [[0.5, 0.5], [0.25, 0.75]], {"purity": "the moon is full"}
+    report.neighbour_confusion = [[0.5, 0.5], [0.25, 0.75]]
+    report.undefined = {"purity": "the moon is full"}
     found = report.as_json()
     assert found.pop("numbers")["gap_share"] == {"value": 0.25, "low": 0.125, "high": 0.5}
     assert found == {
+        "neighbour_confusion": [[0.5, 0.5], [0.25, 0.75]],
         "mixing": [[0.5, 0.5], [0.25, 0.75]],
         "separate": [],
         "mixed": [("a", "b", 0.375)],

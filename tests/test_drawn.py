@@ -130,7 +130,7 @@ def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool
     np.testing.assert_allclose(np.asarray(frames.get_array()), np.minimum(radii, 4), rtol=1e-4)
     expected = mosaic(jaxae.latent_grid(own.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
-    near = 1 - analysis.gap_share(own.z, jaxae.pca_plane(own.z), box, spacing / 2)
+    near = 1 - analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, spacing / 2)
     assert axes.get_title(loc="left") == f"embeddings are near {near:.0%} of the box"
     centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
     np.testing.assert_allclose(centres, points, atol=1e-6)
@@ -203,7 +203,7 @@ def test_ae_vae_shows_each_models_own_cloud_box_grid_and_gaps(
         own, box = run.embedding, box_for(run, True)
         assert_shows(by_title[run.name], own.z)
         radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
-        share = analysis.gap_share(own.z, jaxae.pca_plane(own.z), box, radius)
+        share = analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, radius)
         points = jaxae.grid_points(box).reshape(-1, 2)
         gap = cdist(points, own.z).min(axis=1) > radius
         images = jaxae.decode(own.model, points[gap])

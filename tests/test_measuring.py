@@ -12,7 +12,7 @@ from flax import nnx
 
 import jaxae
 from jaxae import Dataset, ModelConfig, Split, TrainConfig, analysis
-from jaxae.analysis import Estimate, summary, verdicts
+from jaxae.analysis import Estimate, summarize, verdicts
 from jaxae.analysis.claims import Claim
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.measurements import classifier_of, measure
@@ -134,7 +134,7 @@ def test_intervals_stay_within_what_a_number_can_be() -> None:
 
 
 def test_a_summary_of_one_seed_has_no_interval() -> None:
-    one = summary([digits_report(gap_share=Estimate(0.3, 0.2, 0.4))])
+    one = summarize([digits_report(gap_share=Estimate(0.3, 0.2, 0.4))])
     assert one.numbers["gap_share"] == (0.3, None, None)
 
 
@@ -157,7 +157,7 @@ def test_many_classes(classes: int, tiny: Dataset) -> None:
     names = tuple(f"class {number}" for number in range(classes))
     many = dataclasses.replace(tiny, train=train, test=test, class_names=names)
     report = report_of(many, model_of(many))
-    assert np.shape(report.mixing) == (classes, classes)
+    assert np.shape(report.neighbour_confusion) == (classes, classes)
     assert "classifier_accuracy" in report.numbers
 
 
@@ -206,15 +206,15 @@ def test_a_summary_is_the_mean_over_seeds() -> None:
     reports = [digits_report(gap_share=Estimate(value)) for value in (0.4, 0.5, 0.6)]
     del reports[1].numbers["elongation"]
     reports[1].undefined["elongation"] = "no class has one"
-    total = summary(reports)
+    total = summarize(reports)
     assert total.numbers["gap_share"] == analysis.mean([0.4, 0.5, 0.6])
     assert total.undefined["elongation"] == "no class has one (in 1 of 3 seeds)"
     for report in reports:
         report.numbers.pop("purity", None)
         report.undefined["purity"] = "one class"
-    assert summary(reports).undefined["purity"] == "one class"
+    assert summarize(reports).undefined["purity"] == "one class"
     p_values = [digits_report(normality_p=Estimate(value)) for value in (1e-9, 1e-3)]
-    assert summary(p_values).numbers["normality_p"] == (1e-3, None, None)
+    assert summarize(p_values).numbers["normality_p"] == (1e-3, None, None)
 
 
 def test_verdicts_count_seeds() -> None:
@@ -226,7 +226,7 @@ def test_verdicts_count_seeds() -> None:
     (always,) = verdicts([[claim(True)], [claim(True)]])
     assert always.words == "holds in every seed"
     (never,) = verdicts([[claim(None)]])
-    assert never.words == "can't be judged"
+    assert never.words == "can't be evaluated"
 
 
 def test_a_study_of_no_seeds_is_refused(tiny: Dataset) -> None:

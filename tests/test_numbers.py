@@ -59,13 +59,13 @@ def expected(own: Embedding) -> dict[str, Estimate | float]:
     found |= separation(z, data.train, z_test, data.test)
     found |= disorder(both, labels)
     found |= gaps(both)
-    found["classifier_accuracy"] = analysis.share(HITS, 150)
+    found["classifier_accuracy"] = analysis.proportion(HITS, 150)
     for prefix, box in (("", LECTURE), ("central_", fitted_box(both))):
         found |= tiles(prefix, own.model, box, both, data.train, made_up.classifier())
     return found
 
 
-# A share of 150 that, times 150, is below its whole number in floating point.
+# A fraction of 150 that, times 150, is below its whole number in floating point.
 HITS = next(hits for hits in range(20, 150) if int(hits / 150 * 150) < hits)
 
 
@@ -85,10 +85,12 @@ def test_there_are_no_other_numbers_and_no_two_agree_by_accident(
     assert (np.diff(values) > 5e-4 * np.abs(values[1:])).all()
 
 
-def test_mixing_counts_the_ten_nearest_training_points(own: Embedding, report: Report) -> None:
+def test_neighbour_confusion_counts_the_ten_nearest_training_points(
+    own: Embedding, report: Report
+) -> None:
     data = own.dataset
     truth = neighbours(own.z_train, data.train, own.z_test, data.test)
-    np.testing.assert_allclose(report.mixing, truth, atol=1e-12)
+    np.testing.assert_allclose(report.neighbour_confusion, truth, atol=1e-12)
     assert report.class_names == NAMES
 
 
@@ -115,8 +117,8 @@ def test_edges_belong_to_a_box_and_only_more_than_two_bits_are_disorder() -> Non
     vars(own).update(z_train=z[train], z_test=z[test])
     numbers = measure(own, None).numbers
     assert own.percentile_box == LECTURE
-    assert numbers["box_coverage"] == analysis.share(100, 101)
-    assert numbers["disorder"] == analysis.share(5, 101)
+    assert numbers["box_coverage"] == analysis.proportion(100, 101)
+    assert numbers["disorder"] == analysis.proportion(5, 101)
     assert numbers["largest_entropy"].value == pytest.approx(np.log2(5))
 
 
@@ -183,9 +185,9 @@ def separation(z: Floats, train: Split, z_test: Floats, test: Split) -> dict[str
     for k in (1, 5):
         voters = KNeighborsClassifier(k).fit(z, train.labels)
         hits = int(np.sum(voters.predict(z_test) == test.labels))
-        found[f"knn{k}_accuracy"] = analysis.share(hits, 150)
+        found[f"knn{k}_accuracy"] = analysis.proportion(hits, 150)
     own = np.diag(neighbours(z, train, z_test, test))[:5]  # No test image is of the last class.
-    found |= {f"purity/{name}": share for name, share in zip(NAMES, own, strict=False)}
+    found |= {f"purity/{name}": purity for name, purity in zip(NAMES, own, strict=False)}
     pixels = np.asarray(test.images).reshape(150, -1) / 255
     return found | {
         "purity": float(own.mean()),
@@ -196,10 +198,10 @@ def separation(z: Floats, train: Split, z_test: Floats, test: Split) -> dict[str
 
 def neighbours(z: Floats, train: Split, z_test: Floats, test: Split) -> npt.NDArray[np.float64]:
     nearest = train.labels[np.argsort(cdist(z_test, z), axis=1)[:, :10]]
-    shares = np.zeros((6, 6))
+    fractions = np.zeros((6, 6))
     for a, b in itertools.product(range(5), range(6)):
-        shares[a, b] = np.mean(nearest[test.labels == a] == b)
-    return shares
+        fractions[a, b] = np.mean(nearest[test.labels == a] == b)
+    return fractions
 
 
 def disorder(both: Floats, labels: npt.NDArray[np.integer]) -> dict[str, Estimate | float]:
@@ -214,7 +216,7 @@ def disorder(both: Floats, labels: npt.NDArray[np.integer]) -> dict[str, Estimat
             entropies.append(float(stats.entropy(np.bincount(own), base=2)))
             crowds.append(len(own))
     mixed = sum(n for n, bits in zip(crowds, entropies, strict=True) if bits > 2)
-    return {"largest_entropy": max(entropies), "disorder": analysis.share(mixed, 501)}
+    return {"largest_entropy": max(entropies), "disorder": analysis.proportion(mixed, 501)}
 
 
 def gaps(both: Floats) -> dict[str, Estimate | float]:
@@ -222,22 +224,22 @@ def gaps(both: Floats) -> dict[str, Estimate | float]:
     spacing = np.sqrt((box.x_max - box.x_min) / 11 * (box.y_max - box.y_min) / 11)
     inside = np.all((both >= [-5, -10]) & (both <= [10, 5]), axis=1)
     return {
-        "box_coverage": analysis.share(int(inside.sum()), 501),
-        "gap_share": analysis.gap_share(both, plane, LECTURE, 15 / 11 / 2),
-        "central_gap_share": analysis.gap_share(both, plane, box, spacing / 2),
-        "hull_gap_share": analysis.hull_gap_share(both, plane, spacing / 2),
+        "box_coverage": analysis.proportion(int(inside.sum()), 501),
+        "gap_share": analysis.gap_fraction(both, plane, LECTURE, 15 / 11 / 2),
+        "central_gap_share": analysis.gap_fraction(both, plane, box, spacing / 2),
+        "hull_gap_share": analysis.hull_gap_fraction(both, plane, spacing / 2),
     }
 
 
 def tiles(
-    prefix: str, model: Autoencoder, box: Box, both: Floats, train: Split, judge: Classifier
+    prefix: str, model: Autoencoder, box: Box, both: Floats, train: Split, classifier: Classifier
 ) -> dict[str, Estimate | float]:
     xs, ys = np.linspace(box.x_min, box.x_max, 12), np.linspace(box.y_min, box.y_max, 12)
     points = np.array([(x, y) for y in ys for x in xs])
     radius = np.sqrt((xs[1] - xs[0]) * (ys[1] - ys[0])) / 2
     gap = cdist(points, both).min(axis=1) > radius
     images = decode(model, points)
-    p = made_up.probabilities(judge, images)
+    p = made_up.probabilities(classifier, images)
     confidence, entropy = p.max(axis=1), stats.entropy(p, base=2, axis=1)
     known = np.asarray(train.images).reshape(len(train), -1) / 255
     distance = cdist(images.reshape(144, -1), known).min(axis=1)

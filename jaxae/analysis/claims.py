@@ -1,4 +1,4 @@
-"""The lecture's sentences, each held against a report's numbers by a rule that is stated."""
+"""The lecture's sentences, each evaluated on a report's numbers by a stated rule."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,17 +7,17 @@ import numpy as np
 
 from jaxae.analysis.report import Report
 
-_APART = 0.05
+_SEPARATE_BELOW = 0.05
 
 
 class Claim(NamedTuple):
     """A sentence about a model, and whether it holds.
 
     Attributes:
-      sentence: what the lecture says, or means.
-      rule: when it counts as holding.
-      holds: whether it does; None where a number that it needs is undefined.
-      found: the numbers that decide.
+      sentence: what the lecture says.
+      rule: the condition under which the sentence holds.
+      holds: whether it holds; None where a number that the rule needs is undefined.
+      found: the numbers that the rule was applied to, or why they are undefined.
     """
 
     sentence: str
@@ -26,18 +26,18 @@ class Claim(NamedTuple):
     found: str
 
 
-def claims(report: Report) -> list[Claim]:
-    """Judge every sentence."""
-    most = float(np.log2(max(2, len(report.class_names))))
+def evaluate_claims(report: Report) -> list[Claim]:
+    """Evaluate every sentence on a report."""
+    max_entropy = float(np.log2(max(2, len(report.class_names))))
     return [
-        _judge(
+        _evaluate(
             report,
             "The cloud is nothing like a normal distribution.",
             "normality_p < 0.001",
             ("normality_p", "non_normality"),
             lambda p, _: p < 0.001,
         ),
-        _judge(
+        _evaluate(
             report,
             "The digits lie in long strips.",
             "elongation ≥ 2",
@@ -45,45 +45,45 @@ def claims(report: Report) -> list[Claim]:
             lambda ratio: ratio >= 2,
         ),
         _one_and_seven(report),
-        _judge(
+        _evaluate(
             report,
             "In one region the digits are in disorder.",
-            "a cell is as mixed as ¾ of log₂(classes) bits",
+            "largest_entropy ≥ ¾ log₂(classes) bits",
             ("largest_entropy",),
-            lambda bits: bits >= 0.75 * most,
+            lambda bits: bits >= 0.75 * max_entropy,
         ),
-        _judge(
+        _evaluate(
             report,
             "There are wide gaps between them.",
             "gap_share ≥ 0.1",
             ("gap_share",),
-            lambda share: share >= 0.1,
+            lambda fraction: fraction >= 0.1,
         ),
-        _judge(
+        _evaluate(
             report,
             "Gaps decode to images that are like no digit.",
-            "distance_rise above 0, interval and all",
+            "95 % interval of distance_rise above 0",
             ("distance_rise",),
             lambda _: (report.numbers["distance_rise"].low or 0) > 0,
         ),
-        _judge(
+        _evaluate(
             report,
             "A classifier is less sure of what gaps decode to.",
-            "confidence_drop above 0, interval and all",
+            "95 % interval of confidence_drop above 0",
             ("confidence_drop",),
             lambda _: (report.numbers["confidence_drop"].low or 0) > 0,
         ),
-        _judge(
+        _evaluate(
             report,
             "The box x from −5 to 10, y from −10 to 5 holds the cloud.",
             "box_coverage ≥ 0.9",
             ("box_coverage",),
-            lambda share: share >= 0.9,
+            lambda fraction: fraction >= 0.9,
         ),
     ]
 
 
-def _judge(
+def _evaluate(
     report: Report, sentence: str, rule: str, names: tuple[str, ...], holds: Callable[..., bool]
 ) -> Claim:
     missing = [name for name in names if name not in report.numbers]
@@ -97,9 +97,11 @@ def _judge(
 
 def _one_and_seven(report: Report) -> Claim:
     sentence = "1 and 7 separate well."
-    rule = f"below {_APART:.0%} of each one's ten nearest neighbours are the other"
+    percent = f"{100 * _SEPARATE_BELOW:.0f} %"
+    rule = f"below {percent} of the ten nearest neighbours of either class are of the other"
     if not {"1", "7"} <= set(report.class_names):
-        return Claim(sentence, rule, None, "there are no such classes")
+        return Claim(sentence, rule, None, "there are no classes named 1 and 7")
     one, seven = report.class_names.index("1"), report.class_names.index("7")
-    shares = report.mixing[one][seven], report.mixing[seven][one]
-    return Claim(sentence, rule, max(shares) < _APART, "{:.1%} and {:.1%}".format(*shares))
+    confused = report.neighbour_confusion[one][seven], report.neighbour_confusion[seven][one]
+    holds = max(confused) < _SEPARATE_BELOW
+    return Claim(sentence, rule, holds, "{:.1%} and {:.1%}".format(*confused))

@@ -1,6 +1,6 @@
-"""A small classifier of a data set's images, to judge decoded ones by.
+"""A small classifier, trained on a data set's images to evaluate decoded ones.
 
-Products have full float32 precision on every device.
+Matrix products have full float32 precision on every device.
 """
 
 import functools
@@ -14,18 +14,19 @@ import optax
 from flax import nnx
 from jax import lax
 
+from jaxae.analysis.entropy import entropy_bits
 from jaxae.data import Dataset
 from jaxae.models import Params
 from jaxae.training import to_unit_interval
 
 _HIDDEN, _EPOCHS, _BATCH, _PEAK_RATE = 512, 5, 128, 3e-3
 _CHUNK = 2000
-# Folded into the seed's key, or the hidden layer would begin as an autoencoder's of that seed does.
+# Folded into the key, or the hidden layer would start equal to that of an autoencoder.
 _STREAM = 2**32 - 3
 
 
 class Network(nnx.Module):
-    """One image to its classes' logits: flatten → 512, ReLU → classes."""
+    """A perceptron with one hidden layer: flatten → 512, ReLU → classes."""
 
     def __init__(self, pixels: int, classes: int, *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -33,17 +34,17 @@ class Network(nnx.Module):
         self.logits = nnx.Linear(_HIDDEN, classes, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Map an image of shape (height, width), values 0 to 1, to logits (classes,)."""
+        """Map an image of shape (height, width), values 0 to 1, to logits of shape (classes,)."""
         return self.logits(nnx.relu(self.hidden(x.reshape(-1))))
 
 
 class Prediction(NamedTuple):
-    """What a classifier says of n images.
+    """A classifier's predictions for n images.
 
     Attributes:
-      label: the likeliest class, shape (n,).
-      confidence: its probability, 1 / classes to 1.
-      entropy: of all the classes' probabilities, in bits, 0 to log₂(classes).
+      label: the most probable class, shape (n,).
+      confidence: its probability, 1 / classes to 1, shape (n,).
+      entropy: entropy of the class probabilities, in bits, 0 to log₂(classes), shape (n,).
     """
 
     label: npt.NDArray[np.int64]
@@ -56,30 +57,29 @@ class Classifier(NamedTuple):
 
     Attributes:
       network: maps one image to logits.
-      test_accuracy: share of the test images that it names rightly, 0 to 1.
+      test_accuracy: fraction of the test images classified correctly, 0 to 1.
     """
 
     network: Network
     test_accuracy: float
 
     def predict(self, images: npt.NDArray[np.floating]) -> Prediction:
-        """Judge images of shape (n, height, width), values 0 to 1."""
+        """Classify images of shape (n, height, width), values 0 to 1."""
         graphdef, params = nnx.split(self.network, nnx.Param)
-        parts = [
+        chunks = [
             np.asarray(_probabilities(graphdef, params, images[start : start + _CHUNK]))
             for start in range(0, len(images), _CHUNK)
         ]
-        p = np.concatenate([np.empty((0, self.network.logits.out_features)), *parts])
-        entropy = -np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=1)
-        return Prediction(p.argmax(axis=1), p.max(axis=1, initial=0), entropy)
+        p = np.concatenate([np.empty((0, self.network.logits.out_features)), *chunks])
+        return Prediction(p.argmax(axis=1), p.max(axis=1, initial=0), entropy_bits(p, axis=1))
 
 
 def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
-    """Train a network on a data set's labels: cross-entropy, Adam, a one-cycle rate, five epochs.
+    """Train a classifier: cross-entropy, Adam, one-cycle learning rate, five epochs.
 
     Args:
-      dataset: with its labels.
-      seed: draws the parameters and the order of the images.
+      dataset: the data set; two classes or more.
+      seed: seed of the initial parameters and of the order of the images.
 
     Raises:
       ValueError: only one class.
@@ -122,7 +122,7 @@ def _fitted(
         updates, opt_state = optimizer.update(jax.grad(loss)(params, rows), opt_state)
         return (optax.apply_updates(params, updates), opt_state), None
 
-    # What is left over of an epoch's order is another part in each.
+    # Each epoch leaves out a different remainder of the images.
     orders = jax.vmap(lambda key: jax.random.permutation(key, len(images))[: steps * batch])
     rows = orders(jax.random.split(key, _EPOCHS)).reshape(-1, batch)
     with jax.default_matmul_precision("float32"):

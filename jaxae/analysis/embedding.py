@@ -1,4 +1,4 @@
-"""A model's view of a data set: its embedding, the plane that shows it, and decoded tiles."""
+"""A model's view of a data set: its embedding, the plane to show it in, and decoded tiles."""
 
 import dataclasses
 from functools import cached_property
@@ -15,29 +15,34 @@ from jaxae.models import Autoencoder
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """A model's view of a data set, each part computed when first asked for."""
+    """A model's view of a data set; each part is computed on first access.
+
+    Attributes:
+      model: the autoencoder.
+      dataset: the data set.
+    """
 
     model: Autoencoder
     dataset: Dataset
 
     @cached_property
     def z_train(self) -> npt.NDArray[np.float32]:
-        """Embeddings of the training images, (n, latent_dim)."""
+        """Embeddings of the training images, shape (n, latent_dim)."""
         return encode(self.model, self.dataset.train.images)
 
     @cached_property
     def z_test(self) -> npt.NDArray[np.float32]:
-        """Embeddings of the test images."""
+        """Embeddings of the test images, shape (m, latent_dim)."""
         return encode(self.model, self.dataset.test.images)
 
     @cached_property
     def z(self) -> npt.NDArray[np.float32]:
-        """Both, the training images' first."""
+        """Embeddings of all images, training images first, shape (n + m, latent_dim)."""
         return np.concatenate([self.z_train, self.z_test])
 
     @cached_property
     def labels(self) -> npt.NDArray[np.integer]:
-        """Labels of both."""
+        """Labels of all images, shape (n + m,)."""
         return np.concatenate([self.dataset.train.labels, self.dataset.test.labels])
 
     @cached_property
@@ -47,15 +52,15 @@ class Embedding:
 
     @cached_property
     def points(self) -> npt.NDArray[np.floating]:
-        """Coordinates in that plane, of both."""
+        """Coordinates of all images in the plane, shape (n + m, 2) or (n + m, 1)."""
         return self.plane.project(self.z)
 
     @cached_property
     def percentile_box(self) -> Box:
-        """From the 1st to the 99th percentile of the cloud.
+        """The box from the 1st to the 99th percentile of the cloud along each axis.
 
         Raises:
-          UndefinedError: they are the same along the first axis, so that a grid has no width.
+          UndefinedError: both are equal along x, so that a grid has no width.
         """
         box = fitted_box(self.points)
         if box.x_min == box.x_max:
@@ -63,7 +68,7 @@ class Embedding:
         return box
 
     def tiles(self, box: Box, n: int = 12) -> "Tiles":
-        """Decode a box's n×n grid, row by row; on a plane of one axis, its n points."""
+        """Decode the n×n grid of a box, row by row; on a plane of one axis, n points."""
         points = grid_points(box, n)
         points = points[0, :, :1] if len(self.plane.axes) == 1 else points.reshape(-1, 2)
         z = self.plane.lift(points).astype(np.float32)
@@ -77,8 +82,9 @@ class Tiles:
 
     Attributes:
       images: shape (n · n, height, width), values 0 to 1.
-      distance: of each tile's point to the nearest embedding, shape (n · n,), in latent units.
-      radius: half the grid's spacing; farther than that from any embedding is a gap.
+      distance: distance of each tile's point to the nearest embedding, in latent units, shape
+        (n · n,).
+      radius: half the spacing of the grid; a tile farther than that from any embedding is in a gap.
     """
 
     images: npt.NDArray[np.float32]
@@ -87,5 +93,5 @@ class Tiles:
 
     @property
     def in_gap(self) -> npt.NDArray[np.bool_]:
-        """Which tiles no embedding lies in."""
+        """Whether each tile is in a gap, shape (n · n,)."""
         return self.distance > self.radius

@@ -10,7 +10,7 @@ CONFIDENCE = 0.95
 
 
 class UndefinedError(ValueError):
-    """The data do not define a number; the message says why, such as that there is one class."""
+    """The data do not define a number, as with only one class; the message says why."""
 
 
 class Estimate(NamedTuple):
@@ -18,8 +18,8 @@ class Estimate(NamedTuple):
 
     Attributes:
       value: the number.
-      low: the interval's lower end; None, as the upper one, where the data give no interval.
-      high: its upper end.
+      low: lower end of the interval; None where the data give no interval.
+      high: upper end of the interval, or None.
     """
 
     value: float
@@ -27,17 +27,20 @@ class Estimate(NamedTuple):
     high: float | None = None
 
     def __str__(self) -> str:
-        """As in a table, three significant digits."""
+        """Format the number and its interval with three significant digits."""
         if self.low is None or self.high is None:
             return f"{self.value:.3g}"
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
 def mean(values: npt.ArrayLike) -> Estimate:
-    """Mean of independent values of shape (n,), n ≥ 1, with Student's t interval.
+    """Mean of independent values, with Student's t interval for n ≥ 2.
+
+    Args:
+      values: finite values of shape (n,), n ≥ 1.
 
     Raises:
-      UndefinedError: there is no value, or one that is not finite.
+      UndefinedError: no values, or one that is not finite.
     """
     x = _checked(values)
     middle = float(x.mean())
@@ -47,8 +50,8 @@ def mean(values: npt.ArrayLike) -> Estimate:
     return Estimate(middle, middle - reach, middle + reach)
 
 
-def share(hits: int, n: int) -> Estimate:
-    """Share of n ≥ 1 independent trials that hit, with Wilson's interval (1927) for n ≥ 2.
+def proportion(hits: int, n: int) -> Estimate:
+    """Proportion of hits in n ≥ 1 independent trials, with Wilson's interval (1927) for n ≥ 2.
 
     Raises:
       ValueError: n is below 1, or hits is not from 0 to n.
@@ -62,7 +65,7 @@ def share(hits: int, n: int) -> Estimate:
 
 
 def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
-    """Mean of a minus mean of b, of two independent samples, with Welch's interval (1947).
+    """Mean of a minus mean of b for two independent samples, with Welch's interval (1947).
 
     Args:
       a: finite values of shape (n,), n ≥ 2.

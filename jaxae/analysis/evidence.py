@@ -1,8 +1,8 @@
-"""What a variational model says of an image: the divergence, and a bound on log p(x).
+"""The divergence of a variational model, and a lower bound on log p(x).
 
-Training minimises Σ (x̂ − x)² + β·KL; divided by β that is, but for a constant, the negative
-evidence lower bound of a decoder that is normal with variance β/2. Densities are over pixels of
-0 to 1. Products have full float32 precision on every device.
+Training minimises Σ (x̂ − x)² + β·KL. Divided by β, that is the negative evidence lower bound, up to
+a constant, of a normal decoder with variance β/2. Densities are over pixel values from 0 to 1.
+Matrix products have full float32 precision on every device.
 """
 
 import functools
@@ -25,7 +25,15 @@ _IMAGES_AT_A_TIME = 20
 def divergences(
     model: VariationalAutoencoder, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0; images uint8 of shape (n, h, w)."""
+    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
+
+    Args:
+      model: the model.
+      images: uint8 of shape (n, height, width).
+
+    Returns:
+      Shape (n,).
+    """
     graphdef, params = nnx.split(model, nnx.Param)
     return np.asarray(_divergences(graphdef, params, images))
 
@@ -40,21 +48,21 @@ def log_evidence_bound(
 ) -> npt.NDArray[np.float32]:
     """Bound log p(x) from below by importance sampling (Burda et al. 2016, equation 8).
 
-    log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k drawn from q(z|x); its expectation rises to
-    log p(x) with K.
+    log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k drawn from q(z|x); as K grows, its expectation
+    rises to log p(x).
 
     Args:
-      model: a trained one.
+      model: a trained model.
       images: uint8 of shape (n, height, width).
-      samples: K ≥ 1, drawn for each image.
-      kl_weight: β > 0, as it was trained with: the decoder's variance is β/2.
-      seed: draws the samples.
+      samples: K ≥ 1, the number of samples per image.
+      kl_weight: β > 0, the weight used in training; the decoder's variance is β/2.
+      seed: seed of the samples.
 
     Returns:
-      Shape (n,), in nats: log densities, so they may be above 0.
+      Shape (n,), in nats; log densities may be above 0.
 
     Raises:
-      UndefinedError: a weight of 0, under which p(x|z) is no distribution.
+      UndefinedError: a weight of 0, for which p(x|z) is not a distribution.
       ValueError: no samples, or a weight below 0.
     """
     if samples < 1 or kl_weight < 0:

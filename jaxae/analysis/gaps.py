@@ -1,4 +1,4 @@
-"""Gaps: how much of a region of the plane no embedding is near."""
+"""Gaps: how much of a region of the plane is far from every embedding."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,39 +9,39 @@ from jaxae.latent import Box, Plane, grid_points
 
 Points = npt.NDArray[np.floating]
 
-# Points of the lattice along each side: the share's own error is then below half a percent.
+# Points of the lattice along each side: its error is then below half a percent.
 _LATTICE = 200
 
 
 def gap_radius(box: Box, n: int = 12) -> float:
     """Half the spacing of an n×n grid on a box, in latent units: √(Δx Δy) / 2.
 
-    A point that no embedding is so near to is the centre of a tile that no embedding lies in.
+    A point with no embedding within this radius lies in a gap.
     """
     dx, dy = (box.x_max - box.x_min) / (n - 1), (box.y_max - box.y_min) / (n - 1)
     return float(np.sqrt(dx * dy) if dy > 0 else dx) / 2
 
 
 def distance_to_nearest(points: Points, z: Points) -> npt.NDArray[np.float64]:
-    """Distance of each point, shape (m, d), to the nearest embedding, of z of shape (n, d)."""
+    """Distance of each point, shape (m, d), to the nearest embedding in z, shape (n, d)."""
     distances: npt.NDArray[np.float64] = KDTree(z).query(points)[0]
     return distances
 
 
-def gap_share(z: Points, plane: Plane, box: Box, radius: float) -> float:
-    """Share of a box's area that has no embedding within a radius, 0 to 1.
+def gap_fraction(z: Points, plane: Plane, box: Box, radius: float) -> float:
+    """Fraction of a box's area that has no embedding within a radius, 0 to 1.
 
     Args:
       z: embeddings of shape (n, latent_dim), n ≥ 1.
-      plane: that the box lies on; distances are taken in latent space, not in the plane.
+      plane: the plane of the box; distances are taken in latent space, not in the plane.
       box: the rectangle, in the plane's coordinates; an interval where the plane has one axis.
       radius: in latent units, above 0.
     """
     return float(np.mean(distance_to_nearest(plane.lift(lattice(box, plane)), z) > radius))
 
 
-def hull_gap_share(z: Points, plane: Plane, radius: float) -> float:
-    """As `gap_share`, of the convex hull of the cloud as the plane shows it.
+def hull_gap_fraction(z: Points, plane: Plane, radius: float) -> float:
+    """Compute `gap_fraction` for the convex hull of the cloud, projected onto the plane.
 
     Raises:
       UndefinedError: the cloud has no extent in some direction, so its hull has no area.
@@ -51,7 +51,7 @@ def hull_gap_share(z: Points, plane: Plane, radius: float) -> float:
     if points.shape[1] == 1:
         if low[0] == high[0]:
             raise UndefinedError("the embeddings are all the same; their hull has no extent")
-        return gap_share(z, plane, Box(float(low[0]), float(high[0]), 0.0, 0.0), radius)
+        return gap_fraction(z, plane, Box(float(low[0]), float(high[0]), 0.0, 0.0), radius)
     try:
         hull = ConvexHull(points)
     except QhullError:
@@ -62,7 +62,7 @@ def hull_gap_share(z: Points, plane: Plane, radius: float) -> float:
 
 
 def lattice(box: Box, plane: Plane, n: int = _LATTICE) -> npt.NDArray[np.float64]:
-    """An n×n grid's points as rows, of two coordinates or, on a plane of one axis, of one."""
+    """Points of an n×n grid, shape (n · n, 2); of n points on a plane of one axis, (n, 1)."""
     grid = grid_points(box, n)
     if len(plane.axes) == 1:
         return grid[0, :, :1]

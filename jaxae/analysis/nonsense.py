@@ -1,4 +1,4 @@
-"""Do gaps decode to images like none that there is? Distances to the nearest real image."""
+"""Whether gaps decode to images unlike any real one: distances to the nearest real image."""
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,14 @@ _CHUNK = 2000
 def nearest_image_distance(
     images: npt.NDArray[np.floating], known: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Euclidean distance over all pixels from each image to the nearest of the known ones.
+    """Euclidean distance over all pixels from each image to the nearest known image.
 
     Args:
       images: shape (m, height, width), values 0 to 1.
       known: uint8 of shape (n, height, width), n ≥ 1.
 
     Returns:
-      Shape (m,), each from 0 to √(height · width).
+      Shape (m,), 0 to √(height · width).
     """
     queries = jnp.asarray(images, jnp.float32).reshape(len(images), -1)
     nearest = np.full(len(images), np.inf, np.float32)
@@ -35,7 +35,7 @@ def nearest_image_distance(
 @jax.jit
 def _smallest_square(queries: jax.Array, known: jax.Array) -> jax.Array:
     x = to_unit_interval(known)
-    # ‖a − b‖² = ‖a‖² − 2 a·b + ‖b‖²: one product instead of all differences.
+    # ‖a − b‖² = ‖a‖² − 2 a·b + ‖b‖²: one matrix product in place of all differences.
     products = jnp.matmul(queries, x.T, precision=lax.Precision.HIGHEST)
     squares = jnp.sum(jnp.square(x), axis=1)[None] - 2 * products
     return jnp.min(squares, axis=1) + jnp.sum(jnp.square(queries), axis=1)

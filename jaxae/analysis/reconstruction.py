@@ -1,4 +1,4 @@
-"""How well images come back."""
+"""How well images are reconstructed."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,9 +7,9 @@ import numpy.typing as npt
 def squared_errors(
     images: npt.NDArray[np.uint8], x_hat: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """Squared error of each image, summed over its pixels: Σ (x̂ − x)², x = pixel / 255.
+    """Squared error of each image, summed over pixels: Σ (x̂ − x)² with x = pixel / 255.
 
-    Divided by the number of pixels it is the mean squared error per pixel, 0 to 1.
+    Divided by the number of pixels, it is the mean squared error per pixel, 0 to 1.
 
     Args:
       images: uint8 of shape (n, height, width).
@@ -24,7 +24,7 @@ def squared_errors(
     if images.shape != x_hat.shape:
         raise ValueError(f"images of shape {images.shape}, reconstructions of {x_hat.shape}")
     errors = np.empty(len(images))
-    step = 4096  # Images at a time, so that no float copy of all is made.
+    step = 4096  # In chunks, so that the images are never all in memory as floats.
     for start in range(0, len(images), step):
         part = slice(start, start + step)
         off = x_hat[part].astype(np.float64) - images[part] / 255

@@ -1,4 +1,4 @@
-"""A model's numbers: what each is called, its unit, its value, and why it may be missing."""
+"""The numbers of one model: their names, units and values, and why any are undefined."""
 
 import dataclasses
 import math
@@ -11,59 +11,74 @@ from jaxae.analysis.estimates import Estimate, UndefinedError
 
 _SEPARATE, _MIXED = 0.9, 0.1
 
-# Name: (unit, what it is). A name followed by /CLASS is the same of one class.
+# Name: (unit, description). A name followed by /CLASS is the same number for one class.
 _OF_CLOUD = {
-    "train_squared_error": ("pixels²", "squared error a training image, summed over its pixels"),
-    "train_mse_per_pixel": ("0 to 1", "the same a pixel"),
-    "test_squared_error": ("pixels²", "squared error a test image, summed over its pixels"),
-    "test_mse_per_pixel": ("0 to 1", "the same a pixel"),
-    "non_normality": ("0 to 4", "Henze and Zirkler's T / n of the test embeddings; 0 is normal"),
-    "normality_p": (
-        "0 to 1",
-        "probability of so large a T if they were normal; largest of seeds",
+    "train_squared_error": ("pixels²", "squared error per training image, summed over pixels"),
+    "train_mse_per_pixel": ("0 to 1", "mean squared error per pixel of the training images"),
+    "test_squared_error": ("pixels²", "squared error per test image, summed over pixels"),
+    "test_mse_per_pixel": ("0 to 1", "mean squared error per pixel of the test images"),
+    "non_normality": (
+        "0 to 4",
+        "Henze-Zirkler statistic T / n of the test embeddings; 0 if normal",
     ),
-    "elongation": ("ratio", "largest over second principal deviation; median of the classes"),
-    "knn1_accuracy": ("0 to 1", "nearest training embedding names the test image's class"),
-    "knn5_accuracy": ("0 to 1", "five nearest training embeddings vote for its class"),
-    "purity": ("0 to 1", "own class among the ten nearest training embeddings; mean"),
-    "silhouette": ("−1 to 1", "how much nearer the own class is than the next"),
-    "trustworthiness": ("0 to 1", "how far latent neighbours are neighbours as images"),
-    "disorder": ("0 to 1", "embeddings in cells whose labels have over 2 bits of entropy"),
-    "largest_entropy": ("bits", "of the labels in a cell of the plane"),
-    "box_coverage": ("0 to 1", "embeddings inside the lecture's box"),
-    "gap_share": ("0 to 1", "of the box, with no embedding within half a tile's spacing"),
-    "central_gap_share": ("0 to 1", "the same of the cloud's own 1st to 99th percentile"),
-    "hull_gap_share": ("0 to 1", "the same of the cloud's convex hull, spacing of its own box"),
-    "classifier_accuracy": ("0 to 1", "of the classifier below, on test images"),
+    "normality_p": ("0 to 1", "p-value of T under normality; over seeds, the largest"),
+    "elongation": ("ratio", "ratio of the two largest principal deviations; class median"),
+    "knn1_accuracy": ("0 to 1", "accuracy of the nearest-neighbour classifier in latent space"),
+    "knn5_accuracy": ("0 to 1", "accuracy of the 5-nearest-neighbour classifier in latent space"),
+    "purity": ("0 to 1", "fraction of own class among ten nearest neighbours; class mean"),
+    "silhouette": ("−1 to 1", "mean silhouette coefficient of the test embeddings"),
+    "trustworthiness": ("0 to 1", "how far neighbours in latent space are neighbours as images"),
+    "disorder": (
+        "0 to 1",
+        "fraction of embeddings in cells whose labels have over 2 bits of entropy",
+    ),
+    "largest_entropy": ("bits", "largest entropy of the labels in a cell of the plane"),
+    "box_coverage": ("0 to 1", "fraction of embeddings inside the lecture's box"),
+    "gap_share": (
+        "0 to 1",
+        "fraction of the lecture's box more than half a tile from any embedding",
+    ),
+    "central_gap_share": (
+        "0 to 1",
+        "fraction of the percentile box (1st to 99th) more than half a tile from any embedding",
+    ),
+    "hull_gap_share": (
+        "0 to 1",
+        "fraction of the convex hull more than half a percentile-box tile from any embedding",
+    ),
+    "classifier_accuracy": ("0 to 1", "accuracy of the image classifier on test images"),
 }
 OF_TILES = {
-    "gap_confidence": ("0 to 1", "its confidence in tiles of the box that lie in gaps"),
-    "occupied_confidence": ("0 to 1", "the same in tiles among embeddings"),
-    "confidence_drop": ("−1 to 1", "occupied minus gap"),
-    "gap_entropy": ("bits", "entropy of its answer in gap tiles"),
-    "occupied_entropy": ("bits", "the same in tiles among embeddings"),
-    "entropy_rise": ("bits", "gap minus occupied"),
-    "gap_distance": ("pixels", "from a gap tile to the nearest training image"),
-    "occupied_distance": ("pixels", "the same of tiles among embeddings"),
-    "distance_rise": ("pixels", "gap minus occupied"),
+    "gap_confidence": ("0 to 1", "mean confidence of the image classifier in gap tiles"),
+    "occupied_confidence": ("0 to 1", "mean confidence of the image classifier in occupied tiles"),
+    "confidence_drop": ("−1 to 1", "occupied_confidence minus gap_confidence"),
+    "gap_entropy": ("bits", "mean entropy of the classifier's predictions for gap tiles"),
+    "occupied_entropy": ("bits", "mean entropy of the classifier's predictions for occupied tiles"),
+    "entropy_rise": ("bits", "gap_entropy minus occupied_entropy"),
+    "gap_distance": ("pixels", "mean distance from gap tiles to the nearest training image"),
+    "occupied_distance": (
+        "pixels",
+        "mean distance from occupied tiles to the nearest training image",
+    ),
+    "distance_rise": ("pixels", "gap_distance minus occupied_distance"),
 }
 _OF_VARIATIONAL = {
-    "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) a test image"),
+    "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) per test image"),
     "log_evidence": (
         "nats",
-        "bound on log p(x), 100 samples each, the first 2,000 test images",
+        "lower bound on log p(x): 100 samples per image, first 2,000 test images",
     ),
 }
-# The tiles' numbers once more, of a grid on the cloud's own 1st to 99th percentile.
+# The numbers of tiles again, for a grid on the percentile box.
 _CENTRAL = {
-    f"central_{name}": (unit, f"{words}; cloud's own box")
+    f"central_{name}": (unit, f"{words}; percentile box")
     for name, (unit, words) in OF_TILES.items()
 }
 NUMBERS = _OF_CLOUD | OF_TILES | _OF_VARIATIONAL | _CENTRAL
 
 
 def limits(name: str) -> tuple[float, float]:
-    """The least and the greatest value that a number can have."""
+    """The smallest and the largest value that a number can take."""
     base = name.partition("/")[0]
     unit = NUMBERS[base][0]
     if " to " in unit:
@@ -78,14 +93,14 @@ class Report:
     """The numbers of one model.
 
     Attributes:
-      numbers: by name, see `NUMBERS`.
-      mixing: `analysis.class_neighbours`, a row for each class.
-      class_names: of the rows.
-      undefined: names of numbers that do not exist here, with the reason.
+      numbers: the numbers by name, see `NUMBERS`.
+      neighbour_confusion: the matrix from `analysis.neighbour_confusion`, one row per class.
+      class_names: names of the classes.
+      undefined: names of the numbers that are undefined, each with the reason.
     """
 
     numbers: dict[str, Estimate] = dataclasses.field(default_factory=dict)
-    mixing: list[list[float]] = dataclasses.field(default_factory=list)
+    neighbour_confusion: list[list[float]] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] = ()
     undefined: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -96,14 +111,14 @@ class Report:
         *args: Any,
         otherwise: str = "",
     ) -> None:
-        """Compute a number.
+        """Compute a number and add it, or the reason why it is undefined.
 
         Args:
           name: a key of `NUMBERS`, or one followed by /CLASS.
-          compute: called with the arguments; what it gives is cut to the number's limits.
-          *args: the arguments.
-          otherwise: why the number is missing where `compute` raises `UndefinedError`; by default
-            what that says.
+          compute: function to call; its result is clipped to the limits of the number.
+          *args: arguments of the function.
+          otherwise: the reason to give where the function raises `UndefinedError`; by default the
+            message of the error.
         """
         try:
             found = compute(*args)
@@ -114,25 +129,27 @@ class Report:
         if not np.isfinite(value):
             self.undefined[name] = "it is not finite"
             return
-        # Student's t interval of a mean of shares may pass 0 or 1, which no share does.
+        # Student's t interval of a mean of proportions may extend beyond 0 or 1.
         low, high = limits(name)
         within = (None if end is None else min(max(end, low), high) for end in interval)
         self.numbers[name] = Estimate(value, *within)
 
     @property
     def separate(self) -> list[str]:
-        """Classes whose nearest neighbours are, to nine in ten or more, of their own class."""
-        return [name for i, name in enumerate(self.class_names) if self.mixing[i][i] >= _SEPARATE]
+        """Classes with a purity of 0.9 or more."""
+        purity = np.diag(self.neighbour_confusion)
+        return [name for i, name in enumerate(self.class_names) if purity[i] >= _SEPARATE]
 
     @property
     def mixed(self) -> list[tuple[str, str, float]]:
-        """Pairs of classes that mix, the most first.
+        """Pairs of classes that are confused in 0.1 or more of cases, in descending order.
 
-        Each with the mean of the shares that one has of the other's nearest neighbours, 0.1 to 0.5.
+        Each with the mean of both directions: the fraction of the nearest neighbours of one class
+        that are of the other.
         """
-        shares = np.asarray(self.mixing)
+        confusion = np.asarray(self.neighbour_confusion)
         names = self.class_names
-        mean = (shares + shares.T) / 2
+        mean = (confusion + confusion.T) / 2
         pairs = [
             (names[i], names[j], float(mean[i, j]))
             for i, j in zip(*np.triu_indices(len(names), 1), strict=True)
@@ -141,11 +158,12 @@ class Report:
         return sorted(pairs, key=lambda pair: -pair[2])
 
     def as_json(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, for report.json."""
+        """Convert the report to dictionaries and lists, as in report.json."""
         numbers = {name: estimate._asdict() for name, estimate in self.numbers.items()}
         return {
             "numbers": numbers,
-            "mixing": self.mixing,
+            "neighbour_confusion": self.neighbour_confusion,
+            "mixing": self.neighbour_confusion,  # Its name until 0.1.
             "separate": self.separate,
             "mixed": self.mixed,
             "class_names": list(self.class_names),

@@ -17,10 +17,10 @@ class Normality(NamedTuple):
 
     Attributes:
       statistic: T ≥ 0.
-      p_value: of T under normality, by its log-normal approximation.
-      effect: T / n, 0 to 4: the squared distance between the characteristic function of the
-        standardised points and the normal one, weighted by N(0, β²·I).
-      n: the points that were tested.
+      p_value: p-value of T under normality, from its log-normal approximation.
+      effect: T / n, 0 to 4: the squared distance between the characteristic functions of the
+        standardised points and of a normal distribution, weighted by N(0, β²·I).
+      n: number of points tested.
     """
 
     statistic: float
@@ -40,13 +40,13 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
 
     Args:
       z: points of shape (n, d), n > d + 1.
-      at_most: how many of them to test, drawn at random if there are more, since pairs are summed;
-        the same number makes effects comparable.
-      seed: draws them.
+      at_most: number of points above which a random subset is tested, since the sum is over
+        pairs; effects are comparable for equal n.
+      seed: seed of the subset.
 
     Raises:
-      UndefinedError: too few points.
-      ValueError: one that is not finite.
+      UndefinedError: d + 1 points or fewer.
+      ValueError: a point that is not finite.
     """
     x = _checked(z)
     if len(x) > at_most:
@@ -56,7 +56,7 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
     axes, deviations, _ = np.linalg.svd(centred, full_matrices=False)
     if deviations[-1] ** 2 <= d * np.finfo(float).eps * deviations[0] ** 2:
         return Normality(4.0 * n, 0.0, 4.0, n)
-    # Standardised points: their squared distances are Mahalanobis's.
+    # Standardised points: their squared distances are Mahalanobis distances.
     y = np.sqrt(n) * axes
     beta2 = ((2 * d + 1) * n / 4) ** (2 / (d + 4)) / 2
     pairs = np.exp(-beta2 / 2 * cdist(y, y, "sqeuclidean")).mean()
@@ -70,7 +70,7 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
 
 
 def elongation(z: Points) -> float:
-    """Largest principal standard deviation over the second largest, 1 (round) to ∞ (a line).
+    """Ratio of the two largest principal standard deviations, 1 (round) to ∞ (a line).
 
     Args:
       z: points of shape (n, d), d ≥ 2 and n > d + 1.
@@ -89,7 +89,7 @@ def elongation(z: Points) -> float:
 
 
 def _moments(beta2: float, d: int) -> tuple[float, float]:
-    # Mean and variance of T under normality, equations 2.4 and 2.5 of the paper.
+    # Mean and variance of T under normality: equations 2.4 and 2.5 of the paper.
     a = 1 + 2 * beta2
     mean = 1 - a ** (-d / 2) * (1 + d * beta2 / a + d * (d + 2) * beta2**2 / (2 * a**2))
     w = (1 + beta2) * (1 + 3 * beta2)

@@ -11,7 +11,14 @@ from jaxae.analysis.report import Report
 
 
 class Verdict(NamedTuple):
-    """A claim over all seeds: in how many it holds, of those in which it can be judged."""
+    """A claim over several seeds.
+
+    Attributes:
+      sentence: what the lecture says.
+      rule: the condition under which the sentence holds.
+      holds: number of seeds in which it holds.
+      judged: number of seeds in which the numbers that the rule needs are defined.
+    """
 
     sentence: str
     rule: str
@@ -20,31 +27,33 @@ class Verdict(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Whether it holds whatever the seed."""
+        """Whether the claim holds in every seed, in words."""
         if self.judged == 0:
-            return "can't be judged"
+            return "can't be evaluated"
         if self.holds in (0, self.judged):
             return f"{'holds' if self.holds else 'fails'} in every seed"
         return f"depends on the seed: holds in {self.holds} of {self.judged}"
 
 
 def verdicts(claims: Sequence[Sequence[Claim]]) -> list[Verdict]:
-    """Count in how many seeds each claim holds; a list of claims for each seed, in one order."""
+    """Count the seeds in which each claim holds, given one list of claims per seed."""
     found = []
     for of_seeds in zip(*claims, strict=True):
-        judged = [claim.holds for claim in of_seeds if claim.holds is not None]
-        found.append(Verdict(of_seeds[0].sentence, of_seeds[0].rule, sum(judged), len(judged)))
+        holds = [claim.holds for claim in of_seeds if claim.holds is not None]
+        found.append(Verdict(of_seeds[0].sentence, of_seeds[0].rule, sum(holds), len(holds)))
     return found
 
 
-def summary(reports: Sequence[Report]) -> Report:
-    """Mean of each number over the seeds, with Student's t interval; of p-values, the largest.
+def summarize(reports: Sequence[Report]) -> Report:
+    """Average each number over seeds, with Student's t interval; take the largest p-value.
 
-    A number that some seeds lack is undefined in the summary, with the first one's reason.
+    A number that is undefined in some seeds is undefined in the summary, with the reason of the
+    first of them.
     """
     first = reports[0]
     total = Report(class_names=first.class_names)
-    total.mixing = np.mean([report.mixing for report in reports], axis=0).tolist()
+    confusions = [report.neighbour_confusion for report in reports]
+    total.neighbour_confusion = np.mean(confusions, axis=0).tolist()
     names = (name for report in reports for name in (*report.numbers, *report.undefined))
     for name in dict.fromkeys(names):
         without = [report for report in reports if name not in report.numbers]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxae._utils.files import write_json
 from jaxae._utils.tables import markdown
 from jaxae._utils.text import printable
-from jaxae.analysis import claims, measure
+from jaxae.analysis import evaluate_claims, measure
 from jaxae.cli.common import say
 from jaxae.cli.numbers import show_numbers
 from jaxae.cli.report import MakeReport
@@ -22,13 +22,13 @@ def report(options: MakeReport) -> None:
     _warn_of_streamed(source)
     kl_weight = source.run.train_config.kl_weight
     found = measure(source.embedding, source.classifier, kl_weight=kl_weight)
-    judged = claims(found)
+    judged = evaluate_claims(found)
     content = found.as_json() | {"claims": [claim._asdict() for claim in judged]}
     if options.json:
         print(json.dumps(content, indent=2))
     else:
         show_numbers(found)
-        answers = {True: "holds", False: "fails", None: "can't be judged"}
+        answers = {True: "holds", False: "fails", None: "can't be evaluated"}
         rows = [[claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in judged]
         say(*markdown(["the lecture says", "here it", "found", "rule"], rows), "")
     written = _written(options, content)

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from jaxae._utils.files import write_json
 from jaxae._utils.signals import signals_held_back
 from jaxae._utils.tables import markdown
-from jaxae.analysis import Report, claims, classifier_of, measure, summary, verdicts
+from jaxae.analysis import Report, classifier_of, evaluate_claims, measure, summarize, verdicts
 from jaxae.cli.beginning import mesh_of
 from jaxae.cli.common import console, described, say
 from jaxae.cli.figures import draw_all
@@ -108,8 +108,8 @@ def _measured(seeds: Seeds, mesh: Mesh) -> list[Report]:
 
 
 def _report(folder: Path, runs: list[Run], reports: list[Report]) -> None:
-    total = summary(reports)
-    judged = [claims(report) for report in reports]
+    total = summarize(reports)
+    judged = [evaluate_claims(report) for report in reports]
     for run, report, own in zip(runs, reports, judged, strict=True):
         content = report.as_json() | {"claims": [claim._asdict() for claim in own]}
         write_json(run.path / "report.json", content)

@@ -75,7 +75,7 @@ def coverage(sources: Sources, options: Options) -> Figure:
     own, box = sources[0].embedding, options.box(sources[0])
     tiles = own.tiles(_needs_plane(sources[0], box))
     n = int(np.sqrt(len(tiles.images)))
-    covered = 1 - analysis.gap_share(own.z, own.plane, box, tiles.radius)
+    covered = 1 - analysis.gap_fraction(own.z, own.plane, box, tiles.radius)
     return plots.coverage_grid(
         tiles.images.reshape(n, n, *tiles.images.shape[1:]),
         tiles.distance.reshape(n, n),
@@ -132,7 +132,7 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
         own, classifier = source.embedding, source.classifier
         box = _needs_plane(source, own.percentile_box)
         tiles = own.tiles(box)
-        share = analysis.gap_share(own.z, own.plane, box, tiles.radius)
+        share = analysis.gap_fraction(own.z, own.plane, box, tiles.radius)
         caption = f"{share:.1%} of the box in gaps"
         if classifier is not None and tiles.in_gap.any():
             confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
