@@ -13,9 +13,9 @@ from PIL import Image
 
 import jaxae
 from jaxae.cli.app import main
-from jaxae.drawing import registry as drawing
+from jaxae.drawing import rendering
 from jaxae.drawing.provenance import parameters_hash, read_provenance
-from jaxae.drawing.registry import FIGURES, OF_ONE_RUN, Options
+from jaxae.drawing.registry import FIGURES, OF_ONE_RUN
 from jaxae.drawing.source import Source
 from tests.faults import write_blobs
 
@@ -39,7 +39,7 @@ def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
 ) -> None:
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
     file = run / "figures" / f"grid.{suffix}"
-    jaxae.draw("grid", [Source(run)], file, Options(fit_box=True))
+    jaxae.draw("grid", [Source(run)], file, fit_box=True)
     said = read_provenance(file)
     assert said["figure"] == "grid" and said["options"] == {"fit_box": True}
     (source,) = said["sources"]
@@ -166,7 +166,7 @@ def test_data_that_moved_are_found_by_data_dir(
     config = json.loads((run / "config.json").read_text())
     config["data"]["source"] = str(tmp_path / "gone")
     (run / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr("jaxae.drawing.registry.OF_ONE_RUN", ("grid",))
+    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
     figure = run / "figures" / "latent.png"
     write_blobs(tmp_path / "other", seed=9)
     for command in (["report", str(run)], ["figures", str(run)], ["figures", "--verify", figure]):
@@ -186,7 +186,7 @@ def test_verify_names_versions_that_changed(
     jaxae.draw("curve", [runs / "ae"], tmp_path / "curve.png")
     versions = read_provenance(tmp_path / "curve.png")["versions"]
     later = {**versions, "flax": "99.1", "new": "1"}
-    monkeypatch.setattr(drawing, "versions", lambda: later)
+    monkeypatch.setattr(rendering, "versions", lambda: later)
     was = versions["flax"]
     assert jaxae.verify(tmp_path / "curve.png") == [
         f"flax is 99.1, was {was}",

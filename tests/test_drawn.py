@@ -15,7 +15,7 @@ from jaxae import Box, EpochMetrics, ModelConfig, analysis
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
 from jaxae.drawing import registry as drawing
-from jaxae.drawing.registry import FIGURES, MissingFigureError, Options
+from jaxae.drawing.registry import FIGURES, MissingFigureError
 from tests import made_up
 from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
 
@@ -71,7 +71,7 @@ def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 @BOTH_BOXES
 def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: bool) -> None:
-    axes, bar = drawn(drawing.latent([one], Options(fit_box))).axes
+    axes, bar = drawn(drawing.latent([one], fit_box)).axes
     own, box = one.embedding, box_for(one, fit_box)
     assert_shows(axes, own.z)
     assert box_of(axes) == pytest.approx((box.x_min, box.y_min, box.x_max, box.y_max))
@@ -83,13 +83,13 @@ def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: b
 
 
 def test_latent_shows_a_cut_through_many_dimensions(cut: Any) -> None:
-    axes = drawn(drawing.latent([cut], Options())).axes[0]
+    axes = drawn(drawing.latent([cut], False)).axes[0]
     assert_shows(axes, jaxae.pca_plane(cut.embedding.z).project(cut.embedding.z))
 
 
 @BOTH_BOXES
 def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -> None:
-    (axes,) = drawn(drawing.grid([one], Options(fit_box))).axes
+    (axes,) = drawn(drawing.grid([one], fit_box)).axes
     box = box_for(one, fit_box)
     expected = mosaic(jaxae.latent_grid(one.embedding.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
@@ -97,7 +97,7 @@ def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -
 
 
 def test_grid_of_a_cut_is_decoded_there_and_says_so(cut: Any) -> None:
-    (axes,) = drawn(drawing.grid([cut], Options())).axes
+    (axes,) = drawn(drawing.grid([cut], False)).axes
     own = cut.embedding
     plane = jaxae.pca_plane(own.z)
     expected = mosaic(jaxae.latent_grid(own.model, LECTURE, plane=plane))
@@ -106,7 +106,7 @@ def test_grid_of_a_cut_is_decoded_there_and_says_so(cut: Any) -> None:
 
 
 def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> None:
-    above, below = from_the_top(drawn(drawing.reconstructions([one], Options())))
+    above, below = from_the_top(drawn(drawing.reconstructions([one], False)))
     test = one.embedding.dataset.test
     shown = np.array([test.images[list(test.labels).index(label)] for label in range(5)])
     np.testing.assert_allclose(strip(above), np.hstack(list(shown / 255)))
@@ -115,13 +115,13 @@ def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> 
 
 
 def test_curve_is_of_the_runs_own_history(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.curve(two[1:], Options())).axes
+    (axes,) = drawn(drawing.curve(two[1:], False)).axes
     assert axes.texts[0].get_text() == "40.5"
 
 
 @BOTH_BOXES
 def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.coverage([one], Options(fit_box))).axes[0]
+    axes = drawn(drawing.coverage([one], fit_box)).axes[0]
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     spacing = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 11
@@ -138,7 +138,7 @@ def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool
 
 @BOTH_BOXES
 def test_entropy_is_mapped_on_the_clouds_own_box_always(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.entropy([one], Options(fit_box))).axes[0]
+    axes = drawn(drawing.entropy([one], fit_box)).axes[0]
     own, box = one.embedding, box_for(one, True)
     expected = analysis.entropy_map(own.z, own.labels, box)
     shown: Any = axes.images[0].get_array()
@@ -148,10 +148,10 @@ def test_entropy_is_mapped_on_the_clouds_own_box_always(one: Any, fit_box: bool)
 
 
 @BOTH_BOXES
-def test_gaps_are_of_the_box_and_judged_by_the_classifier_and_training_images(
+def test_gaps_show_the_box_with_the_classifiers_confidence_and_distances_to_training_images(
     one: Any, fit_box: bool
 ) -> None:
-    figure = drawn(drawing.gaps([one], Options(fit_box)))
+    figure = drawn(drawing.gaps([one], fit_box))
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
@@ -173,7 +173,7 @@ def test_gaps_are_of_the_box_and_judged_by_the_classifier_and_training_images(
 def test_interpolation_goes_from_the_first_class_to_the_second_by_each_model(
     two: list[Any],
 ) -> None:
-    rows = from_the_top(drawn(drawing.interpolation(two, Options())))
+    rows = from_the_top(drawn(drawing.interpolation(two, False)))
     test = two[0].embedding.dataset.test
     ends = np.array([test.images[list(test.labels).index(label)] for label in (0, 1)])
     for axes, run in zip(rows, two, strict=True):
@@ -185,30 +185,30 @@ def test_interpolation_goes_from_the_first_class_to_the_second_by_each_model(
 
 
 def test_prior_decodes_standard_normal_points_of_a_variational_model(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.prior(two[1:], Options())).axes
+    (axes,) = drawn(drawing.prior(two[1:], False)).axes
     z = np.random.default_rng(0).normal(size=(144, 2))
     images = jaxae.decode(two[1].embedding.model, z).reshape(12, 12, *made_up.SHAPE)
     np.testing.assert_allclose(strip(axes), mosaic(images[::-1]), rtol=1e-5, atol=1e-6)
     with pytest.raises(MissingFigureError, match=r"runs/ae-1 has no prior"):
-        drawing.prior(two[:1], Options())
+        drawing.prior(two[:1], False)
 
 
 @BOTH_BOXES
 def test_ae_vae_shows_each_models_own_cloud_box_grid_and_gaps(
     two: list[Any], fit_box: bool
 ) -> None:
-    *panels, _ = drawn(drawing.ae_vae(two, Options(fit_box))).axes
+    *panels, _ = drawn(drawing.ae_vae(two, fit_box)).axes
     by_title = {axes.get_title(): axes for axes in panels}
     for run in two:
         own, box = run.embedding, box_for(run, True)
         assert_shows(by_title[run.name], own.z)
         radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
-        share = analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, radius)
+        fraction = analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, radius)
         points = jaxae.grid_points(box).reshape(-1, 2)
         gap = cdist(points, own.z).min(axis=1) > radius
         images = jaxae.decode(own.model, points[gap])
         sure = made_up.probabilities(run.classifier, images).max(axis=1).mean()
-        below = by_title[f"{share:.1%} of the box in gaps, confidence there {sure:.2f}"]
+        below = by_title[f"{fraction:.1%} of the box in gaps, confidence there {sure:.2f}"]
         expected = mosaic(jaxae.latent_grid(own.model, box))
         np.testing.assert_allclose(strip(below), expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(
@@ -217,7 +217,7 @@ def test_ae_vae_shows_each_models_own_cloud_box_grid_and_gaps(
 
 
 def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.seeds(two, Options())).axes
+    (axes,) = drawn(drawing.seeds(two, False)).axes
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["ae 1, 2 seeds", "vae 2, 2 seeds"]
     starts = [np.asarray(line.get_ydata(), float)[0] for line in axes.lines]
@@ -228,15 +228,15 @@ def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
 def test_one_latent_dimension_has_no(name: str) -> None:
     line = source(latent_dim=1)
     with pytest.raises(MissingFigureError, match="runs/ae-0: one latent dimension has no plane"):
-        FIGURES[name].function([line] * FIGURES[name].least, Options())
+        FIGURES[name].function([line] * FIGURES[name].least, False)
 
 
 def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> None:
-    unjudged = source()
-    unjudged.classifier = None
+    unclassified = source()
+    unclassified.classifier = None
     with pytest.raises(MissingFigureError, match="one class"):
-        drawing.gaps([unjudged], Options())
-    *panels, _ = drawn(drawing.ae_vae([unjudged, unjudged], Options())).axes
+        drawing.gaps([unclassified], False)
+    *panels, _ = drawn(drawing.ae_vae([unclassified, unclassified], False)).axes
     assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
 
 
@@ -244,5 +244,5 @@ def test_figures_are_offered_where_they_can_be_drawn() -> None:
     assert drawing.AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
     others = ("coverage", "entropy", "gaps", "interpolation", "prior")
     assert drawing.OF_ONE_RUN == (*drawing.AFTER_TRAINING, *others)
-    several = {name: FIGURES[name][1:] for name in FIGURES if FIGURES[name].most > 1}
+    several = {name: (d.least, d.most) for name, d in FIGURES.items() if d.most > 1}
     assert several == {"interpolation": (1, 4), "ae_vae": (2, 2), "seeds": (1, 4)}

@@ -77,12 +77,12 @@ def draw_all(
     source: "Source", folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
 ) -> None:
     """Draw figures of a run and print their paths; say which of them it does not have."""
-    from jaxae.drawing import MissingFigureError, Options, draw
+    from jaxae.drawing import MissingFigureError, draw
 
     for name in names:
         path = folder / f"{name}.{format}"
         try:
-            draw(name, [source], path, Options(fit_box))
+            draw(name, [source], path, fit_box=fit_box)
         except MissingFigureError as error:
             say(f"no {name}: {error}")
         else:

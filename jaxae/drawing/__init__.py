@@ -1,19 +1,13 @@
-"""Figures by name, drawn from runs, with provenance in the file.
+"""Figures by name, drawn from runs, with provenance in their files.
 
-registry     what each figure shows
+registry     the figures: what each shows, and which runs it needs
+rendering    draw a figure into a file, and verify such a file
 source       the runs that figures are drawn from
 provenance   metadata in PNG, PDF and SVG files
 """
 
-from jaxae.drawing.registry import (
-    AFTER_TRAINING,
-    FIGURES,
-    OF_ONE_RUN,
-    MissingFigureError,
-    Options,
-    draw,
-    verify,
-)
+from jaxae.drawing.registry import AFTER_TRAINING, FIGURES, OF_ONE_RUN, MissingFigureError
+from jaxae.drawing.rendering import draw, verify
 from jaxae.drawing.source import Source, first_run, seed_folders
 
 __all__ = [
@@ -21,7 +15,6 @@ __all__ = [
     "FIGURES",
     "OF_ONE_RUN",
     "MissingFigureError",
-    "Options",
     "Source",
     "draw",
     "first_run",

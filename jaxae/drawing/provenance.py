@@ -1,4 +1,4 @@
-"""What a figure was drawn from, kept in the metadata of its own file, be it PNG, PDF or SVG."""
+"""Provenance: what a figure was drawn from, in the metadata of a PNG, PDF or SVG file."""
 
 import hashlib
 import json
@@ -22,12 +22,12 @@ _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 
 def versions() -> dict[str, str]:
-    """Versions of what draws a figure."""
+    """Versions of the packages that figures depend on."""
     return versions_of(_PACKAGES)
 
 
 def parameters_hash(model: Autoencoder) -> str:
-    """SHA-256, in hex, over names, shapes and float32 values of a model's parameters."""
+    """SHA-256 over names, shapes and float32 values of a model's parameters, in hexadecimal."""
     digest = hashlib.sha256()
     for path, leaf in sorted(nnx.to_flat_state(nnx.state(model, nnx.Param))):
         values = np.ascontiguousarray(np.asarray(leaf[...], np.float32))
@@ -37,18 +37,18 @@ def parameters_hash(model: Autoencoder) -> str:
 
 
 def metadata_for(suffix: str, provenance: Provenance) -> dict[str, str]:
-    """What to pass to Matplotlib for a file with this suffix."""
+    """Metadata to pass to Matplotlib for a file with this suffix."""
     if suffix not in _KEYS:
         raise ValueError(f"figures of type {suffix!r} hold no provenance; expected {_known()}")
     return {_KEYS[suffix]: json.dumps(provenance, sort_keys=True)}
 
 
 def read_provenance(path: Path) -> Provenance:
-    """Read what a figure's file says of its origin.
+    """Read the provenance in a figure's file.
 
     Raises:
-      ValueError: the file is no such figure, or says nothing.
-      OSError: it cannot be opened.
+      ValueError: the file is not PNG, PDF or SVG, or has no provenance.
+      OSError: the file cannot be opened.
     """
     suffix = path.suffix
     if suffix not in _KEYS:
@@ -69,10 +69,10 @@ def read_provenance(path: Path) -> Provenance:
     except OSError:
         if not path.is_file():
             raise
-        raise ValueError(f"{path} is no {suffix[1:].upper()} file") from None
-    except Exception:  # Each reader has errors of its own for a damaged file.
+        raise ValueError(f"{path} is not a {suffix[1:].upper()} file") from None
+    except Exception:  # Each reader raises its own errors for a damaged file.
         raise ValueError(
-            f"{path} does not say what it was drawn from; draw it by jaxae figures"
+            f"{path} does not say what it was drawn from; draw it with jaxae figures"
         ) from None
     return provenance
 

@@ -1,4 +1,4 @@
-"""What figures are drawn from: a run, or a study of several, read once and kept."""
+"""What figures are drawn from: a run, or a study of several seeds, read once."""
 
 import os
 from functools import cached_property
@@ -17,16 +17,16 @@ from jaxae.training import EpochMetrics
 
 
 def seed_folders(study: Path) -> list[Path]:
-    """The folders of a study's runs, seed-0 and so on, in order of their seeds."""
+    """Folders of a study's runs, seed-0 and so on, in order of seed."""
     found = [path for path in study.glob("seed-*") if path.name[5:].isdecimal()]
     return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def first_run(study: Path) -> Run:
-    """The first of a study's runs.
+    """Open the first run of a study.
 
     Raises:
-      ValueError: there is none, or it is damaged.
+      ValueError: the study has no run, or it is damaged.
     """
     for path in seed_folders(study):
         if (path / "config.json").is_file():
@@ -38,11 +38,11 @@ def first_run(study: Path) -> Run:
 
 
 class Snapshot(NamedTuple):
-    """A run as it was when it was read; training may have moved on since.
+    """A run as it was when it was read; it may have been trained further since.
 
     Attributes:
-      model: with the parameters of a checkpoint.
-      parameters: their hash.
+      model: the model, with the parameters of a checkpoint.
+      parameters: hash of the parameters.
       history: the rows of metrics.jsonl.
     """
 
@@ -52,14 +52,14 @@ class Snapshot(NamedTuple):
 
 
 class Source:
-    """A run's folder, or that of a study, which holds one run per seed.
+    """The folder of a run, or of a study, which holds one run per seed.
 
-    Everything is read when it is first asked for, and then kept: what a figure shows and what its
-    provenance says come from the same reading.
+    Everything is read on first access and then kept, so that a figure and its provenance come from
+    the same reading.
 
     Attributes:
       path: the folder.
-      mesh: the devices to compute on, of this process; by default all.
+      mesh: devices of this process to compute on; by default all.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Source:
         data: Dataset | str | Path | None = None,
         checkpoint: Checkpoint = "newest",
     ):
-        """Open nothing yet.
+        """Store the arguments; nothing is read yet.
 
         Args:
           path: the folder.
-          mesh: the devices to compute on, of this process; by default all.
-          data: the data set, or where it is now as `load_dataset` takes it; by default where it was
-            when the run was trained.
-          checkpoint: whose parameters to take, as `Run.load_model` does.
+          mesh: devices of this process to compute on; by default all.
+          data: the data set, or where it is now, as `load_dataset` takes it; by default where it
+            was when the run was trained.
+          checkpoint: the checkpoint to load parameters from, as `Run.load_model` takes it.
         """
         self.path = Path(path)
         self.mesh = mesh
@@ -86,10 +86,10 @@ class Source:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """A study's runs, in order of their seeds; a run itself is a study of one.
+        """The runs of a study in order of seed, or the single run.
 
         Raises:
-          ValueError: the folder holds neither, or one that is damaged.
+          ValueError: the folder is neither a run nor a study, or is damaged.
         """
         is_run = (self.path / "config.json").is_file()
         seeds = [] if is_run else seed_folders(self.path)
@@ -97,10 +97,10 @@ class Source:
 
     @property
     def run(self) -> Run:
-        """The run.
+        """The single run.
 
         Raises:
-          ValueError: the folder is no run, or damaged.
+          ValueError: the folder is not a run, or is damaged.
         """
         first = self.runs[0]
         if first.path != self.path:
@@ -111,7 +111,7 @@ class Source:
 
     @cached_property
     def snapshots(self) -> list[Snapshot]:
-        """The state of each of `runs`.
+        """The state of each run.
 
         Raises:
           ValueError: a run has no checkpoint, or is damaged.
@@ -124,19 +124,19 @@ class Source:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state of the run.
+        """The state of the single run.
 
         Raises:
-          ValueError: the folder is no run, or damaged.
+          ValueError: the folder is not a run, or is damaged.
         """
         return self.snapshots[self.runs.index(self.run)]
 
     @cached_property
     def embedding(self) -> Embedding:
-        """The run's model with the data that it was trained on.
+        """The model's embedding of the data set that it was trained on.
 
         Raises:
-          ValueError: the folder is no run, or its data moved or changed.
+          ValueError: the folder is not a run, or its data moved or changed.
         """
         if isinstance(self._data, Dataset):
             self.run.check_dataset(self._data)
@@ -147,7 +147,7 @@ class Source:
 
     @cached_property
     def classifier(self) -> Classifier | None:
-        """Of the run's data set."""
+        """A classifier of the run's data set; None for a data set of one class."""
         return classifier_of(self.embedding.dataset)
 
     @property
@@ -157,13 +157,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What the model is called in figures."""
+        """Name of the model in figures."""
         names = {"ae": "autoencoder", "vae": "variational", "conv": "convolutional"}
         return names[self.runs[0].model_config.model]
 
     def provenance(self, file: Path) -> dict[str, Any]:
-        """Say what this is, with its path as seen from a figure's file."""
-        # Figures from before there was a choice say nothing of it.
+        """Describe the runs, with their path relative to a figure's file."""
+        # Left out for the default, as in figures drawn before there was a choice.
         chosen = {} if self._checkpoint == "newest" else {"checkpoint": self._checkpoint}
         return {
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),

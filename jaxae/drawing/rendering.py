@@ -1,0 +1,118 @@
+"""Draw a figure into a file together with its provenance, and verify such a file."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from jaxae.analysis import UndefinedError
+from jaxae.drawing.provenance import Provenance, metadata_for, read_provenance, versions
+from jaxae.drawing.registry import FIGURES, MissingFigureError
+from jaxae.drawing.source import Source
+from jaxae.plots import save_figure
+
+
+def draw(
+    name: str,
+    sources: Sequence[Source | str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    *,
+    fit_box: bool = False,
+) -> None:
+    """Draw a figure into a file, with its provenance in the file's metadata.
+
+    Args:
+      name: a key of `FIGURES`.
+      sources: the runs or studies to draw from, or their folders. A `Source` is read only once, for
+        any number of figures.
+      path: the file; its suffix, .png, .pdf or .svg, chooses the format.
+      fit_box: decode grids on the cloud's percentile box (1st to 99th) instead of the lecture's.
+
+    Raises:
+      MissingFigureError: the figure is not defined for these runs.
+      ValueError: an unknown name, too few or too many runs, or a damaged run.
+      OSError: the file cannot be written.
+    """
+    path = Path(path)
+    opened = [source if isinstance(source, Source) else Source(source) for source in sources]
+    figure = _drawn(name, opened, fit_box)
+    save_figure(figure, path, metadata_for(path.suffix, _provenance(name, opened, fit_box, path)))
+
+
+def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> list[str]:
+    """Redraw a figure from the provenance in its file, and compare.
+
+    Args:
+      path: the figure's file.
+      data: where the data of its runs are now, as `load_dataset` takes it; by default where they
+        were.
+
+    Returns:
+      What differs, in words; empty if the redrawn file is the same byte for byte.
+
+    Raises:
+      ValueError: the file has no provenance, or its runs or their data are missing or damaged.
+    """
+    path = Path(path)
+    before = read_provenance(path)
+    try:
+        name, options = before["figure"], {"fit_box": False} | before["options"]
+        (fit_box,) = options.values()
+        sources = [
+            Source(
+                path.parent / source["path"],
+                data=data,
+                checkpoint=source.get("checkpoint", "newest"),
+            )
+            for source in before["sources"]
+        ]
+        runs_before = [source["runs"] for source in before["sources"]]
+        versions_before = before["versions"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} has provenance in a format that this version does not read: {error}"
+        ) from None
+    figure = _drawn(name, sources, fit_box)
+    now = _provenance(name, sources, fit_box, path)
+    found = [
+        f"{source.path} has other settings or parameters than it had"
+        for source, runs, current in zip(sources, runs_before, now["sources"], strict=True)
+        if runs != current["runs"]
+    ]
+    found += [
+        f"{package} is {version}, was {versions_before.get(package)}"
+        for package, version in now["versions"].items()
+        if version != versions_before.get(package)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        redrawn = Path(folder) / path.name
+        # With the provenance of the original, so that only the drawing can differ.
+        save_figure(figure, redrawn, metadata_for(path.suffix, before))
+        if redrawn.read_bytes() != path.read_bytes():
+            found.append("the drawing differs")
+    return found
+
+
+def _drawn(name: str, sources: Sequence[Source], fit_box: bool) -> Figure:
+    if name not in FIGURES:
+        raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}")
+    drawing = FIGURES[name]
+    if not drawing.least <= len(sources) <= drawing.most:
+        expected = f"{drawing.least} to {drawing.most}"
+        raise ValueError(f"{name} from {len(sources)} runs; expected {expected}")
+    try:
+        return drawing.function(sources, fit_box)
+    except UndefinedError as error:
+        paths = " and ".join(str(source.path) for source in sources)
+        raise MissingFigureError(f"{paths}: {error}") from error
+
+
+def _provenance(name: str, sources: Sequence[Source], fit_box: bool, path: Path) -> Provenance:
+    return {
+        "figure": name,
+        "options": {"fit_box": fit_box},
+        "sources": [source.provenance(path) for source in sources],
+        "versions": versions(),
+    }
