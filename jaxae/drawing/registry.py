@@ -21,29 +21,29 @@ class MissingFigureError(ValueError):
 
 def latent(sources: Sources, fit_box: bool) -> Figure:
     """Every embedding, coloured by class, with the sampling box and its grid."""
-    own = sources[0].embedding
+    embedding = sources[0].embedding
     return plots.latent_scatter(
-        own.z,
-        own.labels,
-        own.dataset.class_names,
-        plane=own.plane,
+        embedding.z,
+        embedding.labels,
+        embedding.dataset.class_names,
+        plane=embedding.plane,
         box=_box(sources[0], fit_box),
     )
 
 
 def grid(sources: Sources, fit_box: bool) -> Figure:
     """A 12×12 grid on the box, decoded."""
-    own, box = sources[0].embedding, _box(sources[0], fit_box)
+    embedding, box = sources[0].embedding, _box(sources[0], fit_box)
     return plots.reconstruction_grid(
-        latent_grid(own.model, box, plane=own.plane), box, plane=own.plane
+        latent_grid(embedding.model, box, plane=embedding.plane), box, plane=embedding.plane
     )
 
 
 def reconstructions(sources: Sources, fit_box: bool) -> Figure:
     """A test image of each class, above its reconstruction."""
-    own = sources[0].embedding
-    shown = own.dataset.test.images[_first_of_each_class(own.dataset.test)]
-    return plots.reconstructions(shown, decode(own.model, encode(own.model, shown)))
+    embedding = sources[0].embedding
+    shown = embedding.dataset.test.images[_first_of_each_class(embedding.dataset.test)]
+    return plots.reconstructions(shown, decode(embedding.model, encode(embedding.model, shown)))
 
 
 def curve(sources: Sources, fit_box: bool) -> Figure:
@@ -53,10 +53,10 @@ def curve(sources: Sources, fit_box: bool) -> Figure:
 
 def coverage(sources: Sources, fit_box: bool) -> Figure:
     """The grid, with each tile framed in the colour of its distance to the nearest embedding."""
-    own, box = sources[0].embedding, _box(sources[0], fit_box)
-    tiles = own.tiles(_needs_plane(sources[0], box))
+    embedding, box = sources[0].embedding, _box(sources[0], fit_box)
+    tiles = embedding.tiles(_needs_plane(sources[0], box))
     n = int(np.sqrt(len(tiles.images)))
-    covered = 1 - analysis.gap_fraction(own.z, own.plane, box, tiles.radius)
+    covered = 1 - analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
     return plots.coverage_grid(
         tiles.images.reshape(n, n, *tiles.images.shape[1:]),
         tiles.distance.reshape(n, n),
@@ -68,20 +68,20 @@ def coverage(sources: Sources, fit_box: bool) -> Figure:
 
 def entropy(sources: Sources, fit_box: bool) -> Figure:
     """Entropy of the labels over the percentile box: where classes mix."""
-    own = sources[0].embedding
-    box = _needs_plane(sources[0], own.percentile_box)
-    found = analysis.entropy_map(own.points, own.labels, box)
-    return plots.entropy_map(found, box, len(own.dataset.class_names), plane=own.plane)
+    embedding = sources[0].embedding
+    box = _needs_plane(sources[0], embedding.percentile_box)
+    found = analysis.entropy_map(embedding.points, embedding.labels, box)
+    return plots.entropy_map(found, box, len(embedding.dataset.class_names), plane=embedding.plane)
 
 
 def gaps(sources: Sources, fit_box: bool) -> Figure:
     """Tiles in gaps and occupied tiles, with the classifier's confidence."""
-    own, classifier = sources[0].embedding, sources[0].classifier
+    embedding, classifier = sources[0].embedding, sources[0].classifier
     if classifier is None:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
-    tiles = own.tiles(_box(sources[0], fit_box))
+    tiles = embedding.tiles(_box(sources[0], fit_box))
     confidence = classifier.predict(tiles.images).confidence
-    train_images = np.asarray(own.dataset.train.images)
+    train_images = np.asarray(embedding.dataset.train.images)
     distance = analysis.nearest_image_distance(tiles.images, train_images)
     return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
 
@@ -110,18 +110,18 @@ def ae_vae(sources: Sources, fit_box: bool) -> Figure:
     """Two models side by side: the cloud, and the grid on its percentile box with its gaps."""
     sides = []
     for source in sources:
-        own, classifier = source.embedding, source.classifier
-        box = _needs_plane(source, own.percentile_box)
-        tiles = own.tiles(box)
-        fraction = analysis.gap_fraction(own.z, own.plane, box, tiles.radius)
+        embedding, classifier = source.embedding, source.classifier
+        box = _needs_plane(source, embedding.percentile_box)
+        tiles = embedding.tiles(box)
+        fraction = analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
         caption = f"{fraction:.1%} of the box in gaps"
         if classifier is not None and tiles.in_gap.any():
             confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
             caption += f", confidence there {confidence.mean():.2f}"
-        images = latent_grid(own.model, box, plane=own.plane)
-        sides.append(plots.Side(source.name, own.z, own.plane, box, images, caption))
-    own = sources[0].embedding
-    return plots.side_by_side(sides, own.labels, own.dataset.class_names)
+        images = latent_grid(embedding.model, box, plane=embedding.plane)
+        sides.append(plots.Side(source.name, embedding.z, embedding.plane, box, images, caption))
+    embedding = sources[0].embedding
+    return plots.side_by_side(sides, embedding.labels, embedding.dataset.class_names)
 
 
 def seeds(sources: Sources, fit_box: bool) -> Figure:
