@@ -1,1 +1,1 @@
-"""A model's parameters and programs in formats that other software reads, one format a file."""
+"""Export a model to formats that other software reads; one module per format."""

@@ -1,7 +1,7 @@
-"""ONNX: encoder and decoder as graphs for ONNX Runtime and whatever else reads them.
+"""ONNX: encoder and decoder as graphs for ONNX Runtime and other software.
 
-jax2onnx makes them. It replaces layers of Flax while it traces, and has no rule for those under
-`jax.vmap`; here JAX traces first, and jax2onnx sees the plain operations.
+jax2onnx converts them. It replaces Flax layers while it traces, and has no batching rule for its
+replacements under `jax.vmap`. So JAX traces first, and jax2onnx sees only JAX's own primitives.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,21 +13,21 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from jaxae.interchange.programs import Part, write_parts
+from jaxae.interchange.programs import Program, write_programs
 from jaxae.models import Autoencoder
 
 _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 def write(path: Path, model: Autoencoder) -> list[Path]:
-    """Write encoder and decoder, for a batch of any size, both whole or neither.
+    """Write encoder and decoder for batches of any size, both or neither.
 
     Args:
-      path: what `part_path` makes the two files' names of.
+      path: the two files' common name, see `write_programs`.
       model: the trained model.
 
     Returns:
-      The two files. Inputs and outputs are called `images` and `z`.
+      The two files. Inputs and outputs are named `images` and `z`.
 
     Raises:
       ValueError: jax2onnx is not installed.
@@ -38,29 +38,29 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
     except ImportError as error:
         raise ValueError(f"the format onnx needs jax2onnx: {_INSTALL} ({error})") from error
 
-    def program(part: Part) -> bytes:
-        batch = part.free_batch()
+    def serialize(program: Program) -> bytes:
+        batch = program.abstract_batch()
         graph = to_onnx(
-            _plain(part, batch),
+            _plain(program, batch),
             [batch],
-            model_name=part.name,
-            input_names=[part.input_name],
-            output_names=[part.output_name],
+            model_name=program.name,
+            input_names=[program.input_name],
+            output_names=[program.output_name],
         )
         return bytes(graph.SerializeToString())
 
-    return write_parts(path, model, program)
+    return write_programs(path, model, serialize)
 
 
-def _plain(part: Part, batch: jax.ShapeDtypeStruct) -> Callable[[jax.Array], jax.Array]:
-    traced = jax.make_jaxpr(part.function)(batch)
-    spelled_out = jax.make_jaxpr(lambda x: _evaluate(traced, [x])[0])(batch)
-    return lambda x: jaxpr_as_fun(spelled_out)(x)[0]
+def _plain(program: Program, batch: jax.ShapeDtypeStruct) -> Callable[[jax.Array], jax.Array]:
+    traced = jax.make_jaxpr(program.function)(batch)
+    inlined = jax.make_jaxpr(lambda x: _evaluate(traced, [x])[0])(batch)
+    return lambda x: jaxpr_as_fun(inlined)(x)[0]
 
 
 def _evaluate(traced: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
-    # As jaxpr_as_fun does, but with lax.pad as a concatenation: jax2onnx 0.17 pads no batch of
-    # free size.
+    # Like jaxpr_as_fun, but with each call inlined and lax.pad written as a concatenation, because
+    # jax2onnx 0.17 cannot pad a batch of symbolic size.
     values = dict(zip(traced.jaxpr.constvars, traced.consts, strict=True))
     values |= zip(traced.jaxpr.invars, args, strict=True)
 

@@ -1,4 +1,4 @@
-"""A model's two programs on batches, as other software calls them."""
+"""A model's encoder and decoder as functions of a batch, each written to its own file."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,13 +13,13 @@ from jaxae._utils.files import atomic
 from jaxae.models import Autoencoder
 
 
-class Part(NamedTuple):
-    """An encoder or a decoder, with the names and the shape it has outside jaxae.
+class Program(NamedTuple):
+    """An encoder or a decoder, with the names that it has in exported files.
 
     Attributes:
       name: `encoder` or `decoder`.
-      function: maps a float32 batch, one example a row.
-      example_shape: one example's shape.
+      function: maps a float32 batch to a float32 batch; the first axis is the batch's.
+      example_shape: the shape of one input.
       input_name: `images` or `z`.
       output_name: `z` or `images`.
     """
@@ -30,30 +30,33 @@ class Part(NamedTuple):
     input_name: str
     output_name: str
 
-    def free_batch(self) -> jax.ShapeDtypeStruct:
-        """Describe a batch of any size, for JAX to trace."""
+    def abstract_batch(self) -> jax.ShapeDtypeStruct:
+        """Shape and dtype of a batch of symbolic size, for JAX to trace."""
         (n,) = export.symbolic_shape("n")
         return jax.ShapeDtypeStruct((n, *self.example_shape), jnp.float32)
 
 
-def parts(model: Autoencoder) -> tuple[Part, Part]:
-    """Return the encoder, (n, height, width) to (n, latent_dim), and the decoder, the way back.
+def programs(model: Autoencoder) -> tuple[Program, Program]:
+    """Return the encoder, (n, height, width) to (n, latent_dim), and the decoder, the reverse.
 
-    The encoder takes values from 0 to 1, unchecked; of a variational model it gives the mean.
+    The encoder expects values from 0 to 1 and does not check them. The encoder of a variational
+    model returns the mean.
     """
     return (
-        Part("encoder", jax.vmap(model.encoder), model.image_shape, "images", "z"),
-        Part("decoder", jax.vmap(model.decoder), (model.latent_dim,), "z", "images"),
+        Program("encoder", jax.vmap(model.encoder), model.image_shape, "images", "z"),
+        Program("decoder", jax.vmap(model.decoder), (model.latent_dim,), "z", "images"),
     )
 
 
-def write_parts(path: Path, model: Autoencoder, program: Callable[[Part], bytes]) -> list[Path]:
-    """Write encoder and decoder, both whole or neither.
+def write_programs(
+    path: Path, model: Autoencoder, serialize: Callable[[Program], bytes]
+) -> list[Path]:
+    """Write encoder and decoder, both or neither.
 
     Args:
-      path: what `part_path` makes the two files' names of.
+      path: `model.onnx` stands for `model-encoder.onnx` and `model-decoder.onnx`.
       model: the trained model.
-      program: makes a file's content.
+      serialize: returns the content of a program's file.
 
     Returns:
       The two files.
@@ -61,13 +64,11 @@ def write_parts(path: Path, model: Autoencoder, program: Callable[[Part], bytes]
     Raises:
       OSError: a file cannot be written.
     """
-    contents = {part_path(path, part): program(part) for part in parts(model)}
+    contents = {
+        path.with_name(f"{path.stem}-{program.name}{path.suffix}"): serialize(program)
+        for program in programs(model)
+    }
     with ExitStack() as stack:
-        for name, content in contents.items():
-            stack.enter_context(atomic(name)).write_bytes(content)
+        for file, content in contents.items():
+            stack.enter_context(atomic(file)).write_bytes(content)
     return list(contents)
-
-
-def part_path(path: Path, part: Part) -> Path:
-    """Name a part's file: `model.onnx` becomes `model-encoder.onnx`."""
-    return path.with_name(f"{path.stem}-{part.name}{path.suffix}")

@@ -1,10 +1,10 @@
-"""safetensors: a run's parameters under PyTorch's names, with what it takes to rebuild its model.
+"""safetensors: a run's parameters under PyTorch's names, with the configuration of its model.
 
 The header's metadata has one entry, `jaxae`: JSON with `layout` (the version of names and order, 1)
-and the sections `model`, `train` and `data` of the run's config.json. The format has no code in
-it, and its header says where each array lies; the library holds that against the file's size.
-PyTorch drops the metadata when it saves a file again; the model's sizes are then those of the
-arrays.
+and the sections `model`, `train` and `data` of the run's config.json. The format contains no code,
+and the library checks the arrays' positions, which the header gives, against the file's size.
+PyTorch drops the metadata when it saves a file again; the model's sizes are then taken from the
+arrays' shapes.
 """
 
 import functools
@@ -23,7 +23,7 @@ from jaxae._utils.files import atomic
 from jaxae._utils.text import reason
 from jaxae.config import Architecture, ModelConfig, TrainConfig
 from jaxae.data import load_dataset
-from jaxae.interchange.torch_layout import layouts
+from jaxae.interchange.torch_layout import torch_layouts
 from jaxae.models import Autoencoder, abstract_model
 from jaxae.runs import DataRecord, RunRecord, parse_record
 
@@ -35,7 +35,7 @@ def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
     """Write a model's parameters, float32, whole or not at all.
 
     Args:
-      path: the file; PyTorch's names and order of axes are those of `layouts`.
+      path: the file; PyTorch's names and order of axes are those of `torch_layouts`.
       model: the trained model.
       record: what its run was made from.
 
@@ -47,10 +47,10 @@ def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
     """
     state = dict(nnx.to_flat_state(nnx.state(model, nnx.Param)))
     arrays = {
-        name: layout.there(np.asarray(state[key][...]))
-        for name, (key, layout) in layouts(model).items()
+        name: layout.to_torch(np.asarray(state[key][...]))
+        for name, (key, layout) in torch_layouts(model).items()
     }
-    # One entry: the library writes several in another order each time.
+    # One entry, because the library writes several in random order.
     about = json.dumps({"layout": _LAYOUT, **record.as_json()})
     content = safetensors.numpy.save(arrays, {"jaxae": about})
     with atomic(path) as partial:
@@ -91,7 +91,7 @@ def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRec
             model = _with_parameters(file, record, size)
     except OSError:
         raise
-    except Exception as error:  # The library has an exception of its own, derived from none.
+    except Exception as error:  # The library's own exception derives from Exception alone.
         raise ValueError(f"{path}: {reason(error)}{hint}") from error
     if hint:
         _log.warning(
@@ -131,7 +131,7 @@ def _mnist() -> DataRecord:
 
 def _with_parameters(file: Any, record: RunRecord, size: int) -> Autoencoder:
     height, width = record.data.image_shape
-    # No model has fewer: the first of its dense layers sees each pixel or a feature in its place.
+    # A lower bound for all models: their first dense layer sees one input per pixel or more.
     fewest = record.model.hidden_dim * (height * width + record.model.latent_dim)
     if 4 * fewest > size:
         raise ValueError(
@@ -140,7 +140,7 @@ def _with_parameters(file: Any, record: RunRecord, size: int) -> Autoencoder:
             f"or more, the file has {size:,} bytes"
         )
     graphdef, abstract = abstract_model(record.model, record.data.image_shape)
-    expected = layouts(nnx.merge(graphdef, abstract))
+    expected = torch_layouts(nnx.merge(graphdef, abstract))
     names = set(file.keys())
     if names != expected.keys():
         missing, extra = sorted(expected.keys() - names), sorted(names - expected.keys())
@@ -151,10 +151,10 @@ def _with_parameters(file: Any, record: RunRecord, size: int) -> Autoencoder:
     for name, (key, layout) in expected.items():
         claimed = file.get_slice(name)
         shape, dtype = tuple(claimed.get_shape()), claimed.get_dtype()
-        if (shape, dtype) != (layout.theirs, "F32"):
+        if (shape, dtype) != (layout.torch_shape, "F32"):
             raise ValueError(
-                f"{name} is {dtype} of shape {shape}; expected F32 of {layout.theirs} for images "
-                f"of {height}×{width}"
+                f"{name} is {dtype} of shape {shape}; expected F32 of {layout.torch_shape} for "
+                f"images of {height}×{width}"
             )
-        state[key] = state[key].replace(jnp.asarray(layout.back(file.get_tensor(name))))
+        state[key] = state[key].replace(jnp.asarray(layout.from_torch(file.get_tensor(name))))
     return nnx.merge(graphdef, nnx.from_flat_state(list(state.items())))

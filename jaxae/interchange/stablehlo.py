@@ -1,9 +1,9 @@
-"""StableHLO: encoder and decoder as programs that JAX runs without jaxae.
+"""StableHLO: encoder and decoder as programs that run in JAX without jaxae.
 
-`jax.export.deserialize(FILE.read_bytes()).call(batch)` runs one, on a CPU, a CUDA GPU or a TPU.
-The bytes are jax.export's: StableHLO in its portable form, with the types of inputs and outputs.
-Writing and reading them takes flatbuffers, which JAX does not install. JAX promises to read them
-for six months at least.
+`jax.export.deserialize(FILE.read_bytes()).call(batch)` runs one on a CPU, a CUDA GPU or a TPU. The
+format is that of `jax.export`: portable StableHLO with the types of inputs and outputs. Writing and
+reading it requires flatbuffers, which JAX does not install. JAX guarantees to read it for at least
+six months.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 from jax import export
 
-from jaxae.interchange.programs import Part, write_parts
+from jaxae.interchange.programs import Program, write_programs
 from jaxae.models import Autoencoder
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -20,10 +20,10 @@ _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 def write(path: Path, model: Autoencoder) -> list[Path]:
-    """Write encoder and decoder, for a batch of one or more, both whole or neither.
+    """Write encoder and decoder for batches of one or more examples, both or neither.
 
     Args:
-      path: what `part_path` makes the two files' names of.
+      path: the two files' common name, see `write_programs`.
       model: the trained model.
 
     Returns:
@@ -36,8 +36,8 @@ def write(path: Path, model: Autoencoder) -> list[Path]:
     if importlib.util.find_spec("flatbuffers") is None:
         raise ValueError(f"the format stablehlo needs flatbuffers: {_INSTALL}")
 
-    def program(part: Part) -> bytes:
-        exported = export.export(jax.jit(part.function), platforms=PLATFORMS)(part.free_batch())
-        return bytes(exported.serialize())
+    def serialize(program: Program) -> bytes:
+        exported = export.export(jax.jit(program.function), platforms=PLATFORMS)
+        return bytes(exported(program.abstract_batch()).serialize())
 
-    return write_parts(path, model, program)
+    return write_programs(path, model, serialize)

@@ -1,9 +1,9 @@
 """Parameters under PyTorch's names and in PyTorch's order of axes.
 
-Dense weights become (out, in). Convolutions become `torch.nn.Conv2d`'s (out, in, 3, 3); channels
-that `pixel_shuffle` lays out as 2×2 pixels get the order of `torch.nn.PixelShuffle`, and features
-next to a dense layer that of `torch.nn.Flatten`: channels first. Values are moved, never computed,
-so the way back gives the same bits.
+Kernels of dense layers become (out, in), as in `torch.nn.Linear`, and those of convolutions
+(out, in, 3, 3), as in `torch.nn.Conv2d`. Channels that `pixel_shuffle` arranges as 2×2 pixels get
+the order of `torch.nn.PixelShuffle`, and features next to a dense layer that of `torch.nn.Flatten`,
+channels first. Values are only permuted, so the inverse restores the same bits.
 """
 
 import math
@@ -19,46 +19,45 @@ from jaxae.models import Autoencoder, ConvDecoder
 Array = npt.NDArray[Any]
 
 _NAMES = {"kernel": "weight", "bias": "bias"}
-# Layers of the convolutional model that slide a 3×3 window, and those whose outputs are 2×2 pixels.
-_WINDOWED = ("encoder.first", "encoder.second", "decoder.first", "decoder.pixels")
-_SHUFFLED = ("decoder.first", "decoder.pixels")
+# The convolutional model's convolutions, all 3×3, with the factor of the pixel shuffle after them.
+_CONVOLUTIONS = {"encoder.first": 1, "encoder.second": 1, "decoder.first": 2, "decoder.pixels": 2}
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One array's way to PyTorch.
+class TorchLayout:
+    """How one parameter's axes are permuted for PyTorch.
 
     Attributes:
-      ours: its shape in jaxae.
-      split: the shape that gives each axis that moves on its own.
-      order: where those axes go, as for `numpy.transpose`.
-      theirs: its shape in PyTorch.
+      shape: the parameter's shape in jaxae.
+      split: the same with each axis that is permuted as an axis of its own.
+      order: the permutation of these axes, as for `numpy.transpose`.
+      torch_shape: the parameter's shape in PyTorch.
     """
 
-    ours: tuple[int, ...]
+    shape: tuple[int, ...]
     split: tuple[int, ...]
     order: tuple[int, ...]
-    theirs: tuple[int, ...]
+    torch_shape: tuple[int, ...]
 
-    def there(self, array: Array) -> Array:
-        """Bring an array of shape `ours` into PyTorch's order."""
-        moved = array.reshape(self.split).transpose(self.order)
-        return np.ascontiguousarray(moved.reshape(self.theirs))
+    def to_torch(self, array: Array) -> Array:
+        """Permute an array of shape `shape` to `torch_shape`."""
+        permuted = array.reshape(self.split).transpose(self.order)
+        return np.ascontiguousarray(permuted.reshape(self.torch_shape))
 
-    def back(self, array: Array) -> Array:
-        """Bring an array of shape `theirs` into jaxae's order."""
-        moved = array.reshape([self.split[axis] for axis in self.order])
-        return np.ascontiguousarray(moved.transpose(np.argsort(self.order)).reshape(self.ours))
+    def from_torch(self, array: Array) -> Array:
+        """Permute an array of shape `torch_shape` to `shape`: the inverse of `to_torch`."""
+        permuted = array.reshape([self.split[axis] for axis in self.order])
+        return np.ascontiguousarray(permuted.transpose(np.argsort(self.order)).reshape(self.shape))
 
 
-def layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], Layout]]:
+def torch_layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], TorchLayout]]:
     """List a model's parameters by their names in PyTorch, such as `encoder.hidden.weight`.
 
     Args:
-      model: any autoencoder; shapes are enough, values are not read.
+      model: any autoencoder; only the parameters' shapes are read.
 
     Returns:
-      For each name the parameter's path in `nnx.state(model, nnx.Param)`, and its layout.
+      For each name, the parameter's path in `nnx.state(model, nnx.Param)` and its layout.
     """
     named = {}
     for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
@@ -68,26 +67,26 @@ def layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], Layout]]:
     return named
 
 
-def _layout(model: Autoencoder, layer: str, shape: tuple[int, ...]) -> Layout:
-    # A kernel has inputs and outputs, a bias outputs only.
-    inputs, outputs = shape[:-1], shape[-1:]
-    windowed = False
+def _layout(model: Autoencoder, layer: str, shape: tuple[int, ...]) -> TorchLayout:
+    inputs, outputs = shape[:-1], shape[-1:]  # A bias has no inputs.
+    torch_inputs = inputs
     if isinstance(model.decoder, ConvDecoder):
-        windowed = layer in _WINDOWED and len(inputs) > 0
-        if windowed:
-            inputs = (3, 3, inputs[0] // 9)
+        features_shape = model.decoder.features_shape
+        if layer in _CONVOLUTIONS:
+            factor = _CONVOLUTIONS[layer]
+            outputs = (factor, factor, outputs[0] // factor**2)
+            if inputs:
+                inputs = (3, 3, inputs[0] // 9)
+                torch_inputs = _channels_first(inputs)
         elif layer == "encoder.hidden" and inputs:
-            inputs = model.decoder.features_shape
-        if layer in _SHUFFLED:
-            outputs = (2, 2, outputs[0] // 4)
+            inputs = features_shape
         elif layer == "decoder.features":
-            outputs = model.decoder.features_shape
+            outputs = features_shape
     axes = tuple(range(len(inputs) + len(outputs)))
-    order = _last_first(axes[len(inputs) :]) + _last_first(axes[: len(inputs)])
-    into = (inputs[-1], *inputs[:-1]) if windowed else (math.prod(inputs),) if inputs else ()
-    return Layout(shape, (*inputs, *outputs), order, (math.prod(outputs), *into))
+    order = _channels_first(axes[len(inputs) :]) + _channels_first(axes[: len(inputs)])
+    return TorchLayout(shape, (*inputs, *outputs), order, (math.prod(outputs), *torch_inputs))
 
 
-def _last_first(axes: tuple[int, ...]) -> tuple[int, ...]:
+def _channels_first(axes: tuple[int, ...]) -> tuple[int, ...]:
     # (row, column, channel) becomes (channel, row, column).
     return axes[-1:] + axes[:-1]
