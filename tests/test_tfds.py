@@ -268,9 +268,9 @@ def test_without_a_network_a_fetch_fails_soon_and_in_one_line(tfds: Any, cache: 
 def test_an_unknown_name_is_refused_with_the_names_close_to_it(
     tfds: Any, cache: Path, name: str, close: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"unknown data set '{name}'; close to it: ") as caught:
+    with pytest.raises(ValueError, match=f"unknown data set '{name}'; close matches: ") as caught:
         load_dataset(name)
-    assert close in str(caught.value).partition("close to it: ")[2].split(", ")
+    assert close in str(caught.value).partition("close matches: ")[2].split(", ")
     assert "\n" not in str(caught.value)
     assert not cache.exists()
 

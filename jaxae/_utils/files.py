@@ -1,4 +1,4 @@
-"""Write a file whole or not at all; read one that should be small."""
+"""Write files atomically and durably; read small text files."""
 
 import errno
 import json
@@ -8,25 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_LARGEST_TEXT = 1 << 20  # Far above any real one, which has some forty lines.
+_MAX_TEXT_BYTES = 1 << 20  # Files that jaxae writes have some forty lines.
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it there when the block ends without error.
+    """Write a file under a temporary name, and rename it when the block ends without an error.
 
-    The file is on the disk before it is renamed, and the new name before this returns: a power cut
-    leaves the old file or the new one.
+    The file is synced before it is renamed, and its folder afterwards, so a power cut leaves either
+    the old file or the new one.
 
     Args:
-      path: the final name; its folder is created if need be, and is gone again after an error. A
-        file there is replaced.
-
-    Raises:
-      OSError: the folder cannot be written, or a folder stands under the final name.
+      path: the final name; an existing file is replaced. Missing folders are created, and removed
+        again after an error.
 
     Yields:
-      A path in the same folder with the same suffix, to be written inside the block.
+      The temporary path, in the same folder and with the same suffix, for the block to write to.
+
+    Raises:
+      OSError: the folder cannot be written, or `path` is a folder.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file")
@@ -47,13 +47,13 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> list[Path]:
-    """Make a folder, and those above it that are missing; a power cut does not undo it.
-
-    Raises:
-      OSError: a folder cannot be made.
+    """Create a folder and its missing parents, and sync them.
 
     Returns:
-      The folders that were missing, the innermost first.
+      The folders that were created, the innermost first.
+
+    Raises:
+      OSError: a folder cannot be created.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
@@ -63,22 +63,22 @@ def make_folder(path: Path) -> list[Path]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk.
+    """Flush a file's content, or a folder's entries, to the disk.
 
     Raises:
       OSError: it cannot be written.
     """
     if path.is_dir():
-        if os.name == "nt":  # Windows opens no folders.
+        if os.name == "nt":  # Windows cannot open a folder.
             return
         flags = os.O_RDONLY
     else:
-        flags = os.O_RDWR  # Windows syncs no file that is open for reading.
+        flags = os.O_RDWR  # Windows cannot sync a file that is open read-only.
     handle = os.open(path, flags)
     try:
         os.fsync(handle)
     except OSError as error:
-        # Some network file systems have no fsync for folders.
+        # Some network file systems cannot sync a folder.
         if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
             raise
     finally:
@@ -86,25 +86,25 @@ def sync(path: Path) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write a JSON file, indented, whole or not at all.
+    """Write an indented JSON file atomically.
 
     Raises:
-      OSError: as `atomic`.
+      OSError: see `atomic`.
     """
     with atomic(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def read_text(path: Path) -> str:
-    """Read a small file of UTF-8, such as a config.json.
+    """Read a small UTF-8 file, such as config.json.
 
     Raises:
       ValueError: it is larger than 1 MiB, or not UTF-8.
       OSError: it cannot be opened.
     """
-    # One byte more than allowed is enough to tell; the size on disk may grow, or lie.
+    # Reading one byte too many is safer than asking for the size, which may change or be wrong.
     with path.open("rb") as stream:
-        content = stream.read(_LARGEST_TEXT + 1)
-    if len(content) > _LARGEST_TEXT:
-        raise ValueError(f"it is larger than {_LARGEST_TEXT:,} bytes")
+        content = stream.read(_MAX_TEXT_BYTES + 1)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise ValueError(f"it is larger than {_MAX_TEXT_BYTES:,} bytes")
     return content.decode()

@@ -1,4 +1,4 @@
-"""One writer to a folder at a time."""
+"""Lock a folder against other processes."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,14 +13,13 @@ LOCK_NAME = ".lock"
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a folder, made if need be, for this process while the block runs.
+    """Lock a folder for this process while the block runs; create it if it is missing.
 
-    The operating system holds the lock, not the file, so it goes with the process: one that was
-    killed blocks nobody.
+    The operating system releases the lock when the process ends, even if it was killed.
 
     Raises:
-      ValueError: another process holds the folder.
-      OSError: the folder cannot be made or written.
+      ValueError: another process has locked the folder.
+      OSError: the folder cannot be created or written.
     """
     make_folder(folder)
     try:

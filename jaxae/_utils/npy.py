@@ -106,10 +106,10 @@ def _read_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
 
 
 def write_array(path: Path, shape: tuple[int, ...], blocks: Iterable[npt.NDArray[Any]]) -> None:
-    """Write an .npy file of float32, whole or not at all.
+    """Write an .npy file of float32 atomically.
 
     Args:
-      path: the file; an existing one is replaced at the end.
+      path: the file; an existing one is replaced once all blocks are written.
       shape: the array's shape.
       blocks: the array's rows, in order, each block written as it arrives.
 

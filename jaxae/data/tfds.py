@@ -1,7 +1,6 @@
-"""Data sets of TensorFlow Datasets, converted once into a folder of plain .npy files.
+"""Data sets of TensorFlow Datasets (TFDS), converted once to a folder of .npy files.
 
-Reading a prepared data set through TFDS decodes one PNG at a time; the converted arrays are read
-as they are, and without TensorFlow.
+TFDS decodes one PNG at a time. The converted arrays need no decoding and no TensorFlow.
 """
 
 import dataclasses
@@ -22,6 +21,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
+from jaxae._utils.npy import prefix_errors
 from jaxae._utils.text import reason
 from jaxae.data.dataset import Dataset
 from jaxae.data.folder import read_class_names, read_folder
@@ -32,23 +32,24 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def cache_folder() -> Path:
-    """Where converted data sets live: `$JAXAE_DATA_DIR`, or the platform's cache folder."""
+    """Return the folder of converted data: `$JAXAE_DATA_DIR`, or the platform's cache folder."""
     chosen = os.environ.get("JAXAE_DATA_DIR")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("jaxae")
 
 
 def load_from_tfds(name: str) -> Dataset:
-    """Open a converted TFDS data set, converting it first if need be.
+    """Open a TFDS data set from the cache; convert it first if it is not there.
 
     Args:
-      name: as TFDS spells it, with the configuration after a slash (`emnist/letters`).
+      name: the name in TFDS, with the configuration after a slash (`emnist/letters`).
 
     Returns:
-      The data set, its images on disk, in the cache.
+      The data set; its images stay on disk.
 
     Raises:
-      ValueError: TFDS or TensorFlow is missing, the name is unknown, the data set is not one of
-        images of one size with a class label, it cannot be fetched, or its cache is damaged.
+      ValueError: TFDS or TensorFlow is not installed, the name is unknown, the examples are not
+        images of one size with one class label each, the data cannot be downloaded, or the cache is
+        damaged.
     """
     folder = cache_folder() / name.replace("/", "--").replace(":", "--")
     if not folder.is_dir():
@@ -57,25 +58,25 @@ def load_from_tfds(name: str) -> Dataset:
         return _open(name, folder)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{folder} is damaged ({reason(error)}); delete it, and the next run converts {name} "
-            "again"
+            f"{folder} is damaged ({reason(error)}); delete it, and the next run will convert "
+            f"{name} again"
         ) from error
 
 
 def _open(name: str, folder: Path) -> Dataset:
-    if read_class_names(folder) is None:  # Optional in a user's folder, written in a cache.
+    if read_class_names(folder) is None:  # Optional in a user's folder, but not in the cache.
         raise ValueError(f"{folder / 'meta.json'} has no class_names")
     return dataclasses.replace(read_folder(folder), name=name)
 
 
 def convert(name: str, folder: Path, archives: Path | None = None) -> None:
-    """Prepare a data set with TFDS and write it as .npy files; all of it or nothing.
+    """Prepare a data set with TFDS and convert it to .npy files, all of them or none.
 
     Args:
-      name: as TFDS spells it.
-      folder: what to create, with `train_images.npy`, `train_labels.npy`, the same two for
+      name: the name in TFDS.
+      folder: the folder to create, with `train_images.npy`, `train_labels.npy`, the same two for
         `test`, and `meta.json` with the class names.
-      archives: a folder with the source's own archives, where nothing is to be downloaded.
+      archives: a folder with the data set's original archives, to be used without a download.
 
     Raises:
       ValueError: see `load_from_tfds`.
@@ -100,12 +101,10 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
             "source": f"TFDS {builder.info.full_name}",
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-        try:
-            _open(name, partial)  # What Dataset refuses must not become a cache.
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
-        partial.chmod(0o755)  # mkdtemp makes it private; a cache may be shared.
-        if not folder.is_dir():  # Another process may have been faster; its result is the same.
+        with prefix_errors(name):
+            _open(name, partial)  # Validate the data before they are kept.
+        partial.chmod(0o755)  # mkdtemp creates a private folder; a cache may be shared.
+        if not folder.is_dir():  # Another process may have converted the same data meanwhile.
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -114,23 +113,23 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
 def _prepared_builder(name: str, data_dir: Path, archives: Path | None) -> Any:
     tfds = _import_tfds(name)
     try:
-        # array_record can be read at random, and without TensorFlow.
+        # array_record files can be read in any order, and without TensorFlow.
         builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
-    except Exception as error:  # A name, a configuration, a version: each raises another kind.
+    except Exception as error:  # Its type depends on what is wrong: name, configuration, version.
         close = _close_names(tfds, name)
-        hint = f"; close to it: {', '.join(close)}" if close else ""
+        hint = f"; close matches: {', '.join(close)}" if close else ""
         raise ValueError(f"unknown data set {name!r}{hint}") from error
     if builder.is_prepared():
         return builder
-    # Ten tries, with pauses that double, would say nothing for minutes where there is no network.
+    # The default is ten tries with growing pauses: minutes of silence if there is no network.
     downloader: Any = importlib.import_module("tensorflow_datasets.core.download.downloader")
     downloader.MAX_RETRIES = 4
     config = tfds.download.DownloadConfig(manual_dir=archives)
     try:
         builder.download_and_prepare(download_config=config)
-    except Exception as error:  # TFDS lets through whatever its downloader, parser or disk raised.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"TFDS could not prepare {name}: {reason}") from error
+    except Exception as error:  # Of TFDS's downloader, of a parser or of the disk.
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"TFDS could not prepare {name}: {lines[0]}") from error
     return builder
 
 
@@ -138,7 +137,7 @@ def _import_tfds(name: str) -> Any:
     if all(importlib.util.find_spec(package) for package in ("tensorflow", "tensorflow_datasets")):
         import tensorflow_datasets as tfds
 
-        if hasattr(tfds, "builder"):  # Without a package that it needs, TFDS is an empty shell.
+        if hasattr(tfds, "builder"):  # TFDS imports as an empty module if it lacks a dependency.
             return tfds
     raise ValueError(
         f"{name!r} is neither the bundled 'mnist' nor a folder; TFDS data sets need {_INSTALL}"
@@ -194,7 +193,7 @@ def _write_split(
 
 
 def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Turn one image to grey.
+    """Convert one image to grey.
 
     Args:
       image: uint8 of shape (height, width, 1) for grey or (height, width, 3) for RGB.
@@ -204,7 +203,7 @@ def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
       rounded.
 
     Raises:
-      ValueError: another type or number of channels.
+      ValueError: the image has another dtype or number of channels.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
         raise ValueError(
