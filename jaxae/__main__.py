@@ -1,4 +1,4 @@
-"""`python -m jaxae` is the same program as `jaxae`."""
+"""`python -m jaxae`, the same program as `jaxae`."""
 
 import sys
 

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import tyro
 
 from jaxae.cli import app as cli
-from jaxae.cli import running, training
+from jaxae.cli import running, train
 from jaxae.config import ProcessConfig
 from jaxae.distributed.processes import process_group
 
@@ -124,8 +124,8 @@ def _answer_all(questions: Sequence[Sequence[Sequence[str]]], place: Sequence[st
     with (
         process_group(config),
         # They have joined, and stay whatever a command ends with. The figures are another's matter.
-        patch.object(training, "process_group", lambda _: contextlib.nullcontext()),
-        patch.object(training, "draw_all"),
+        patch("jaxae.distributed.process_group", lambda _: contextlib.nullcontext()),
+        patch.object(train, "draw_all"),
         patch.object(running, "leave", int),
     ):
         number = config.process_id or 0

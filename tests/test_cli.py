@@ -32,9 +32,9 @@ from jaxae import (
     load_dataset,
 )
 from jaxae._utils.text import printable
-from jaxae.cli import common, running
+from jaxae.cli import begin, running
 from jaxae.cli.app import COMMANDS, main
-from jaxae.cli.common import say
+from jaxae.cli.console import say
 from jaxae.cli.running import drop_unfinished_reads
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
@@ -195,9 +195,9 @@ def test_two_runs_of_one_second_get_folders_of_their_own(
         def now(cls, tz: datetime.tzinfo | None = None) -> "Stopped":
             return cls(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr(common, "datetime", Stopped)
+    monkeypatch.setattr(begin, "datetime", Stopped)
     monkeypatch.chdir(tmp_path)
-    folders = [common.default_folder("mnist").name for _ in range(3)]
+    folders = [begin.default_folder("mnist").name for _ in range(3)]
     assert folders == [f"mnist-20260102-030405{suffix}" for suffix in ("", "-2", "-3")]
     assert all((tmp_path / "runs" / folder).is_dir() for folder in folders)
 
@@ -224,7 +224,7 @@ def test_a_data_sets_name_is_no_path_and_no_markup(
     options = ("--epochs", 1, "--hidden-dim", 2)
     assert jaxae("train", "--data-dir", blobs, "--dataset", name, *options) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith(f"{printable(name)}: 300 images")
+    assert first.startswith(f"{printable(name)}: 300 training images")
     (run,) = Path("runs").iterdir()
     assert re.fullmatch(r"[\w.+-]+", run.name)
     assert Run.open(run).data.name == name
@@ -542,7 +542,7 @@ def test_a_command_line_that_is_not_whole_is_refused(
     capsys: pytest.CaptureFixture[str], args: tuple[str, ...]
 ) -> None:
     command = "jaxae" if args in ((), ("fly",)) else f"jaxae {args[0]}"
-    assert f"({command} --help explains)" in refusal(capsys, *args)
+    assert f"(see {command} --help)" in refusal(capsys, *args)
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_command_line_that_is_not_whole_is_refused(
         (("train", "--epohs", 3), "train has no option --epohs; did you mean --epochs? "),
         (("train", "--learning_rat=1"), "no option --learning_rat; did you mean --learning-rate? "),
         (("encode", "run", "--devcie", "cpu"), "--devcie; did you mean --device or --devices? "),
-        (("report", "run", "--bogus"), "report has no option --bogus (jaxae report --help "),
+        (("report", "run", "--bogus"), "report has no option --bogus (see jaxae report --help"),
         (("report", "run", "--debgu"), "report has no option --debgu; did you mean --debug? "),
         (("--verison",), "no option --verison before a command; did you mean --version? "),
     ],
@@ -813,7 +813,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
     epochs = [row.epoch for row in Run.open(run).history()]
     assert epochs and epochs == list(range(1, len(epochs) + 1))
     assert err.splitlines() == [
-        "jaxae: SIGINT: stopping within seconds, what is done is saved; a second one stops now",
+        "jaxae: SIGINT: stopping within seconds, after saving; a second signal stops at once",
         f"jaxae: {run}: last saved: epoch {epochs[-1]}; "
         f"jaxae train --run-dir {run} --resume continues it",
         "jaxae: interrupted",

@@ -157,10 +157,10 @@ def test_all_stream_if_one_process_must(
         asked.append(number)
         return max(number, elsewhere)
 
-    monkeypatch.setattr("jaxae.cli.beginning.exceeds_memory", lambda *_: here)
-    monkeypatch.setattr("jaxae.cli.beginning.all_reduce_max", largest)
-    monkeypatch.setattr("jaxae.cli.training.fit", lambda *_, **__: [])
-    monkeypatch.setattr("jaxae.cli.training.draw_all", lambda *_, **__: None)
+    monkeypatch.setattr("jaxae.training.exceeds_memory", lambda *_: here)
+    monkeypatch.setattr("jaxae.distributed.all_reduce_max", largest)
+    monkeypatch.setattr("jaxae.cli.train._fit", lambda *_, **__: None)
+    monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}"]) == 0
     assert asked == [here]
     assert Run.open(tmp_path / "run").train_config.stream is (here or elsewhere)

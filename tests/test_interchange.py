@@ -334,7 +334,7 @@ def test_import_refuses_a_folder_that_holds_something(
     for there in (tmp_path / "thesis", tmp_path / "whole"):
         assert jaxae("import", tmp_path / "whole", there) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert f"{there} is there already" in line
+        assert f"{there} exists already" in line
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text"]
 
 

@@ -278,8 +278,8 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
     whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Neither data nor training is needed for that.
-    for name in ("beginning.load_dataset", "training.train_run"):
-        monkeypatch.setattr(f"jaxae.cli.{name}", None)
+    for name in ("jaxae.load_dataset", "jaxae.fit"):
+        monkeypatch.setattr(name, None)
     monkeypatch.setattr(Run, "load_dataset", None)
     before = contents(whole)
     assert train(f"--run-dir={whole}", "--resume") == 0
@@ -311,8 +311,8 @@ def test_data_that_moved_is_found_by_data_dir(
 def test_the_line_that_began_a_run_resumes_it(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
 ) -> None:
-    monkeypatch.setattr("jaxae.cli.training.fit", lambda *_, **__: [])
-    monkeypatch.setattr("jaxae.cli.training.draw_all", lambda *_, **__: None)
+    monkeypatch.setattr("jaxae.fit", lambda *_, **__: [])
+    monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     monkeypatch.chdir(blobs.parent)
     line = (f"--data-dir={blobs.name}", f"--run-dir={tmp_path / 'run'}", *options.split())
     assert train(*line) == 0
@@ -394,7 +394,7 @@ def test_a_resumed_run_goes_on_writing_for_tensorboard(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("jaxae.cli.training.TensorBoard", Board)
+    monkeypatch.setattr("jaxae.runs.TensorBoard", Board)
     assert train(f"--run-dir={stopped}", "--resume", "--tensorboard") == 0
     assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
     assert boards == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]
@@ -435,7 +435,7 @@ def test_a_default_that_is_given_counts_as_given(
     stopped: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     default = ModelConfig().hidden_dim
-    assert "began with 16" in refusal(capsys, stopped, "--hidden-dim", default)
+    assert "was started with 16" in refusal(capsys, stopped, "--hidden-dim", default)
     assert train(f"--run-dir={stopped}", "--resume", "--hidden-dim=16", "--seed=0") == 0
 
 
@@ -482,7 +482,7 @@ def test_more_epochs_of_a_schedule_that_is_laid_out_are_refused(
     args = ("--epochs=2", "--hidden-dim=16", "--schedule=onecycle")
     assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
     line = refusal(capsys, run, "--epochs", 3)
-    assert "--epochs 3 would change" in line and "onecycle schedule is laid out for 2" in line
+    assert "--epochs 3 would change" in line and "covers 2 epochs" in line
 
 
 def test_data_that_changed_is_refused(

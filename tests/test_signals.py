@@ -40,7 +40,7 @@ def test_a_signal_is_told_of_while_python_waits_for_a_long_call(
         end = time.monotonic()
     ((when, text),) = told
     assert when < end - 0.1
-    assert text.startswith("SIGINT: stopping within seconds") and "a second one" in text
+    assert text.startswith("SIGINT: stopping within seconds") and "a second signal" in text
 
 
 @pytest.mark.parametrize("number", signals.TERMINATIONS)

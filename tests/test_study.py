@@ -138,7 +138,7 @@ def test_a_report_that_cannot_be_written_is_printed_all_the_same(
     assert main(["report", str(run), "--json"]) == 0
     out, err = capsys.readouterr()
     assert out == expected
-    assert err.count("\n") == 1 and "is not written" in err and "--out" in err
+    assert err.count("\n") == 1 and "cannot write" in err and "--out" in err
     elsewhere = tmp_path / "new" / "numbers.json"
     assert main(["report", str(run), "--out", str(elsewhere)]) == 0
     out, err = capsys.readouterr()
@@ -174,7 +174,7 @@ def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     with monkeypatch.context() as patch:
         patch.setattr(TrainingProgress, "show", interrupted)
         assert study(folder, *line) == 130
-    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
     assert hint in capsys.readouterr().err
     assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
@@ -189,7 +189,7 @@ def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
 ) -> None:
     """As a power cut may leave it: seed-1 has saved less than seed-0."""
     shutil.rmtree(copy / "seed-1" / "checkpoints" / "6")
-    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     assert study(copy, "--resume") == 130
     assert "resuming after epoch 5" in capsys.readouterr().out
     assert outcome(copy) == outcome(whole)
@@ -198,7 +198,7 @@ def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
 def test_a_finished_study_is_reported(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("jaxae.cli.studying.fit_seeds", None)
+    monkeypatch.setattr("jaxae.training.fit_seeds", None)
     (copy / "report.json").unlink()
     assert study(copy, "--resume") == 0
     out = capsys.readouterr().out
@@ -254,7 +254,7 @@ def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
         write(self, number, state)
 
     monkeypatch.setattr(CheckpointWriter, "_write", slow)
-    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     assert study(copy, "--resume", "--epochs=16") == 130
     assert {number for number, _ in begun} == {10, 15, 16}
     before = {10: 6, 15: 10, 16: 15}
@@ -269,7 +269,7 @@ def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
     (copy / "seed-0" / "metrics.jsonl").unlink()
     shutil.rmtree(copy / "seed-1")
     (copy / "seed-1").mkdir()
-    monkeypatch.setattr("jaxae.cli.studying._measured", interrupt)
+    monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     assert study(copy, "--resume") == 130
     assert outcome(copy) == outcome(whole)
 
@@ -287,7 +287,7 @@ def test_what_another_process_holds_is_left_alone(
     ("option", "words"),
     [
         ("--seeds=3", "--seed 0 --seeds 3 would change the result"),
-        ("--seed=1", "began with seed-0 to seed-1"),
+        ("--seed=1", "started with seed-0 to seed-1"),
         ("--hidden-dim=17", "--hidden-dim 17 would change the result"),
     ],
 )
@@ -300,10 +300,10 @@ def test_a_folder_that_is_no_study_is_refused(
 ) -> None:
     assert "holds a study; pass --resume, --overwrite" in refusal(capsys, copy, *line)
     assert "is not a study" in refusal(capsys, copy / "seed-0", "--resume")
-    assert "no study" in refusal(capsys, copy / "seed-0", *line, "--overwrite")
+    assert "not a jaxae study" in refusal(capsys, copy / "seed-0", *line, "--overwrite")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("precious")
-    assert "no study" in refusal(capsys, tmp_path / "mine", *line, "--overwrite")
+    assert "not a jaxae study" in refusal(capsys, tmp_path / "mine", *line, "--overwrite")
     assert "seeds is 0" in refusal(capsys, copy, "--seeds=0")
     assert main(["study", "--resume"]) == 2
     assert "pass --run-dir" in capsys.readouterr().err
@@ -313,7 +313,7 @@ def test_overwriting_removes_the_old_runs_and_nothing_else(
     copy: Path, line: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (copy / "notes.txt").write_text("precious")
-    monkeypatch.setattr("jaxae.cli.studying.fit_seeds", interrupt)
+    monkeypatch.setattr("jaxae.training.fit_seeds", interrupt)
     assert study(copy, *line, "--seeds=1", "--overwrite") == 130
     assert sorted(path.name for path in copy.iterdir()) == [".lock", "notes.txt", "seed-0"]
     assert saved_numbers(copy / "seed-0" / "checkpoints") == [0]

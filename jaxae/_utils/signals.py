@@ -1,4 +1,4 @@
-"""Stop where it is safe, between two epochs or chunks, and several processes at the same place."""
+"""Delay signals until it is safe to stop; several processes stop at the same point."""
 
 import contextlib
 import os
@@ -10,29 +10,29 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-# Windows has no SIGHUP, which tells that the terminal or the connection is gone.
+# SIGHUP means that the terminal or the connection is gone. Windows has none.
 TERMINATIONS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-# Seconds in which a second signal counts as the first one: a terminal that closes sends SIGHUP
-# twice, and launchers pass on what the terminal has sent to all.
+# Seconds within which a second signal counts as a repetition of the first: a terminal that closes
+# sends SIGHUP twice, and launchers forward signals that the terminal has sent to all processes.
 _SAME = 1.0
 
 
 class HeldInterrupt(KeyboardInterrupt):
-    """SIGINT (Ctrl-C) that was held back until it was safe to stop."""
+    """SIGINT (Ctrl-C), delayed until it was safe to stop."""
 
 
 class HeldTermination(SystemExit):
-    """SIGTERM or SIGHUP that was held back until it was safe to stop."""
+    """SIGTERM or SIGHUP, delayed until it was safe to stop."""
 
 
 @contextlib.contextmanager
 def terminations_raised() -> Iterator[None]:
-    """Raise SystemExit where SIGTERM or SIGHUP would end the process, so that the block cleans up.
+    """Turn SIGTERM and SIGHUP into SystemExit inside the block, so that it can clean up.
 
-    The status is the usual 128 + the signal's number. A signal that is ignored (`nohup`) or has a
-    handler is left alone.
+    The status is 128 + the signal's number, as usual. A signal that is ignored (`nohup`) or has a
+    handler is left as it is.
     """
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -53,20 +53,21 @@ def terminations_raised() -> Iterator[None]:
 def signals_held_back(
     agree: Callable[[int], int] = lambda number: number,
 ) -> Iterator[Callable[[], None]]:
-    """Hold back SIGINT, SIGTERM and SIGHUP while the block runs, and say so on stderr.
+    """Delay SIGINT, SIGTERM and SIGHUP while the block runs, and print a message for the first.
 
-    A second one ends the process at once, as `kill -9` does.
+    A second signal ends the process at once, as `kill -9` does.
 
     Args:
-      agree: called with the signal that came, or 0, wherever the block asks; returns the one to act
-        on. Several processes stop together by `jaxae.distributed.processes.all_reduce_max`.
+      agree: maps the number of the signal received, or 0, to the one to act on; called whenever the
+        block asks whether to stop. With `jaxae.distributed.all_reduce_max`, all processes stop
+        together.
 
     Raises:
-      HeldInterrupt: SIGINT came; raised where the block asks, or at its end.
-      HeldTermination: SIGTERM or SIGHUP came; likewise, with the usual status 143 or 129.
+      HeldInterrupt: SIGINT was received; raised when the block asks, or at its end.
+      HeldTermination: SIGTERM or SIGHUP was received; likewise, with exit status 143 or 129.
 
     Yields:
-      A function to call wherever it is safe to stop: it raises what was held back.
+      A function to call wherever it is safe to stop. It raises the error for a delayed signal.
     """
     held: list[int] = []
 
@@ -85,7 +86,7 @@ def signals_held_back(
         number: signal.getsignal(number) for number in (signal.SIGINT, *TERMINATIONS)
     }
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # As in the background of a shell, or under nohup.
+        if handler is not signal.SIG_IGN:  # As for a background job, or under nohup.
             signal.signal(number, hold)
     try:
         with _announced():
@@ -97,7 +98,9 @@ def signals_held_back(
 
 
 def let_go_of_lost_terminal(*outputs: int) -> None:
-    """Discard what is written to a terminal that is gone; each print would fail, and stop a save.
+    """Redirect output to a terminal that is gone to the null device.
+
+    Otherwise each print would fail, and could prevent a checkpoint from being saved.
 
     Args:
       outputs: file descriptors; by default those of stdout and stderr.
@@ -113,8 +116,8 @@ def let_go_of_lost_terminal(*outputs: int) -> None:
 
 @contextlib.contextmanager
 def _announced() -> Iterator[None]:
-    # Python calls a handler when the main thread comes back from XLA, which may take seconds. The
-    # signal's number is written to a socket at once, and another thread reads it there.
+    # Python calls a handler only when the main thread returns from XLA, which may take seconds. But
+    # it writes the signal's number to a socket at once, where another thread reads it.
     theirs, ours = socket.socketpair()
     theirs.setblocking(False)
     before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
@@ -138,13 +141,13 @@ def _listen(signals: socket.socket) -> None:
         name = signal.Signals(number).name
         if first is None:
             first = time.monotonic()
-            _say(f"{name}: stopping within seconds, what is done is saved; a second one stops now")
+            _say(f"{name}: stopping within seconds, after saving; a second signal stops at once")
         elif time.monotonic() - first > _SAME:
-            _say(f"{name} again: stopped now")
+            _say(f"{name} again: stopped without saving")
             os._exit(128 + number)
 
 
 def _say(text: str) -> None:
-    # Not print: the main thread may be in the middle of one.
+    # Not print, which the main thread may be in the middle of.
     with contextlib.suppress(OSError):  # The terminal may be gone.
         os.write(2, f"jaxae: {text}\n".encode())

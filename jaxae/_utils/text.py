@@ -1,11 +1,11 @@
-"""Text made fit for a terminal: for one line of it, and for its encoding."""
+"""Make text fit for one line of a terminal, and for the terminal's encoding."""
 
 import codecs
 import io
 import sys
 
 _LONGEST = 300
-# For encodings that lack them, such as ASCII and Windows' code pages.
+# Replacements where the encoding lacks a character, such as ASCII and Windows' code pages.
 _PLAIN = {
     **dict.fromkeys("−─—–━", "-"),
     **dict.fromkeys("╭╮╰╯╸╺", "+"),
@@ -24,22 +24,22 @@ _PLAIN = {
 
 
 def printable(text: str) -> str:
-    r"""Escape what breaks a line or steers a terminal: `"a\x1b[2J"` becomes `"a\\x1b[2J"`."""
+    r"""Escape line breaks and control characters: `"a\x1b[2J"` becomes `"a\\x1b[2J"`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, as one line of at most 300 characters."""
+    """Return an error's message as one line of at most 300 characters."""
     text = f"no {error}" if isinstance(error, KeyError) else str(error)
     line = printable(" ".join(text.split())) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def print_anywhere() -> None:
-    """Replace characters that the encoding of standard output or error lacks: "−1" by "-1".
+    """Print similar characters where the encoding of stdout or stderr lacks one: "-1" for "−1".
 
-    A character without a likeness becomes "?". Python's own way, an error, ends the program amid
-    its output.
+    A character without a replacement becomes "?". Python's default is to raise an error, which
+    would end the program in the middle of its output.
     """
     codecs.register_error("jaxae.plain", _plain)
     for stream in (sys.stdout, sys.stderr):

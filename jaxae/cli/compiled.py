@@ -1,4 +1,4 @@
-"""Keep compiled programs from one command to the next, in the user's cache folder."""
+"""Cache compiled programs in the user's cache folder, for the next command to use."""
 
 import contextlib
 import hashlib
@@ -15,13 +15,13 @@ _MAX_BYTES = 256 << 20
 
 
 def keep_compiled() -> None:
-    """Have JAX look for compiled programs in the user's cache folder, and keep new ones there.
+    """Point JAX's compilation cache to the user's cache folder.
 
-    A user's own choice (`JAX_COMPILATION_CACHE_DIR`, `JAX_ENABLE_COMPILATION_CACHE=0`) comes first.
-    An entry that cannot be read or written costs a compilation, and nothing else.
+    `JAX_COMPILATION_CACHE_DIR` and `JAX_ENABLE_COMPILATION_CACHE=0` take precedence. An entry that
+    cannot be read is compiled again; one that cannot be written is skipped.
     """
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache")
-    config: Any = jax.config  # Whose options type checkers do not know.
+    config: Any = jax.config  # Type checkers do not know its options.
     if config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache:
         return
     folder = platformdirs.user_cache_path("jaxae") / "compiled"
@@ -32,17 +32,18 @@ def keep_compiled() -> None:
         return
     prune(folder, _MAX_BYTES)
     jax.config.update("jax_compilation_cache_dir", str(own))
-    # JAX would keep what took a second to compile. A command has dozens of faster ones.
+    # By default JAX caches only what took a second to compile; a command has dozens of faster
+    # programs.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def prune(folder: Path, max_bytes: int) -> None:
-    """Delete the files that were read longest ago until the others are `max_bytes` or less.
+    """Delete the least recently read files until at most `max_bytes` remain.
 
-    JAX's own bound (`jax_compilation_cache_max_size`) reads a file for each entry whenever it adds
-    one, and adds none any more once a process was killed while it did.
+    JAX's own limit (`jax_compilation_cache_max_size`) reads a file per entry whenever it adds one,
+    and adds no more entries after a process was killed while adding one.
     """
-    with contextlib.suppress(OSError):  # Another process may prune, or the folder be read-only.
+    with contextlib.suppress(OSError):  # Another process may prune too, or the folder is read-only.
         files = [(path.stat(), path) for path in folder.rglob("*") if path.is_file()]
         excess = sum(stat.st_size for stat, _ in files) - max_bytes
         for stat, path in sorted(files, key=lambda file: file[0].st_atime):
@@ -53,8 +54,8 @@ def prune(folder: Path, max_bytes: int) -> None:
 
 
 def _processor() -> str:
-    # Code for one processor may crash another, and JAX looks a program up without asking which: a
-    # cluster's nodes often differ and share the home folder.
+    # Code compiled for one processor may crash on another, and JAX's keys do not include the
+    # processor. The nodes of a cluster often differ and share the home folder.
     with contextlib.suppress(OSError):
         listed = Path("/proc/cpuinfo").read_text()
         known = re.findall(r"^(?:model name|flags|Features)\s*:.*$", listed, re.MULTILINE)

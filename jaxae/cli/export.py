@@ -1,5 +1,7 @@
 """`jaxae export` and `jaxae import`: a run's model for other software, and back."""
 
+from __future__ import annotations
+
 import dataclasses
 import secrets
 import shutil
@@ -8,21 +10,24 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
-from jaxae.cli.common import CheckpointOption, RunArgument, say
+import jaxae
+from jaxae._utils.files import make_folder, sync
+from jaxae.cli.console import say
+from jaxae.cli.options import CheckpointOption, Folder, RunArgument
 
 Format = Literal["safetensors", "onnx", "stablehlo"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write a run's model for software that is not jaxae.
+    """Write a run's model to files that other software reads.
 
-    safetensors: FILE has the parameters, under PyTorch's names and in PyTorch's order.
+    safetensors: one file with the parameters, named and laid out as in PyTorch.
 
-    onnx, stablehlo: two programs, beside FILE with -encoder and -decoder before its suffix. The
-    encoder maps float32 images of shape (n, height, width), 0 to 1, to z of shape (n, latent_dim),
-    of a vae the mean; the decoder maps such a z to such images. n is free:
-    any number in onnx, 1 or more in stablehlo.
+    onnx, stablehlo: two programs, named like FILE with -encoder and -decoder before the suffix. The
+    encoder maps float32 images of shape (n, height, width), values 0 to 1, to z of shape
+    (n, latent_dim), which for a vae is the mean. The decoder maps such z to such images. n is free:
+    0 or more in onnx, 1 or more in stablehlo.
 
     Example: jaxae export runs/mnist --format onnx --out mnist.onnx
     """
@@ -31,46 +36,42 @@ class Export:
     """The run's folder."""
 
     format: Format
-    """onnx runs in ONNX Runtime, stablehlo by jax.export on CPU, CUDA and TPU."""
+    """onnx is for ONNX Runtime; stablehlo is for jax.export, on CPU, CUDA and TPU."""
 
-    out: Path
-    """The file to write, or a folder, which gets files of the run's name."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The file to write, or a folder, for files named after the run."""
 
     checkpoint: CheckpointOption = "newest"
 
     def __call__(self) -> None:
-        """Open the run, write its parameters."""
-        from jaxae.interchange import onnx, safetensors, stablehlo
-        from jaxae.runs import Run
-
-        run = Run.open(self.run)
+        """Open the run, write its model."""
+        run = jaxae.Run.open(self.run)
         out = self.out
         if out.is_dir():
             out /= f"{self.run.resolve().name}.{self.format}"
         elif out.suffix[1:].lower() in {*get_args(Format)} - {self.format}:
             raise ValueError(
-                f"--out {out} ends like a file of another format; expected "
+                f"--out {out} has the suffix of another format; expected "
                 f"{out.with_suffix(f'.{self.format}')}"
             )
         model = run.load_model(self.checkpoint)
         if self.format == "safetensors":
-            paths = safetensors.write(out, model, run.record)
+            paths = jaxae.interchange.safetensors.write(out, model, run.record)
         elif self.format == "onnx":
-            paths = onnx.write(out, model)
+            paths = jaxae.interchange.onnx.write(out, model)
         else:
-            paths = stablehlo.write(out, model)
-        for path in paths:
-            say(str(path))
+            paths = jaxae.interchange.stablehlo.write(out, model)
+        say(*map(str, paths))
 
 
 @dataclasses.dataclass(frozen=True)
 class Import:
-    """Make a run of a safetensors file that jaxae export wrote, or PyTorch saved after it.
+    """Make a run from a safetensors file written by jaxae export or by PyTorch.
 
-    The run has the file's parameters, to the bit, and draws figures, encodes and decodes; it has
-    no metrics, and config.json says which file it came from. PyTorch keeps the arrays but not what
-    jaxae export says of the run: model and sizes are then read off the arrays, and MNIST and the
-    default settings assumed.
+    The run has exactly the file's parameters. It draws figures, encodes and decodes; it has no
+    metrics and cannot be trained further, and its config.json names the file. PyTorch saves the
+    arrays without the description that jaxae export adds; the model and its sizes are then inferred
+    from the arrays, and the data are taken to be MNIST and the settings the default ones.
 
     Example: jaxae import mnist.safetensors runs/imported
     """
@@ -81,31 +82,24 @@ class Import:
     run: RunArgument
     """The run's folder, which must be new or empty."""
 
-    like: Path | None = None
-    """A run whose model, data and settings the file has, whatever it says itself."""
+    like: Folder = None
+    """A run with the model, data and settings of the file; they replace the file's description."""
 
     def __call__(self) -> None:
-        """Read, check, make the run."""
-        from flax import nnx
-
-        from jaxae._utils.files import make_folder, sync
-        from jaxae.distributed import find_devices, make_mesh
-        from jaxae.interchange import safetensors
-        from jaxae.runs import Recorder, Run
-
+        """Read the file, check it, make the run."""
         if self.run.exists() and not (self.run.is_dir() and not any(self.run.iterdir())):
-            raise ValueError(f"{self.run} is there already; choose a folder that is new or empty")
-        like = Run.open(self.like).record if self.like else None
-        model, record = safetensors.read(self.file, like)
+            raise ValueError(f"{self.run} exists already; choose a folder that is new or empty")
+        like = jaxae.Run.open(self.like).record if self.like else None
+        model, record = jaxae.interchange.safetensors.read(self.file, like)
         make_folder(self.run.parent)
         partial = self.run.with_name(f".{self.run.name}-{secrets.token_hex(4)}")
         partial.mkdir()
         try:
             # Device, versions and date in config.json are the import's, not the training's.
-            origin = self.file.name
-            run = Run.create(partial, *record, mesh=make_mesh(find_devices()), imported_from=origin)
-            state = run.initial_state(nnx.state(model, nnx.Param))
-            Recorder(run, state).close()  # Which saves the state that it begins with.
+            mesh = jaxae.make_mesh(jaxae.find_devices())
+            run = jaxae.Run.create(partial, *record, mesh=mesh, imported_from=self.file.name)
+            state = run.initial_state(jaxae.models.parameters(model))
+            jaxae.Recorder(run, state).close()  # Saves the initial state.
             partial.replace(self.run)
             sync(self.run.parent)
         finally:

@@ -1,27 +1,28 @@
-"""`jaxae figures`: draw a run's figures, or verify a file that was drawn."""
+"""`jaxae figures`: draw a run's figures, or verify a figure's file."""
+
+from __future__ import annotations
 
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from jaxae.cli.common import CheckpointOption, Flag, say
-
-if TYPE_CHECKING:
-    from jaxae.drawing import Source
+import jaxae
+from jaxae.cli.console import say
+from jaxae.cli.options import CheckpointOption, File, Flag, Folder
 
 Format = Literal["png", "pdf", "svg"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Draw a run's figures, or verify one that was drawn.
+    """Draw a run's figures, or verify a figure's file.
 
-    A figure's file says in its metadata which run it was drawn from, with its settings, seed, data
-    and parameters. --verify FILE draws it again from there and tells whether it is the same; the
-    exit status is 1 where it is not.
+    The metadata of a figure's file name the run that it shows, with its settings, seed, data and
+    parameters. --verify FILE redraws the figure from that run and compares; the exit status is 1 if
+    they differ.
 
     Examples: jaxae figures runs/mnist --format pdf --out paper, then
     jaxae figures --verify paper/latent.pdf
@@ -31,59 +32,54 @@ class Figures:
     """The run's folder."""
 
     format: Format = "png"
-    """Of the files; pdf and svg are vector graphics."""
+    """The files' format; pdf and svg are vector graphics."""
 
-    out: Path | None = None
+    out: Folder = None
     """The folder to write to; by default the run's figures/."""
 
     fit_box: Flag = False
-    """Decode grids on the cloud's own 1st to 99th percentile, not on the lecture's box."""
+    """Decode grids over the 1st to 99th percentile of the embedding, not over the lecture's box."""
 
     checkpoint: CheckpointOption = "newest"
 
-    data_dir: Path | None = None
-    """Where the run's data are now, if they moved."""
+    data_dir: Folder = None
+    """Where the run's data are now, if they were moved."""
 
-    verify: Path | None = None
-    """A figure's file to verify; nothing is drawn then."""
+    verify: File = None
+    """A figure's file to verify; no figures are written then."""
 
     def __call__(self) -> None:
-        """Draw every figure that one run has, or verify."""
-        from jaxae.drawing import OF_ONE_RUN, Source, verify
-
+        """Draw every figure of one run, or verify one."""
         if self.verify is not None:
             if self.run is not None:
                 raise ValueError(
                     f"{self.run} and --verify {self.verify} were given; expected one of them, "
-                    "since a figure's file says itself which run it was drawn from"
+                    "since a figure's file names its run"
                 )
-            found = verify(self.verify, data=self.data_dir)
-            say(f"{self.verify}: {'; '.join(found) or 'the same'}")
-            if found:
+            differences = jaxae.verify(self.verify, data=self.data_dir)
+            say(f"{self.verify}: {'; '.join(differences) or 'the same'}")
+            if differences:
                 sys.exit(1)
         elif self.run is not None:
-            source = Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
-            draw_all(
-                source, self.out or self.run / "figures", self.format, self.fit_box, OF_ONE_RUN
-            )
+            source = jaxae.Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
+            folder, names = self.out or self.run / "figures", jaxae.drawing.OF_ONE_RUN
+            draw_all(source, folder, self.format, self.fit_box, names)
         else:
             raise ValueError(
                 "expected a run's folder, or --verify and a figure's file "
-                "(jaxae figures --help explains)"
+                "(see jaxae figures --help)"
             )
 
 
 def draw_all(
-    source: "Source", folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
+    source: jaxae.Source, folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
 ) -> None:
-    """Draw figures of a run and print their paths; say which of them it does not have."""
-    from jaxae.drawing import MissingFigureError, draw
-
+    """Draw figures of a run and print their paths; say which of them the run does not have."""
     for name in names:
         path = folder / f"{name}.{format}"
         try:
-            draw(name, [source], path, fit_box=fit_box)
-        except MissingFigureError as error:
+            jaxae.draw(name, [source], path, fit_box=fit_box)
+        except jaxae.drawing.MissingFigureError as error:
             say(f"no {name}: {error}")
         else:
             say(str(path))

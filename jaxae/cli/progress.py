@@ -1,4 +1,6 @@
-"""Show how a long job goes: a bar on a terminal; anywhere else plain lines of training only."""
+"""Show the progress of a long job: a bar on a terminal; elsewhere, a line per epoch of training."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
@@ -7,21 +9,21 @@ from typing import Self, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxae.training import EpochMetrics
+import jaxae
 
 Block = TypeVar("Block", bound=Sized)
 
 
 class TrainingProgress:
-    """A context that shows each epoch's losses, its speed, and the time left.
+    """A context manager that shows each epoch's losses and speed, and the time left.
 
     Args:
       console: where to show it.
-      epochs: how many there will be.
+      epochs: the number of epochs in the whole run.
     """
 
     def __init__(self, console: Console, epochs: int):
-        """Prepare; nothing is shown yet."""
+        """Prepare the bar without showing it."""
         self._console = console
         self._epochs = epochs
         self._bar = Progress(
@@ -46,11 +48,11 @@ class TrainingProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the bar as it stands."""
+        """Stop the bar, and leave it on the screen."""
         self._bar.stop()
 
-    def show(self, row: EpochMetrics) -> None:
-        """Show one more epoch."""
+    def show(self, row: jaxae.EpochMetrics) -> None:
+        """Show the metrics of an epoch that has ended."""
         numbers = (
             f"loss {row.train_loss:.2f}, test {row.test_loss:.2f}, "
             f"{row.images_per_second:,.0f} images/s"
@@ -65,13 +67,13 @@ class TrainingProgress:
 
 
 def counted(blocks: Iterable[Block], title: str, total: int, console: Console) -> Iterator[Block]:
-    """Pass blocks on, with a bar on a terminal that counts their rows and goes when they end.
+    """Yield blocks unchanged; on a terminal, show a bar that counts their rows until the last one.
 
     Args:
-      blocks: what the job makes.
-      title: what the job does.
-      total: rows of all blocks.
-      console: where to show it.
+      blocks: arrays, or anything else that has a length.
+      title: the text beside the bar.
+      total: the number of rows in all blocks.
+      console: where to show the bar.
     """
     if not console.is_terminal:
         yield from blocks

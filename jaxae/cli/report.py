@@ -1,19 +1,28 @@
-"""`jaxae report`: a run's numbers, and which of the lecture's sentences hold."""
+"""`jaxae report`: a run's numbers, and which of the lecture's claims hold."""
+
+from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
 
-from jaxae.cli.common import CheckpointOption, Flag, RunArgument
+import jaxae
+from jaxae._utils.files import write_json
+from jaxae._utils.tables import markdown
+from jaxae.cli.console import say, warn
+from jaxae.cli.options import CheckpointOption, File, Flag, Folder, RunArgument
 
 
 @dataclasses.dataclass(frozen=True)
 class MakeReport:
-    """Put the lecture's argument about a run into numbers, with 95 % intervals.
+    """Measure what the lecture claims of an embedding, with 95 % intervals.
 
-    Prints tables in Markdown and writes report.json into the run's folder: how well images come
-    back, how far the cloud is from normal, whether classes separate, the gaps and what they decode
-    to, and which of the lecture's sentences hold. All images are read into memory, those of a run
-    that streamed them too.
+    Prints Markdown tables and writes report.json to the run's folder: the reconstruction error, how
+    far the embedding is from normal, how well the classes separate, the gaps and what they decode
+    to, and which of the lecture's claims hold. All images are read into memory, also for a run that
+    streamed them.
 
     Example: jaxae report runs/mnist
     """
@@ -21,19 +30,87 @@ class MakeReport:
     run: RunArgument
     """The run's folder."""
 
-    out: Path | None = None
+    out: File = None
     """The file to write; by default the run's report.json."""
 
     checkpoint: CheckpointOption = "newest"
 
-    data_dir: Path | None = None
-    """Where the run's data are now, if they moved."""
+    data_dir: Folder = None
+    """Where the run's data are now, if they were moved."""
 
     json: Flag = False
-    """Print what report.json holds, and nothing else."""
+    """Print the content of report.json instead of tables."""
 
     def __call__(self) -> None:
         """Measure, print, write."""
-        from jaxae.cli.reporting import report
+        source = jaxae.Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
+        _warn_of_memory(source)
+        kl_weight = source.run.train_config.kl_weight
+        report = jaxae.measure(source.embedding, source.classifier, kl_weight=kl_weight)
+        claims = jaxae.analysis.evaluate_claims(report)
+        content = as_json(report, claims)
+        if self.json:
+            print(json.dumps(content, indent=2))
+        else:
+            show_numbers(report)
+            answers = {True: "holds", False: "fails", None: "can't be evaluated"}
+            rows = [
+                [claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in claims
+            ]
+            say(*markdown(["the lecture says", "here it", "found", "rule"], rows), "")
+        path = self.out or self.run / "report.json"
+        try:
+            write_json(path, content)
+        except OSError as error:
+            if self.out is not None:
+                raise
+            # The run may be another user's. Its numbers are printed all the same.
+            warn(f"cannot write {path}: {error.strerror or error}; pass --out FILE")
+        else:
+            if not self.json:
+                say(str(path))
 
-        report(self)
+
+def as_json(
+    report: jaxae.analysis.Report,
+    claims: Sequence[jaxae.analysis.Claim] | Sequence[jaxae.analysis.Verdict],
+) -> dict[str, Any]:
+    """Return the content of report.json."""
+    return report.as_json() | {"claims": [claim._asdict() for claim in claims]}
+
+
+def show_numbers(report: jaxae.analysis.Report) -> None:
+    """Print the numbers of a report as Markdown tables; those of single classes in their own."""
+    whole = [
+        [name, str(report.numbers[name]), unit, words]
+        for name, (unit, words) in jaxae.analysis.NUMBERS.items()
+        if name in report.numbers
+    ]
+    say(*markdown(["number", "value [95 % interval]", "unit", "what it is"], whole), "")
+    names = list(dict.fromkeys(n.partition("/")[0] for n in report.numbers if "/" in n))
+    rows = [
+        [label, *(_cell(report, f"{name}/{label}") for name in names)]
+        for label in report.class_names
+    ]
+    say(*markdown(["class", *names], rows), "")
+    say(f"separate (purity of 0.9 or more): {', '.join(report.separate) or 'none'}")
+    pairs = ", ".join(f"{a} and {b} {fraction:.2f}" for a, b, fraction in report.mixed)
+    say(f"mixed (0.1 or more of each other's neighbours): {pairs or 'none'}", "")
+    for reason in dict.fromkeys(report.undefined.values()):
+        names = [name for name, own in report.undefined.items() if own == reason]
+        say(f"undefined: {', '.join(names)} ({reason})")
+
+
+def _cell(report: jaxae.analysis.Report, name: str) -> str:
+    return f"{report.numbers[name].value:.3g}" if name in report.numbers else "—"
+
+
+def _warn_of_memory(source: jaxae.Source) -> None:
+    if source.run.train_config.stream:
+        dataset = source.embedding.dataset
+        n = len(dataset.train)
+        gigabytes = 5 * n * math.prod(dataset.image_shape) / 1e9  # As bytes, and as float32.
+        warn(
+            f"{source.path} streamed its images; a report holds all {n:,} in memory, "
+            f"{gigabytes:.1f} GB or more"
+        )

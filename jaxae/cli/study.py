@@ -1,34 +1,47 @@
-"""`jaxae study`: one model from many seeds, and what of the lecture depends on the seed."""
+"""`jaxae study`: train one model from several seeds, and report what depends on the seed."""
 
+from __future__ import annotations
+
+import contextlib
 import dataclasses
-from pathlib import Path
+import statistics
+from typing import TYPE_CHECKING
 
 import tyro
 
-from jaxae.cli.common import Flag, Hardware, TrainOptions
+import jaxae
+from jaxae._utils.files import write_json
+from jaxae._utils.signals import signals_held_back
+from jaxae._utils.tables import markdown
+from jaxae.cli.begin import describe, how_to_resume
+from jaxae.cli.begin_study import Seeds, resume, start
+from jaxae.cli.console import console, say
+from jaxae.cli.figures import draw_all
+from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
+from jaxae.cli.progress import TrainingProgress
+from jaxae.cli.report import as_json, show_numbers
 from jaxae.config import ModelConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Train one model from several seeds at once, and report mean and interval of every number.
+    """Train one model from several seeds at once, and report the mean of every number.
 
-    Writes a folder with one run per seed, seed-0 and so on, each as `jaxae train` leaves it, and
-    report.json with the means, their 95 % intervals over seeds, and which of the lecture's
-    sentences hold whatever the seed. Ctrl-C saves what is trained; the same command line plus
-    --resume continues it.
+    Writes a folder with one run per seed (seed-0, seed-1, ...), each as `jaxae train` would write
+    it, and report.json with the means over seeds, their 95 % intervals, and which of the lecture's
+    claims hold for every seed. Ctrl-C saves the state of training and stops; the same command line
+    with --resume added continues from there.
 
     Example: jaxae study --seeds 4 --epochs 8 --run-dir runs/study
     """
 
     seeds: int = 8
-    """How many: --seed and the numbers after it."""
+    """How many seeds: --seed and the numbers that follow it."""
 
-    dataset: str = "mnist"
-    """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
-
-    data_dir: Path | None = None
-    """A folder with four IDX files to train on, or with .npy files."""
+    data: tyro.conf.OmitArgPrefixes[DataOptions] = dataclasses.field(default_factory=DataOptions)
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 
@@ -36,39 +49,126 @@ class Study:
 
     hardware: tyro.conf.OmitArgPrefixes[Hardware] = dataclasses.field(default_factory=Hardware)
 
-    run_dir: Path | None = None
+    run_dir: Folder = None
     """The study's folder; by default runs/study-DATASET-DATE-TIME."""
 
     overwrite: Flag = False
-    """Replace the study that --run-dir holds."""
+    """Replace the study in --run-dir."""
 
     resume: Flag = False
-    """Resume the study that --run-dir holds, from the newest checkpoint that all its runs have;
-    options that are left out keep the study's values. One that is finished is measured again."""
+    """Resume the study in --run-dir from the newest checkpoint that all its runs have. Options that
+    are omitted keep the study's values. A finished study is reported again."""
 
-    def defaults_of_run(self) -> "Study":
-        """Return what the study to resume was made with, to parse the command line over it.
+    def defaults_of_run(self) -> Study:
+        """Return the options of the study to resume, as defaults for the command line.
 
         Raises:
-          ValueError: there is no study.
+          ValueError: there is no such study.
         """
         if self.run_dir is None:
             raise ValueError("--resume needs the study's folder; pass --run-dir")
-        from jaxae.drawing import first_run, seed_folders
-
-        run = first_run(self.run_dir)
-        source = run.data.source
-        folder = Path(source) if Path(source).is_absolute() else None
+        run = jaxae.drawing.first_run(self.run_dir)
         return Study(
-            seeds=len(seed_folders(self.run_dir)),
-            dataset=run.data.name if folder else source,
-            data_dir=folder,
+            seeds=len(jaxae.drawing.seed_folders(self.run_dir)),
+            data=DataOptions.of(run),
             model=run.model_config,
             train=run.train_config,
         )
 
     def __call__(self) -> None:
-        """Train all, measure each, sum up."""
-        from jaxae.cli.studying import study
-
+        """Train all seeds, measure and draw each run, report."""
         study(self)
+
+
+def study(options: Study) -> None:
+    """Train all seeds, measure and draw each run, report."""
+    if options.seeds < 1:
+        raise ValueError(f"seeds is {options.seeds}; expected 1 or more")
+    resumed = None
+    if options.resume and options.run_dir:
+        resumed = jaxae.drawing.first_run(options.run_dir)
+    mesh = options.hardware.mesh(resumed)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(jaxae.distributed.computing_on(mesh))
+        begin = resume if options.resume else start
+        seeds = begin(options, mesh, stack)
+        say(
+            f"{seeds.dataset.name}: {len(seeds.runs)} seeds at once on "
+            f"{len(seeds.dataset.train):,} images; {describe(mesh)}; {seeds.folder}"
+        )
+        with how_to_resume("study", seeds.folder, lambda: _saved(seeds)):
+            _train(seeds, mesh)
+            reports = _measure(seeds, mesh)
+        _report(seeds, reports)
+
+
+def _train(seeds: Seeds, mesh: Mesh) -> None:
+    config = seeds.runs[0].train_config
+    if seeds.epoch == config.epochs:
+        return
+    with contextlib.ExitStack() as stack:
+        stop_if_asked = stack.enter_context(signals_held_back())
+        progress = stack.enter_context(TrainingProgress(console, config.epochs))
+        recorders = [
+            stack.enter_context(jaxae.Recorder(run, state))
+            for run, state in zip(seeds.runs, seeds.states, strict=True)
+        ]
+
+        def on_epoch(epochs: list[jaxae.Epoch]) -> None:
+            # Or a kill could leave runs that have no checkpoint in common.
+            for recorder in recorders:
+                recorder.wait()
+            for recorder, epoch in zip(recorders, epochs, strict=True):
+                recorder.record(epoch)
+            progress.show(_mean([epoch.metrics for epoch in epochs]))
+            stop_if_asked()
+
+        jaxae.training.fit_seeds(
+            seeds.dataset,
+            seeds.runs[0].model_config,
+            config,
+            [run.train_config.seed for run in seeds.runs],
+            states=seeds.states,
+            mesh=mesh,
+            on_epoch=on_epoch,
+            on_position=stop_if_asked,  # A position within an epoch is not saved.
+        )
+
+
+def _saved(seeds: Seeds) -> str:
+    saved = [jaxae.runs.saved_numbers(run.checkpoints) for run in seeds.runs]
+    return f"epoch {min(max(epochs, default=0) for epochs in saved)} of every seed"
+
+
+def _mean(rows: list[jaxae.EpochMetrics]) -> jaxae.EpochMetrics:
+    # Mean losses, and the time of all seeds together.
+    return rows[0]._replace(
+        train_loss=statistics.fmean(row.train_loss for row in rows),
+        test_loss=statistics.fmean(row.test_loss for row in rows),
+        seconds=sum(row.seconds for row in rows),
+    )
+
+
+def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
+    classifier = jaxae.analysis.classifier_of(seeds.dataset)
+    reports = []
+    for run in seeds.runs:
+        source = jaxae.Source(run.path, mesh, data=seeds.dataset)
+        kl_weight = run.train_config.kl_weight
+        reports.append(jaxae.measure(source.embedding, classifier, kl_weight=kl_weight))
+        say(f"measured {run.path.name}")
+        draw_all(source, run.path / "figures", "png", False, jaxae.drawing.AFTER_TRAINING)
+    return reports
+
+
+def _report(seeds: Seeds, reports: list[jaxae.analysis.Report]) -> None:
+    claims = [jaxae.analysis.evaluate_claims(report) for report in reports]
+    for run, report, own in zip(seeds.runs, reports, claims, strict=True):
+        write_json(run.path / "report.json", as_json(report, own))
+    total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
+    path = seeds.folder / "report.json"
+    numbers = [run.train_config.seed for run in seeds.runs]
+    write_json(path, as_json(total, verdicts) | {"seeds": numbers})
+    show_numbers(total)
+    rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in verdicts]
+    say(*markdown(["the lecture says", "it", "rule"], rows), "", str(path))

@@ -1,31 +1,39 @@
-"""`jaxae train`: fit a model to a data set, keep it as a run, draw its figures."""
+"""`jaxae train`: train a model on a data set, save it as a run, draw its figures."""
 
+from __future__ import annotations
+
+import contextlib
 import dataclasses
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
-from jaxae.cli.common import Flag, Hardware, TrainOptions
+import jaxae
+from jaxae._utils.signals import signals_held_back
+from jaxae.cli.begin import Training, describe, how_to_resume, resume, start
+from jaxae.cli.console import console, say
+from jaxae.cli.figures import draw_all
+from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
+from jaxae.cli.progress import TrainingProgress
 from jaxae.config import CheckpointConfig, ModelConfig, ProcessConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 
 @dataclasses.dataclass(frozen=True)
 class Train:
     """Train an autoencoder and draw its figures.
 
-    Writes a run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves what
-    is trained; the same command line plus --resume continues it. All devices share the work; so do
-    several processes, started alike with one --run-dir, on a cluster that JAX knows or by
-    --coordinator.
+    Writes the run's folder: config.json, metrics.jsonl, checkpoints/ and figures/. Ctrl-C saves the
+    state of training and stops; the same command line with --resume added continues from there. All
+    devices share the work. So do several processes: start each with the same options, --run-dir
+    among them, on a cluster that JAX detects or with --coordinator.
 
     Example: jaxae train --model vae --epochs 8 --run-dir runs/vae
     """
 
-    dataset: str = "mnist"
-    """mnist (bundled) or a data set of TFDS, such as fashion_mnist or emnist/letters."""
-
-    data_dir: Path | None = None
-    """A folder with four IDX files to train on, or .npy files, which --dataset then names."""
+    data: tyro.conf.OmitArgPrefixes[DataOptions] = dataclasses.field(default_factory=DataOptions)
 
     model: tyro.conf.OmitArgPrefixes[ModelConfig] = dataclasses.field(default_factory=ModelConfig)
 
@@ -41,47 +49,131 @@ class Train:
         default_factory=ProcessConfig
     )
 
-    run_dir: Path | None = None
+    run_dir: Folder = None
     """The run's folder; by default runs/DATASET-DATE-TIME."""
 
     overwrite: Flag = False
-    """Replace the run that --run-dir holds."""
+    """Replace the run in --run-dir."""
 
     resume: Flag = False
-    """Resume the run that --run-dir holds, from its newest whole checkpoint; options that are left
-    out keep the run's values."""
+    """Resume the run in --run-dir from its newest readable checkpoint. Options that are omitted
+    keep the run's values."""
 
     tensorboard: Flag = False
-    """Write the metrics for TensorBoard too, into the run's tensorboard/; a resumed run that has
+    """Also write the metrics for TensorBoard, to the run's tensorboard/. A resumed run that has
     this folder keeps writing to it."""
 
     fit_box: Flag = False
-    """Decode the grid on the cloud's own 1st to 99th percentile, not on the lecture's box."""
+    """Decode the grid over the 1st to 99th percentile of the embedding, not over the lecture's
+    box."""
 
-    def defaults_of_run(self) -> "Train":
-        """Return what the run to resume was made with, to parse the command line over it.
+    def defaults_of_run(self) -> Train:
+        """Return the options of the run to resume, as defaults for the command line.
 
         Raises:
-          ValueError: there is no run.
+          ValueError: there is no such run.
         """
         if self.run_dir is None:
             raise ValueError("--resume needs the run's folder; pass --run-dir")
-        from jaxae.runs import Run
-
-        run = Run.open(self.run_dir)
-        folder = Path(run.data.source) if Path(run.data.source).is_absolute() else None
+        run = jaxae.Run.open(self.run_dir)
         return Train(
-            dataset=run.data.name if folder else run.data.source,
-            data_dir=folder,
+            data=DataOptions.of(run),
             model=run.model_config,
-            # Off, or tyro would offer --no-stream in place of --stream; a run that streams goes on
-            # doing so whether or not the flag is given again.
+            # With True as its default, the flag would be --no-stream.
             train=dataclasses.replace(run.train_config, stream=False),
             checkpoints=run.checkpoint_config,
         )
 
     def __call__(self) -> None:
         """Train, save, draw."""
-        from jaxae.cli.training import train
-
         train(self)
+
+
+def train(options: Train) -> None:
+    """Train, save, draw; in every process of the run."""
+    with contextlib.ExitStack() as stack:
+        with jaxae.distributed.process_group(options.processes):
+            jaxae.distributed.require_equal("the options", _shared(options).encode())
+            resumed = (
+                jaxae.Run.open(options.run_dir) if options.resume and options.run_dir else None
+            )
+            mesh = options.hardware.mesh(resumed)
+            console.quiet = not jaxae.distributed.is_main_process()
+            if mesh.is_multi_process and options.run_dir is None:
+                raise ValueError("several processes need one folder; pass --run-dir to all of them")
+            jaxae.distributed.check_precision(options.train.precision, mesh.local_devices[0])
+            stack.enter_context(jaxae.distributed.computing_on(mesh))
+            begin = resume if options.resume else start
+            training = begin(options, mesh, stack)
+            if training is not None:
+                _fit(training, mesh, tensorboard=options.tensorboard)
+        # The other processes need not wait until the main process has drawn.
+        if jaxae.distributed.is_main_process():
+            _draw(options, training, mesh)
+
+
+def _shared(options: Train) -> str:
+    # Processes differ in their numbers, and may find the data in different folders.
+    data = dataclasses.replace(options.data, data_dir=None)
+    return repr(dataclasses.replace(options, data=data, processes=ProcessConfig()))
+
+
+def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
+    run, dataset, state = training
+    say(
+        f"{dataset.name}: {len(dataset.train):,} training images, {len(dataset.test):,} test "
+        f"images; {describe(mesh)}; {run.path}"
+    )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(how_to_resume("train", run.path, lambda: _saved(run)))
+        # On all devices from the start, or several processes could not save it together.
+        state = jaxae.distributed.put_replicated(state, mesh)
+        agree = jaxae.distributed.all_reduce_max
+        stop_if_asked = stack.enter_context(signals_held_back(agree))
+        progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
+        recorder = stack.enter_context(jaxae.Recorder(run, state))
+        board = None
+        events = run.path / "tensorboard"
+        if (tensorboard or events.is_dir()) and jaxae.distributed.is_main_process():
+            board = jaxae.runs.TensorBoard(events, run.history())
+            stack.enter_context(contextlib.closing(board))
+
+        def on_epoch(epoch: jaxae.Epoch) -> None:
+            recorder.record(epoch)
+            progress.show(epoch.metrics)
+            if board is not None:
+                board.log(epoch.metrics)
+            stop_if_asked()
+
+        def on_position(position: jaxae.EpochPosition) -> None:
+            recorder.record_position(position)
+            stop_if_asked()
+
+        jaxae.fit(
+            run.new_model(),
+            dataset,
+            run.train_config,
+            state=state,
+            mesh=mesh,
+            on_epoch=on_epoch,
+            on_position=on_position,
+        )
+
+
+def _saved(run: jaxae.Run) -> str:
+    epochs = jaxae.runs.saved_numbers(run.checkpoints)
+    steps = jaxae.runs.saved_numbers(run.parts)
+    within = [f"step {steps[-1]:,}, within an epoch"] if steps else []
+    return " and ".join([f"epoch {max(epochs, default=0)}", *within])
+
+
+def _draw(options: Train, training: Training | None, mesh: Mesh) -> None:
+    names: tuple[str, ...] = jaxae.drawing.AFTER_TRAINING
+    if training is not None:
+        source = jaxae.Source(training.run.path, mesh, data=training.dataset)
+    else:
+        # A finished run lacks some figures if it was stopped while they were drawn.
+        assert options.run_dir is not None
+        source, folder = jaxae.Source(options.run_dir, mesh), options.run_dir / "figures"
+        names = tuple(name for name in names if not (folder / f"{name}.png").exists())
+    draw_all(source, source.path / "figures", "png", options.fit_box, names)

@@ -1,5 +1,6 @@
 """Which devices to compute on, and what lies where: a batch is shared out, all else is copied."""
 
+import contextlib
 import functools
 import re
 from collections.abc import Sequence
@@ -55,6 +56,11 @@ def chosen_device() -> jax.Device | None:
     """Return what `jax.default_device` chose, if it was used."""
     chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
     return jax.local_devices(backend=chosen)[0] if isinstance(chosen, str) else chosen
+
+
+def computing_on(mesh: Mesh) -> contextlib.AbstractContextManager[None]:
+    """Compute on a mesh's first device of this process, wherever no device is named."""
+    return jax.default_device(mesh.local_devices[0])
 
 
 def make_mesh(devices: Sequence[jax.Device]) -> Mesh:

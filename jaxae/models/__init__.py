@@ -11,6 +11,7 @@ from jaxae.models.autoencoder import (
     VariationalAutoencoder,
     abstract_model,
     create_model,
+    parameters,
 )
 from jaxae.models.conv import ConvDecoder, ConvEncoder
 from jaxae.models.dense import Decoder, Encoder, VariationalEncoder
@@ -26,4 +27,5 @@ __all__ = [
     "VariationalEncoder",
     "abstract_model",
     "create_model",
+    "parameters",
 ]

@@ -105,6 +105,11 @@ def abstract_model(
     return nnx.split(model, nnx.Param)
 
 
+def parameters(model: Autoencoder) -> Params:
+    """Return a model's parameters, without its structure."""
+    return nnx.state(model, nnx.Param)
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _draw(config: ModelConfig, image_shape: tuple[int, int], key: jax.Array) -> Params:
     return nnx.state(_build(config, image_shape, key), nnx.Param)

@@ -1,0 +1,21 @@
+"""Print to the terminal: results on standard output, messages on standard error."""
+
+import sys
+
+from rich.console import Console
+
+from jaxae._utils.text import printable
+
+# No markup and no emoji: names of files and data sets may hold "[red]" or ":smile:".
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def say(*lines: str) -> None:
+    """Print lines, with control characters escaped."""
+    for line in lines:
+        console.print(printable(line))
+
+
+def warn(text: str, label: str = "") -> None:
+    """Print a line "jaxae{label}: {text}" on standard error, with control characters escaped."""
+    print(f"jaxae{label}: {printable(text)}", file=sys.stderr)

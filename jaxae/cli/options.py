@@ -1,0 +1,102 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+import jaxae
+from jaxae.config import Checkpoint, Device, TrainConfig
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
+TrainOptions = tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[TrainConfig]]
+RunArgument = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+CheckpointOption = Annotated[
+    Checkpoint,
+    tyro.conf.arg(
+        metavar="newest|best|EPOCH",
+        help="Which saved parameters to use: the newest, those with the lowest test loss (which "
+        "then underestimates the loss on new images), or those of an epoch.",
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """The images to train on."""
+
+    dataset: str = "mnist"
+    """mnist (bundled), or a data set from TFDS, such as fashion_mnist or emnist/letters."""
+
+    data_dir: Folder = None
+    """A folder with four IDX files, or with .npy files, to train on; --dataset then names it."""
+
+    @classmethod
+    def of(cls, run: jaxae.Run) -> DataOptions:
+        """Return the options that a run's data were loaded with."""
+        source = run.data.source
+        return cls(run.data.name, Path(source)) if Path(source).is_absolute() else cls(source)
+
+    def source(self) -> str:
+        """Return the argument for `load_dataset`, valid in any working directory.
+
+        Raises:
+          ValueError: `dataset` is the path of a folder.
+        """
+        if self.data_dir is not None:
+            return str(self.data_dir.resolve())
+        if jaxae.data.names_folder(self.dataset):
+            raise ValueError(
+                f"--dataset {self.dataset} is a folder; pass --data-dir {self.dataset}"
+            )
+        return self.dataset
+
+    def load(self) -> jaxae.Dataset:
+        """Load the data set.
+
+        Raises:
+          ValueError: it does not exist or cannot be read.
+        """
+        dataset = jaxae.load_dataset(self.source())
+        if self.data_dir and self.dataset != "mnist":
+            return dataclasses.replace(dataset, name=self.dataset)
+        return dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """The devices to compute on."""
+
+    device: Device = "auto"
+    """The kind of device; auto is the kind that JAX prefers."""
+
+    devices: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """How many devices to use in each process; by default all."""
+
+    def mesh(self, resumed: jaxae.Run | None = None) -> Mesh:
+        """Return a mesh of the devices, with `auto` of the kind that a resumed run was trained on.
+
+        Raises:
+          ValueError: the devices do not exist.
+        """
+        mesh = jaxae.make_mesh(jaxae.find_devices(self.device, self.devices))
+        if resumed is None or self.device != "auto":
+            return mesh
+        here, before = mesh.local_devices[0].platform, resumed.environment.platform
+        if here == before:
+            return mesh
+        try:
+            return jaxae.make_mesh(jaxae.find_devices(before, self.devices))  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ValueError(
+                f"{resumed.path} was trained on {before}, but JAX finds only {here}; pass "
+                f"--device {here} to resume there, with results that differ by rounding"
+            ) from error
