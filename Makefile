@@ -35,8 +35,9 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw every figure of figures/ again, from saved runs
-	for script in figures/*.py; do $(BIN)/python $$script || exit 1; done
+figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and write the table of figures/, from saved runs
+	$(BIN)/python figures/draw.py
+	$(BIN)/python figures/table.py
 
 runs/%/config.json: | $(VENV)/installed
 	$(BIN)/jaxae train --model $(if $(filter vae,$*),vae,ae) --run-dir runs/$*

@@ -1,57 +1,93 @@
-"""Write figures/table.{json,md,tex}: every number of both models, means over eight seeds.
+"""Write table.json, table.md and table.tex into this folder: every number of both models.
 
-python figures/table.py [STUDY STUDY]    (by default runs/study-ae and runs/study-vae)
+python figures/table.py [STUDY ...]    by default from runs/study-ae and runs/study-vae
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from jaxae._utils.files import atomic
-from jaxae._utils.tables import latex, markdown
-from jaxae.analysis import Estimate
-from jaxae.analysis.report import NUMBERS
-from jaxae.drawing.source import Source
+from tabulate import tabulate
+
+from jaxae import Source
+from jaxae.analysis import NUMBERS, Estimate
+
+FOLDER = Path(__file__).resolve().parent
+STUDIES = [FOLDER.parent / "runs" / name for name in ("study-ae", "study-vae")]
+# What pdfLaTeX does not typeset as it is.
+_MATH = str.maketrans(
+    {"−": "$-$", "≥": r"$\geq$", "²": "$^2$", "₂": "$_2$", "‖": r"$\Vert$", "¾": "$3/4$"}
+)
+
+Reports = dict[str, dict[str, Any]]
+Table = tuple[list[str], list[list[str]]]
 
 
-def main(studies: list[Path]) -> None:
-    """Set the studies' means side by side, with their 95 % intervals over seeds."""
-    names = [Source(study).name for study in studies]
-    reports = [json.loads((study / "report.json").read_text()) for study in studies]
-    columns = ["number", *names, "unit", "what it is"]
-    rows = [
-        [number, *(_cell(report, number) for report in reports), unit, words]
-        for number, (unit, words) in NUMBERS.items()
-    ]
-    sentences = ["the lecture says", *names, "rule"]
-    verdicts = []
-    for claims in zip(*(report["claims"] for report in reports), strict=True):
-        holds = [f"{claim['holds']} of {claim['judged']}" for claim in claims]
-        verdicts.append([claims[0]["sentence"], *holds, claims[0]["rule"]])
-    seeds = len(reports[0]["seeds"])
-    text = (
-        f"Means over {seeds} seeds, [95 % interval].\n\n{_lines(columns, rows)}\n\n"
-        f"In how many of them a sentence holds:\n\n{_lines(sentences, verdicts)}\n"
+def numbers(reports: Reports) -> Table:
+    """Headings and rows: the means over seeds of each model, with their 95 % intervals."""
+    rows = []
+    for name, (unit, description) in NUMBERS.items():
+        found = [report["numbers"].get(name) for report in reports.values()]
+        cells = ["—" if number is None else str(Estimate(**number)) for number in found]
+        rows.append([name, *cells, unit, description])
+    return ["number", *reports, "unit", "what it is"], rows
+
+
+def claims(reports: Reports) -> Table:
+    """Headings and rows: in how many seeds of each model each sentence holds."""
+    rows = []
+    for of_models in zip(*(report["claims"] for report in reports.values()), strict=True):
+        cells = [f"{claim['holds']} of {claim['judged']}" for claim in of_models]
+        rows.append([of_models[0]["sentence"], *cells, of_models[0]["rule"]])
+    return ["the lecture says", *reports, "rule"], rows
+
+
+def markdown(reports: Reports) -> str:
+    """Both tables in Markdown."""
+    seeds = len(next(iter(reports.values()))["seeds"])
+    of_numbers, of_claims = (
+        tabulate(_escaped(rows), headings, "github", disable_numparse=True)
+        for headings, rows in (numbers(reports), claims(reports))
     )
-    _write("md", text)
-    _write("tex", f"{latex(columns, rows)}\n\n{latex(sentences, verdicts)}\n")
-    _write("json", json.dumps(dict(zip(names, reports, strict=True)), indent=1) + "\n")
+    return (
+        f"Means over {seeds} seeds, [95 % interval].\n\n{of_numbers}\n\n"
+        f"Number of seeds in which each sentence holds:\n\n{of_claims}\n"
+    )
 
 
-def _cell(report: dict[str, Any], number: str) -> str:
-    found = report["numbers"].get(number)
-    return "—" if found is None else str(Estimate(**found))
+def latex(reports: Reports) -> str:
+    """Both tables in LaTeX, for the package booktabs."""
+    tables = (
+        tabulate(rows, headings, "latex_booktabs", disable_numparse=True)
+        for headings, rows in (numbers(reports), claims(reports))
+    )
+    return "\n\n".join(tables).translate(_MATH) + "\n"
 
 
-def _lines(columns: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(markdown(columns, rows))
+def _escaped(rows: list[list[str]]) -> list[list[str]]:
+    return [[cell.replace("|", r"\|") for cell in row] for row in rows]
 
 
-def _write(suffix: str, text: str) -> None:
-    with atomic(Path(__file__).with_suffix(f".{suffix}")) as partial:
-        partial.write_text(text)
+def main() -> None:
+    """Read the studies' reports and write the tables."""
+    parser = argparse.ArgumentParser(description="Write table.json, table.md and table.tex.")
+    parser.add_argument(
+        "studies",
+        nargs="*",
+        type=Path,
+        default=STUDIES,
+        metavar="STUDY",
+        help="the folder of a study; by default runs/study-ae and runs/study-vae",
+    )
+    studies = parser.parse_args().studies
+    reports = {
+        Source(study).name: json.loads((study / "report.json").read_text()) for study in studies
+    }
+    (FOLDER / "table.json").write_text(json.dumps(reports, indent=1) + "\n")
+    (FOLDER / "table.md").write_text(markdown(reports))
+    (FOLDER / "table.tex").write_text(latex(reports))
 
 
 if __name__ == "__main__":
-    main([Path(study) for study in sys.argv[1:] or ["runs/study-ae", "runs/study-vae"]])
+    main()

@@ -75,7 +75,7 @@ def test_grid_points_grow_rightward_in_a_row_and_upward_with_the_rows() -> None:
 
 @pytest.mark.parametrize("box", [Box(1, 1, 0, 1), Box(0, 1, 2, 1), Box(0, np.nan, 0, 1)])
 def test_a_box_without_area_is_refused(box: Box) -> None:
-    with pytest.raises(ValueError, match="is no box"):
+    with pytest.raises(ValueError, match="is not a box"):
         grid_points(box)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from jaxae._utils.tables import markdown
+BAR = r"\|"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield a table's lines and the empty one after it; the first column is text."""
-    yield from markdown(columns, rows, numeric=True)
+    for cells in (columns, ["---", *["---:"] * (len(columns) - 1)], *rows):
+        yield f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
     yield ""
 
 

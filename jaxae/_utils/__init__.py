@@ -1,1 +1,1 @@
-"""Helpers that know nothing of autoencoders: files, locks, text, tables, signals, .npy files."""
+"""Helpers that know nothing of autoencoders: files, locks, text, signals, .npy files."""

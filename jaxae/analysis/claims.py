@@ -98,7 +98,7 @@ def _evaluate(
 def _one_and_seven(report: Report) -> Claim:
     sentence = "1 and 7 separate well."
     percent = f"{100 * _SEPARATE_BELOW:.0f} %"
-    rule = f"below {percent} of the ten nearest neighbours of either class are of the other"
+    rule = f"below {percent} of the ten nearest neighbours of a 1 are 7s, and vice versa"
     if not {"1", "7"} <= set(report.class_names):
         return Claim(sentence, rule, None, "there are no classes named 1 and 7")
     one, seven = report.class_names.index("1"), report.class_names.index("7")

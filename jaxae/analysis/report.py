@@ -25,7 +25,7 @@ _OF_CLOUD = {
     "elongation": ("ratio", "ratio of the two largest principal deviations; class median"),
     "knn1_accuracy": ("0 to 1", "accuracy of the nearest-neighbour classifier in latent space"),
     "knn5_accuracy": ("0 to 1", "accuracy of the 5-nearest-neighbour classifier in latent space"),
-    "purity": ("0 to 1", "fraction of own class among ten nearest neighbours; class mean"),
+    "purity": ("0 to 1", "fraction of the ten nearest neighbours in the same class; class mean"),
     "silhouette": ("−1 to 1", "mean silhouette coefficient of the test embeddings"),
     "trustworthiness": ("0 to 1", "how far neighbours in latent space are neighbours as images"),
     "disorder": (

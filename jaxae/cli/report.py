@@ -10,7 +10,7 @@ from typing import Any
 
 import jaxae
 from jaxae._utils.files import write_json
-from jaxae._utils.tables import markdown
+from jaxae._utils.text import printable
 from jaxae.cli.console import say, warn
 from jaxae.cli.options import CheckpointOption, File, Flag, Folder, RunArgument
 
@@ -57,7 +57,7 @@ class MakeReport:
             rows = [
                 [claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in claims
             ]
-            say(*markdown(["the lecture says", "here it", "found", "rule"], rows), "")
+            show_table(["the lecture says", "here it", "found", "rule"], rows)
         path = self.out or self.run / "report.json"
         try:
             write_json(path, content)
@@ -86,19 +86,28 @@ def show_numbers(report: jaxae.analysis.Report) -> None:
         for name, (unit, words) in jaxae.analysis.NUMBERS.items()
         if name in report.numbers
     ]
-    say(*markdown(["number", "value [95 % interval]", "unit", "what it is"], whole), "")
+    show_table(["number", "value [95 % interval]", "unit", "what it is"], whole)
     names = list(dict.fromkeys(n.partition("/")[0] for n in report.numbers if "/" in n))
     rows = [
         [label, *(_cell(report, f"{name}/{label}") for name in names)]
         for label in report.class_names
     ]
-    say(*markdown(["class", *names], rows), "")
+    show_table(["class", *names], rows)
     say(f"separate (purity of 0.9 or more): {', '.join(report.separate) or 'none'}")
     pairs = ", ".join(f"{a} and {b} {fraction:.2f}" for a, b, fraction in report.mixed)
     say(f"mixed (0.1 or more of each other's neighbours): {pairs or 'none'}", "")
     for reason in dict.fromkeys(report.undefined.values()):
         names = [name for name, own in report.undefined.items() if own == reason]
         say(f"undefined: {', '.join(names)} ({reason})")
+
+
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a Markdown table and an empty line."""
+    from tabulate import tabulate
+
+    # In a class name, a bar would end the cell and a line break the row.
+    cells = [[printable(cell).replace("|", r"\|") for cell in row] for row in rows]
+    say(*tabulate(cells, headings, "github", disable_numparse=True).splitlines(), "")
 
 
 def _cell(report: jaxae.analysis.Report, name: str) -> str:

@@ -12,14 +12,13 @@ import tyro
 import jaxae
 from jaxae._utils.files import write_json
 from jaxae._utils.signals import signals_held_back
-from jaxae._utils.tables import markdown
 from jaxae.cli.begin import describe, how_to_resume
 from jaxae.cli.begin_study import Seeds, resume, start
 from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
 from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
 from jaxae.cli.progress import TrainingProgress
-from jaxae.cli.report import as_json, show_numbers
+from jaxae.cli.report import as_json, show_numbers, show_table
 from jaxae.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -171,4 +170,5 @@ def _report(seeds: Seeds, reports: list[jaxae.analysis.Report]) -> None:
     write_json(path, as_json(total, verdicts) | {"seeds": numbers})
     show_numbers(total)
     rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in verdicts]
-    say(*markdown(["the lecture says", "it", "rule"], rows), "", str(path))
+    show_table(["the lecture says", "it", "rule"], rows)
+    say(str(path))

@@ -2,7 +2,7 @@
 
 codec      encode, decode, reconstruct, interpolate, latent_grid
 batching   apply a module to any number of rows in chunks of fixed sizes
-plane      the plane, boxes on it, grids of points
+plane      planes, boxes and grids of points
 """
 
 from jaxae.latent.batching import Floats

@@ -1,7 +1,7 @@
-"""Apply a module to any number of rows: in chunks of fixed sizes, on every device that holds it.
+"""Apply a module to any number of rows in chunks of fixed sizes, on all devices that hold it.
 
-Rows are cut into chunks of a few sizes, the last one padded, so that a new number of rows compiles
-nothing anew and the devices hold a bounded number of them at a time.
+Chunks have one of a few sizes, and the last one is padded, so that a new number of rows needs no
+recompilation and the memory used on the devices is bounded.
 """
 
 import functools
@@ -18,30 +18,30 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxae.distributed import make_mesh
 
 Floats = npt.NDArray[np.float32]
-# Maps a module and a chunk of rows to as many rows of results.
+# Maps a module and a chunk of rows to an equal number of results.
 Function = Callable[[Any, jax.Array], jax.Array]
 
-# Chunks under way at once: the devices compute one while the host copies another.
+# Chunks in flight: the devices compute one while the host copies another.
 _IN_FLIGHT = 2
 
 
 class Rows(Protocol):
-    """What is read by slices: an array, in memory or mapped, or a file that only looks like one."""
+    """Rows that are read by slicing: an array in memory, a mapped one, or a file like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The number of rows, then the shape of one."""
+        """The number of rows, then the shape of a row."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the numbers."""
 
     def __getitem__(self, rows: slice, /) -> npt.NDArray[Any]:
-        """Read some of the rows."""
+        """Read a slice of the rows."""
 
 
 def as_rows(array: npt.ArrayLike | Rows) -> Rows:
-    """Return what can be sliced as it is, never read as a whole, and anything else as an array."""
+    """Return anything that can be sliced unchanged and unread, the rest as an array."""
     # JAX would compile a program for each slice of one of its arrays.
     if isinstance(array, jax.Array) or not isinstance(getattr(array, "dtype", None), np.dtype):
         return np.asarray(array)
@@ -55,18 +55,18 @@ def in_chunks(
     convert: Callable[[npt.NDArray[Any], int], npt.NDArray[Any]],
     sizes: Sequence[int],
 ) -> Iterator[Floats]:
-    """Apply a function to rows, a chunk at a time.
+    """Apply a function to rows, one chunk at a time.
 
     Args:
-      function: maps the module and a chunk to as many rows of results; compiled once for a size.
-      module: its parameters say where to compute, see `_place`.
-      rows: read a chunk at a time, each row once.
-      convert: takes a chunk and the number of its first row, and returns what the function is to
-        be given, or raises ValueError.
-      sizes: rows that a call takes on one device, ascending.
+      function: maps the module and a chunk to an equal number of results; compiled once per size.
+      module: the module; computation runs on the devices of its parameters, see `_place`.
+      rows: the rows; each is read once, chunk by chunk.
+      convert: called with a chunk and the index of its first row; returns the input of the
+        function, or raises ValueError.
+      sizes: chunk sizes on one device, in ascending order.
 
     Yields:
-      The results, in the rows' order.
+      The results, in the order of the rows.
     """
     n = rows.shape[0]
     sizes, run = _place(function, module, sizes, n)
@@ -91,51 +91,48 @@ def _first(results: jax.Array, count: int) -> Floats:
 
 
 def concatenate(blocks: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
-    """Put the blocks of an array of this shape one below the other."""
+    """Concatenate blocks into an array of a given shape."""
     result = np.empty(shape, np.float32)
     start = 0
     for block in blocks:
         result[start : start + len(block)] = block
         start += len(block)
-        del block  # Its memory can serve the next chunk's results.
+        del block  # So that its memory can be reused for the next chunk.
     return result
 
 
 def _place(
     function: Function, module: nnx.Module, sizes: Sequence[int], n: int
 ) -> tuple[Sequence[int], Callable[[npt.NDArray[Any]], jax.Array]]:
-    """Return the sizes of chunks, and what to call with a chunk of one of them.
+    """Return the chunk sizes, and the function to call with each chunk.
 
-    Computation follows data: it runs where the parameters are. If several of this process's
-    devices have a copy of them, each takes its share of a chunk; the two smallest sizes stay on
-    one device, for few rows are done before many devices have begun. Devices of other processes
-    take no part, and are not waited for.
+    Computation runs on the devices that hold the parameters. If the parameters are replicated over
+    several devices of this process, a chunk is divided among them, except for the two smallest
+    sizes: for few rows, one device is faster. Devices of other processes are not used.
     """
     leaves, structure = jax.tree.flatten(module)
     copies = _copies(leaves)
-    alone = functools.partial(_apply, function, structure, copies[0] if copies else leaves)
+    on_one = functools.partial(_apply, function, structure, copies[0] if copies else leaves)
     if len(copies) < 2 or n <= sizes[1]:
-        return sizes, alone
+        return sizes, on_one
 
     mesh = make_mesh([copy[0].device for copy in copies])
-    whole, shares = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-    everywhere = [
-        jax.make_array_from_single_device_arrays(leaf.shape, whole, parts)
-        for leaf, *parts in zip(leaves, *copies, strict=True)
+    replicated, sharded = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+    on_mesh = [
+        jax.make_array_from_single_device_arrays(leaf.shape, replicated, shards)
+        for leaf, *shards in zip(leaves, *copies, strict=True)
     ]
 
-    def together(chunk: npt.NDArray[Any]) -> jax.Array:
+    def on_all(chunk: npt.NDArray[Any]) -> jax.Array:
         if len(chunk) <= sizes[1]:
-            return alone(chunk)
-        return _apply_in_shares(
-            function, structure, mesh, everywhere, jax.device_put(chunk, shares)
-        )
+            return on_one(chunk)
+        return _apply_sharded(function, structure, mesh, on_mesh, jax.device_put(chunk, sharded))
 
-    return (*sizes[:2], *(len(copies) * size for size in sizes[1:])), together
+    return (*sizes[:2], *(len(copies) * size for size in sizes[1:])), on_all
 
 
 def _copies(leaves: Sequence[Any]) -> list[tuple[jax.Array, ...]]:
-    """Of parameters replicated over devices, each copy that this process can reach; else none."""
+    """List the copies of replicated parameters on devices of this process; empty otherwise."""
     for leaf in leaves:
         if not isinstance(leaf, jax.Array) or len(leaf.sharding.device_set) == 1:
             return []
@@ -149,14 +146,13 @@ def _copies(leaves: Sequence[Any]) -> list[tuple[jax.Array, ...]]:
 def _apply(
     function: Function, structure: jax.tree_util.PyTreeDef, leaves: list[Any], chunk: jax.Array
 ) -> jax.Array:
-    # By default GPUs round the factors of float32 products to TF32, TPUs to bfloat16; an
-    # embedding is to have full precision on any hardware.
+    # By default, GPUs round the factors of float32 products to TF32, and TPUs to bfloat16.
     with jax.default_matmul_precision("float32"):
         return function(jax.tree.unflatten(structure, leaves), chunk)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _apply_in_shares(
+def _apply_sharded(
     function: Function,
     structure: jax.tree_util.PyTreeDef,
     mesh: Mesh,

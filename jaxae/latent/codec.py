@@ -1,4 +1,4 @@
-"""Into latent space and back: `jit(vmap(one example))` over chunks of fixed sizes."""
+"""Encode and decode: `jit(vmap(one example))` over chunks of fixed sizes."""
 
 import logging
 from collections.abc import Iterator
@@ -17,30 +17,30 @@ from jaxae.training import to_unit_interval
 
 _log = logging.getLogger(__name__)
 
-# Examples a compiled call takes on one device: one for latency, the default grid's 144, and up to
-# what measured fastest.
+# Examples per compiled call on one device: one for latency, 144 for the default grid, and up to
+# the size that was fastest.
 _ENCODE_CHUNKS = (1, 256, 2048, 8192)
 _DECODE_CHUNKS = (1, 144, 512, 2048)
-# Images encoded at a time inside a chunk: their float pixels stay in a core's cache.
+# Images encoded at a time within a chunk, so that their float pixels fit into a core's cache.
 _ENCODE_BLOCK = 512
 
 
 def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
-    """Map images to their points in latent space, on the devices that hold the model.
+    """Map images to points in latent space, on the devices that hold the model.
 
     Args:
-      model: a model made for images of this size. Of several devices that hold its parameters, as
-        after `replicate`, each takes its share of the images.
-      images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (float16
-        and bfloat16 too) or booleans. Integers of 0 and 1 only, as of a mask, log a warning. What
-        has a shape, a NumPy dtype and slices is read a slice at a time: a mapped array, a data set
-        of h5py or zarr.
+      model: the autoencoder. If its parameters are on several devices, as after `replicate`, the
+        images are divided among these.
+      images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (including
+        float16 and bfloat16) or booleans. Integers that are all 0 or 1, as in a mask, log a
+        warning. Anything with a shape, a NumPy dtype and slicing, such as a mapped array or a data
+        set of h5py or zarr, is read slice by slice.
 
     Returns:
       float32 array of shape (n, latent_dim).
 
     Raises:
-      ValueError: another shape or type, or a value that is NaN or out of range.
+      ValueError: a wrong shape or type, or a value that is NaN or out of range.
     """
     images = as_rows(images)
     return concatenate(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
@@ -51,28 +51,28 @@ def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
 
     Args:
       model: the autoencoder; devices as for `encode`.
-      z: finite numbers of shape (n, latent_dim), n ≥ 0; read as by `encode`.
+      z: finite numbers of shape (n, latent_dim), n ≥ 0; read as in `encode`.
 
     Returns:
       float32 array of shape (n, height, width), values 0 to 1.
 
     Raises:
-      ValueError: another shape, or a value that is not a finite number.
+      ValueError: a wrong shape, or a value that is not a finite number.
     """
     z = as_rows(z)
     return concatenate(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
 
 
 def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
-    """Yield what `encode` returns, block by block, for results that memory cannot hold.
+    """Yield the result of `encode` block by block, for results larger than memory.
 
     Args:
       model: as for `encode`.
-      images: as for `encode`; each is read once, when its block's turn comes.
+      images: as for `encode`; each is read once, together with its block.
 
     Raises:
-      ValueError: another shape or type; at a block's turn, a value of it that is NaN or out of
-        range.
+      ValueError: a wrong shape or type; when a block is reached, a value in it that is NaN or out
+        of range.
     """
     if len(images.shape) != 3 or images.shape[1:] != model.image_shape:
         height, width = model.image_shape
@@ -87,7 +87,7 @@ def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
 
 
 def decode_blocks(model: Autoencoder, z: Rows) -> Iterator[Floats]:
-    """Yield what `decode` returns, block by block; arguments and errors as `encode_blocks`."""
+    """Yield the result of `decode` block by block; arguments and errors as for `encode_blocks`."""
     if len(z.shape) != 2 or z.shape[1] != model.latent_dim:
         raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
     if not _is_real(z.dtype):
@@ -96,19 +96,19 @@ def decode_blocks(model: Autoencoder, z: Rows) -> Iterator[Floats]:
 
 
 def reconstruct(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
-    """Encode images and decode them again; arguments as `encode`, values as `decode`."""
+    """Encode and decode images; arguments as for `encode`, result as for `decode`."""
     return decode(model, encode(model, images))
 
 
 def interpolate(
     model: Autoencoder, start: npt.ArrayLike, end: npt.ArrayLike, steps: int = 12
 ) -> Floats:
-    """Decode the straight line between two images' points in latent space.
+    """Decode points on the straight line between two images in latent space.
 
     Args:
       model: the autoencoder.
-      start: one image of shape (height, width), values as for `encode`.
-      end: the image at the other end.
+      start: an image of shape (height, width), values as for `encode`.
+      end: the image at the other end, likewise.
       steps: number of points on the line, both ends included; at least 2.
 
     Returns:
@@ -118,7 +118,7 @@ def interpolate(
       ValueError: fewer than 2 steps, or an image that `encode` refuses.
     """
     if steps < 2:
-        raise ValueError(f"steps is {steps}; expected 2 or more, for both ends are included")
+        raise ValueError(f"steps is {steps}; expected 2 or more, since both ends are included")
     z_start, z_end = (encode(model, np.asarray(image)[None])[0] for image in (start, end))
     return decode(model, np.linspace(z_start, z_end, num=steps))
 
@@ -131,20 +131,20 @@ def latent_grid(
     Args:
       model: the autoencoder.
       box: the rectangle; by default the lecture's, x from −5 to 10 and y from −10 to 5.
-      n: points along each side, ends included.
-      plane: from `pca_plane`; needed where latent_dim is above 2.
+      n: number of points along each side, edges included.
+      plane: the plane of the box, from `pca_plane`; required for latent_dim above 2.
 
     Returns:
-      float32 array of shape (n, n, height, width), values 0 to 1, entry [row, column] decoded from
-      `grid_points(box, n)[row, column]`. A 1-D latent space has no y: its shape is (1, n, …).
+      float32 array of shape (n, n, height, width), values 0 to 1; entry [row, column] is decoded
+      from `grid_points(box, n)[row, column]`. For a 1-D latent space, shape (1, n, height, width).
 
     Raises:
-      ValueError: as `grid_points`, or there is no plane where one is needed.
+      ValueError: as for `grid_points`, or no plane where one is required.
     """
     if plane is None:
         if model.latent_dim > 2:
             raise ValueError(
-                f"latent_dim is {model.latent_dim}; pass plane=pca_plane(z), the cut to decode"
+                f"latent_dim is {model.latent_dim}; pass plane=pca_plane(z), the plane to decode"
             )
         plane = pca_plane(np.zeros((1, model.latent_dim)))
     points = grid_points(box, n)
@@ -167,7 +167,7 @@ def _decode_chunk(decoder: Decoder, z: jax.Array) -> jax.Array:
 
 
 def _is_real(dtype: np.dtype[Any]) -> bool:
-    # As JAX sees it: to NumPy, bfloat16 is no float.
+    # By JAX's rules: NumPy does not count bfloat16 as a float.
     return jnp.issubdtype(dtype, np.integer) or jnp.issubdtype(dtype, np.floating)
 
 
@@ -177,8 +177,8 @@ def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
     integers = jnp.issubdtype(images.dtype, np.integer)
     if integers and start == 0 and images.max() == 1:
         _log.warning(
-            "images of %s are 0 and 1, and integers count to 255: both are black or next to it; "
-            "pass booleans or floats where 1 is to be white",
+            "images of %s contain only 0 and 1, but integers range to 255, so that 1 is almost "
+            "black; pass booleans or floats if 1 means white",
             images.dtype,
         )
     if images.dtype == np.uint8:
@@ -195,7 +195,7 @@ def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
 
 
 def _points(z: npt.NDArray[Any], start: int) -> Floats:
-    with np.errstate(over="ignore"):  # What float32 cannot hold is caught as infinite below.
+    with np.errstate(over="ignore"):  # Values beyond float32 become infinite, which is checked.
         points = z.astype(np.float32, copy=False)
     finite = np.isfinite(points)
     if not finite.all():

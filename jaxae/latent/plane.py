@@ -1,4 +1,4 @@
-"""The plane of latent space that the figures show: its axes, a box on it, a grid on the box."""
+"""The plane of latent space that figures show, boxes on it, and grids of points."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ LECTURE_BOX = Box(-5.0, 10.0, -10.0, 5.0)
 
 
 class Plane(NamedTuple):
-    """The plane that figures show: all of a 2-D latent space, or a cut through a larger one.
+    """The plane that figures show: a 2-D latent space, or a plane through a larger one.
 
     Attributes:
-      origin: shape (latent_dim,), the point shown at (0, 0).
-      axes: shape (2, latent_dim), orthonormal; (1, 1) for a 1-D latent space, which has no y.
-      is_pca: whether the axes are principal components instead of z's own.
+      origin: the point shown at (0, 0), shape (latent_dim,).
+      axes: orthonormal axes, shape (2, latent_dim), or (1, 1) for a 1-D latent space.
+      is_pca: whether the axes are principal components rather than latent dimensions.
     """
 
     origin: npt.NDArray[np.floating]
@@ -32,23 +32,23 @@ class Plane(NamedTuple):
     is_pca: bool
 
     def project(self, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Coordinates in the plane, shape (n, 2) or (n, 1), of z of shape (n, latent_dim)."""
+        """Project z, shape (n, latent_dim), to coordinates in the plane, shape (n, 2) or (n, 1)."""
         return (z - self.origin) @ self.axes.T
 
     def lift(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Latent points, shape (n, latent_dim), of coordinates of shape (n, 2) or (n, 1)."""
+        """Map coordinates, shape (n, 2) or (n, 1), to latent points, shape (n, latent_dim)."""
         return self.origin + points @ self.axes
 
 
 def pca_plane(z: npt.NDArray[np.floating]) -> Plane:
-    """Choose the plane that shows embeddings best.
+    """Choose the plane to show embeddings in: two latent dimensions, or principal components.
 
     Args:
       z: embeddings of shape (n, latent_dim).
 
     Returns:
-      For one or two latent dimensions, z's own axes. For more, the plane through the mean along
-      the first two principal components; each points to where its largest entry is positive.
+      For one or two latent dimensions, the latent space itself. For more, the plane through the
+      mean along the first two principal components, each with its largest entry positive.
     """
     latent_dim = z.shape[1]
     if latent_dim <= 2:
@@ -61,7 +61,7 @@ def pca_plane(z: npt.NDArray[np.floating]) -> Plane:
     return Plane(origin, axes, is_pca=True)
 
 
-latent_plane = pca_plane  # Its name until 0.1.
+latent_plane = pca_plane  # The name of `pca_plane` until 0.1.
 
 
 def fitted_box(points: npt.NDArray[np.floating]) -> Box:
@@ -73,17 +73,17 @@ def fitted_box(points: npt.NDArray[np.floating]) -> Box:
 
 
 def grid_points(box: Box, n: int = 12) -> npt.NDArray[np.float64]:
-    """Points of an n×n grid on a box, its edges included.
+    """Points of an n×n grid on a box, edges included.
 
     Returns:
-      float64 array of shape (n, n, 2): entry [row, column] is (x, y); y grows with the row.
+      float64 array of shape (n, n, 2); entry [row, column] is (x, y), and y grows with the row.
 
     Raises:
       ValueError: n is below 2, or the box is empty or not finite.
     """
     if n < 2:
-        raise ValueError(f"n is {n}; expected 2 or more, for the box's edges are included")
+        raise ValueError(f"n is {n}; expected 2 or more, since the edges of the box are included")
     if not (np.isfinite(box).all() and box.x_min < box.x_max and box.y_min <= box.y_max):
-        raise ValueError(f"{box} is no box; expected finite x_min < x_max and y_min ≤ y_max")
+        raise ValueError(f"{box} is not a box; expected finite x_min < x_max and y_min ≤ y_max")
     x, y = np.meshgrid(np.linspace(box.x_min, box.x_max, n), np.linspace(box.y_min, box.y_max, n))
     return np.stack([x, y], axis=-1)

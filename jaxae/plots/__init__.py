@@ -1,6 +1,13 @@
-"""The figures, each a function of plain arrays that returns a Matplotlib Figure.
+"""Figures: functions of plain arrays that return a Matplotlib Figure.
 
-Nothing here touches pyplot's global state or shows a window: save the figure, or show it yourself.
+They neither change pyplot's global state nor show a window.
+
+latent       latent_scatter, entropy_map: the latent plane
+grids        reconstruction_grid, coverage_grid, image_grid: decoded images
+images       reconstructions, interpolations, gap_tiles: rows of images
+training     training_curve, seed_curves: losses against the epoch
+comparison   side_by_side: several models
+style        the style of all figures, and save_figure
 """
 
 from jaxae.plots.comparison import Side, side_by_side

@@ -1,4 +1,4 @@
-"""Two models side by side: their clouds, their grids, their gaps."""
+"""Models side by side: clouds, grids and gaps."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,15 +15,15 @@ Array = npt.NDArray[Any]
 
 
 class Side(NamedTuple):
-    """What is shown of one model.
+    """One model of `side_by_side`.
 
     Attributes:
-      name: its heading.
+      name: title of the cloud.
       z: embeddings, shape (n, latent_dim).
-      plane: that shows them.
-      box: the cloud's own, from its 1st to its 99th percentile.
-      images: its decoded grid, shape (rows, columns, height, width).
-      caption: its numbers, a line or two.
+      plane: plane to show them in.
+      box: percentile box of the cloud (1st to 99th).
+      images: decoded grid of the box, shape (rows, columns, height, width).
+      caption: title of the grid, one or two lines.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Side(NamedTuple):
 
 @styled
 def side_by_side(sides: Sequence[Side], labels: Array, class_names: Sequence[str]) -> Figure:
-    """Draw each model's cloud above the grid decoded from the cloud's own box.
+    """Draw each model's cloud above the grid on the cloud's percentile box.
 
     Args:
       sides: the models, left to right.
-      labels: of the embeddings of every model, shape (n,).
-      class_names: a name for each label.
+      labels: labels of the embeddings, the same for every model, shape (n,).
+      class_names: one name per class.
     """
     figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.05 * COLUMN_WIDTH))
     above, below = figure.subplots(2, len(sides), squeeze=False)

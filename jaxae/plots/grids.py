@@ -20,16 +20,16 @@ Array = npt.NDArray[Any]
 def reconstruction_grid(
     images: Array, box: Box = LECTURE_BOX, *, plane: Plane | None = None
 ) -> Figure:
-    """Show the decoded grid of a box, each tile centred on the point it was decoded from.
+    """Show the decoded grid of a box, with each tile centred on its point.
 
     Args:
       images: from `latent_grid`, shape (rows, columns, height, width), values 0 to 1; y grows with
         the row, and upward in the figure.
-      box: the box that was decoded.
-      plane: the plane that was decoded, to name the axes; by default z₁ and z₂.
+      box: the box of the grid.
+      plane: the plane of the box, for the names of the axes; by default z₁ and z₂.
 
     Returns:
-      The figure; its axes are in latent units and reach half a tile past the box.
+      The figure; its axes are in latent units and extend half a tile beyond the box.
     """
     rows = len(images)
     figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH if rows > 1 else 0.25 * COLUMN_WIDTH))
@@ -41,14 +41,15 @@ def reconstruction_grid(
 def coverage_grid(
     images: Array, distance: Array, radius: float, coverage: float, box: Box = LECTURE_BOX
 ) -> Figure:
-    """Show the decoded grid, each tile's frame tinted by its distance from any embedding.
+    """Show the decoded grid, each tile framed in the colour of its distance to any embedding.
 
     Args:
       images: from `latent_grid`, shape (rows, columns, height, width), values 0 to 1.
-      distance: of each tile's point to the nearest embedding, shape (rows, columns).
-      radius: beyond which a tile lies in a gap; colours show multiples of it, 0 to 4.
-      coverage: share of the box's area that embeddings are near, 0 to 1, written above.
-      box: the box that was decoded.
+      distance: distance of each tile's point to the nearest embedding, in latent units, shape
+        (rows, columns).
+      radius: distance beyond which a tile is in a gap; colours show multiples of it, 0 to 4.
+      coverage: fraction of the box within this radius of an embedding, 0 to 1; the title says it.
+      box: the box of the grid.
     """
     figure = Figure(figsize=(1.15 * COLUMN_WIDTH, COLUMN_WIDTH))
     axes = figure.add_subplot()
@@ -71,7 +72,7 @@ def coverage_grid(
     )
     frames.set_array(np.clip(distance.ravel() / radius, 0, 4))
     frames.set_clim(0, 4)
-    # set_array colours faces as well, unless there are none.
+    # set_array colours faces too, unless there are none.
     frames.set_facecolor("none")
     axes.add_collection(frames)
     bar = figure.colorbar(frames, ax=axes, fraction=0.05, pad=0.02, extend="max")
@@ -82,11 +83,11 @@ def coverage_grid(
 
 @styled
 def image_grid(images: Array, columns: int = 12) -> Figure:
-    """Show images side by side, row by row, without axes, such as samples from a prior.
+    """Show images row by row, without axes, such as samples from a prior.
 
     Args:
-      images: shape (n, height, width), values 0 to 1; n is a multiple of the columns.
-      columns: images in a row.
+      images: shape (n, height, width), values 0 to 1; n is a multiple of columns.
+      columns: number of images per row.
     """
     rows = len(images) // columns
     figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH * rows / columns))
@@ -98,7 +99,7 @@ def image_grid(images: Array, columns: int = 12) -> Figure:
 
 
 def grid_on(axes: Axes, images: Array, box: Box, *, plane: Plane | None = None) -> None:
-    """Draw what `reconstruction_grid` shows."""
+    """Draw `reconstruction_grid` on existing axes."""
     rows, columns, height, width = images.shape
     dx = (box.x_max - box.x_min) / (columns - 1)
     dy = (box.y_max - box.y_min) / (rows - 1) if rows > 1 else dx
@@ -125,6 +126,6 @@ def grid_on(axes: Axes, images: Array, box: Box, *, plane: Plane | None = None) 
 
 
 def mosaic_of(images: Array) -> Array:
-    """Lay images of shape (rows, columns, height, width) out as one, the first row on top."""
+    """Join images of shape (rows, columns, height, width) into one, with the first row on top."""
     rows, columns, height, width = images.shape
     return images.swapaxes(1, 2).reshape(rows * height, columns * width)

@@ -1,4 +1,4 @@
-"""Rows of images: originals and reconstructions, the way between two digits, tiles in gaps."""
+"""Rows of images: reconstructions, interpolations, tiles in gaps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def reconstructions(originals: Array, reconstructed: Array) -> Figure:
       reconstructed: the same shape, floats 0 to 1.
 
     Returns:
-      The figure, a column for each image.
+      The figure, with one column per image.
     """
     figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.25 * 2 * COLUMN_WIDTH / max(1, len(originals))))
     above, below = figure.subplots(2, 1)
@@ -34,10 +34,10 @@ def reconstructions(originals: Array, reconstructed: Array) -> Figure:
 
 @styled
 def interpolations(strips: Mapping[str, Array]) -> Figure:
-    """Show a straight way through latent space, a row for each model.
+    """Show images decoded along a straight line in latent space, one row per model.
 
     Args:
-      strips: by name, images of shape (steps, height, width), values 0 to 1.
+      strips: for each name, images of shape (steps, height, width), values 0 to 1.
     """
     steps = len(next(iter(strips.values())))
     width = 2 * COLUMN_WIDTH
@@ -54,18 +54,18 @@ def interpolations(strips: Mapping[str, Array]) -> Figure:
 def gap_tiles(
     images: Array, in_gap: Array, confidence: Array, distance: Array, shown: int = 10
 ) -> Figure:
-    """Set tiles in gaps beside tiles among embeddings, as a classifier and its data see them.
+    """Compare tiles in gaps with occupied tiles: images, classifier's confidence and distance.
 
     Args:
       images: decoded tiles of shape (n, height, width), values 0 to 1.
-      in_gap: which lie in gaps, shape (n,).
-      confidence: the classifier's, 0 to 1, shape (n,).
-      distance: to the nearest training image, in pixels, shape (n,).
-      shown: tiles of each kind to show, spread evenly from the nearest to the farthest.
+      in_gap: whether each tile is in a gap, shape (n,).
+      confidence: confidence of the classifier, 0 to 1, shape (n,).
+      distance: distance to the nearest training image, in pixels, shape (n,).
+      shown: number of tiles of each kind to show, evenly spaced in order of distance.
 
     Returns:
-      The figure: tiles with their confidence above, all tiles' numbers below, with the means' 95 %
-      intervals.
+      The figure: some tiles with their confidence on top; below, the values of all tiles and their
+      means with 95 % intervals.
     """
     width = 2 * COLUMN_WIDTH
     figure = Figure(figsize=(width, 0.62 * width))

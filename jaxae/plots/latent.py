@@ -1,4 +1,4 @@
-"""The latent plane: every embedding, the sampling box, and the entropy of the labels."""
+"""The latent plane: embeddings, the sampling box, and the entropy of the labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,16 +30,16 @@ def latent_scatter(
     """Scatter embeddings, coloured by class, with the sampling box and its grid.
 
     Args:
-      z: embeddings of shape (examples, latent_dim); every one of them is drawn.
-      labels: integers of shape (examples,), indices into class_names.
-      class_names: a name for each label.
-      plane: the plane to show; by default `pca_plane(z)`, which above two dimensions is that of
-        the first two principal components, as the axes then say.
+      z: embeddings of shape (n, latent_dim); all are drawn.
+      labels: integers of shape (n,), indices into class_names.
+      class_names: one name per class.
+      plane: the plane to show; by default `pca_plane(z)`, the first two principal components for
+        more than two dimensions.
       box: the box to draw, in the plane's coordinates; None for none.
-      n: points along each side of the box's grid.
+      n: number of grid points along each side of the box.
 
     Returns:
-      The figure. One latent dimension is shown along x, with a row for each class.
+      The figure. A single latent dimension is shown along x, with one row per class.
     """
     plane = plane or pca_plane(z)
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
@@ -53,16 +53,16 @@ def latent_scatter(
 
 @styled
 def entropy_map(entropy: Array, box: Box, classes: int, *, plane: Plane | None = None) -> Figure:
-    """Show where classes are in disorder: the entropy of the labels in each cell of a box.
+    """Show the entropy of the labels in each cell of a box: where classes mix.
 
     Args:
-      entropy: from `analysis.entropy_map`, in bits, NaN where a cell has too few embeddings.
-      box: that was cut into cells.
-      classes: how many there are; the colours end at log₂ of that.
-      plane: that the box lies on, to name the axes.
+      entropy: from `analysis.entropy_map`, in bits; NaN for cells with too few embeddings.
+      box: the box that was divided into cells.
+      classes: number of classes; the colour scale ends at log₂ of it.
+      plane: the plane of the box, for the names of the axes; by default z₁ and z₂.
 
     Returns:
-      The figure; cells without enough embeddings stay white.
+      The figure; cells with too few embeddings are white.
     """
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
     axes = figure.add_subplot()
@@ -93,14 +93,14 @@ def scatter_on(
     box: Box | None,
     n: int = 12,
 ) -> None:
-    """Draw what `latent_scatter` shows, without its colour bar."""
+    """Draw `latent_scatter` on existing axes, without its colour bar."""
     points = plane.project(z)
     if points.shape[1] == 1:
-        # No second coordinate: the class gives the row, spread a little so that density shows.
+        # One row per class, with random offsets so that density is visible.
         spread = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
         points = np.stack([points[:, 0], labels + spread], axis=1)
     colours, norm = class_colours(len(class_names))
-    # In one fixed random order, or the last class of a sorted data set would hide the others.
+    # In a random order, or the last class of a sorted data set would cover the others.
     order = np.random.default_rng(0).permutation(len(points))
     area, alpha = _point_style(len(points))
     x, y = points[order].T
@@ -113,12 +113,12 @@ def scatter_on(
         s=area,
         alpha=alpha,
         linewidths=0,
-        rasterized=True,  # Tens of thousands of vector dots would choke a PDF viewer.
+        rasterized=True,  # PDF viewers are slow with tens of thousands of vector dots.
     )
     name_axes(axes, plane)
     if len(plane.axes) == 1:
         axes.set_ylabel("class")
-        # A name is text: a "$" in it begins no formula, and what SVG forbids is escaped.
+        # A "$" in a class name does not start a formula; SVG forbids control characters.
         axes.set_yticks(
             range(len(class_names)), [printable(name) for name in class_names], parse_math=False
         )
@@ -129,7 +129,7 @@ def scatter_on(
 
 
 def add_class_bar(figure: Figure, axes: Any, class_names: Sequence[str]) -> None:
-    """Put the key of the classes' colours beside axes, or beside a list of them."""
+    """Add a colour bar of the classes beside axes or a list of axes."""
     colours, norm = class_colours(len(class_names))
     key = ScalarMappable(norm, colours)
     bar = figure.colorbar(key, ax=axes, ticks=range(len(class_names)), fraction=0.05, pad=0.02)
@@ -151,14 +151,14 @@ def name_axes(axes: Axes, plane: Plane | None) -> None:
 
 
 def _point_style(examples: int) -> tuple[float, float]:
-    # Area in square points and opacity: smaller and fainter as dots get denser.
+    # Area in square points, and opacity: both decrease with density.
     return float(np.clip(2e4 / (examples + 1), 0.6, 9)), float(
         np.clip(4e3 / (examples + 1), 0.3, 0.8)
     )
 
 
 def _fit_height(figure: Figure, axes: Axes) -> None:
-    # As high as equal axes need: their share of the width is what colour bar and labels leave.
+    # The height for equal axes; 0.75 is their part of the width, beside colour bar and labels.
     (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
     height = 0.75 * COLUMN_WIDTH * (y_max - y_min) / (x_max - x_min) + 0.45
     figure.set_figheight(float(np.clip(height, 0.4 * COLUMN_WIDTH, 2 * COLUMN_WIDTH)))

@@ -1,4 +1,4 @@
-"""How all figures look: one style, one palette, one way to save."""
+"""The style of all figures: rc parameters, colours, and how to save."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from jaxae._utils.files import atomic
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# One column of a two-column paper, in inches; text below is set in points for this width.
+# One column of a two-column paper, in inches; font sizes are chosen for this width.
 COLUMN_WIDTH = 3.5
 _STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -31,23 +31,23 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 300,
-    "pdf.fonttype": 42,  # Text stays text, in a font that journals accept.
+    "pdf.fonttype": 42,  # TrueType, which journals accept.
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxae",  # The same figure gives the same bytes.
 }
-# The formats, each with the metadata that keeps Matplotlib from writing a date.
+# The formats, with metadata that suppresses the date.
 _UNDATED: dict[str, dict[str, None]] = {
     ".png": {},
     ".pdf": {"CreationDate": None},
     ".svg": {"Date": None},
 }
-# Of the Okabe-Ito palette, which colour-blind readers can tell apart.
+# From the Okabe-Ito palette, which is safe for colour-blind readers.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
 
 
 def styled(make: Callable[P, T]) -> Callable[P, T]:
-    """Make a function draw in the one style that all figures share."""
+    """Decorate a function to draw in the style of all figures."""
 
     @wraps(make)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -58,7 +58,7 @@ def styled(make: Callable[P, T]) -> Callable[P, T]:
 
 
 def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
-    """A colour per class and the norm that maps label k to it: tab10, tab20, or a rainbow."""
+    """A colour map with one colour per class (tab10, tab20 or turbo), and the norm for labels."""
     if classes <= 10:
         colours = mpl.colormaps["tab10"](range(classes))
     elif classes <= 20:
@@ -71,9 +71,14 @@ def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
 def save_figure(
     figure: Figure, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a figure whole or not at all; the suffix chooses the format.
+    """Write a figure to a file, atomically and reproducibly.
 
-    The same figure gives the same bytes: no date is written, unless it is in the metadata.
+    The same figure gives the same bytes: no date is written.
+
+    Args:
+      figure: the figure.
+      path: the file; its suffix, .png, .pdf or .svg, chooses the format.
+      metadata: metadata to write into the file, as `matplotlib.figure.Figure.savefig` takes it.
 
     Raises:
       ValueError: the suffix is not .png, .pdf or .svg.

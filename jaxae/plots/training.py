@@ -1,4 +1,4 @@
-"""Training curves: of one run, and of many seeds."""
+"""Training curves of one run and of several seeds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from jaxae.training import EpochMetrics
 
 @styled
 def training_curve(history: Sequence[EpochMetrics]) -> Figure:
-    """Plot training and test loss against the epoch, with the last test loss written out."""
+    """Plot training and test loss against the epoch, with the last test loss as a number."""
     epochs = [row.epoch for row in history]
     figure = Figure(figsize=(COLUMN_WIDTH, 0.65 * COLUMN_WIDTH))
     axes = figure.add_subplot()
@@ -38,10 +38,10 @@ def training_curve(history: Sequence[EpochMetrics]) -> Figure:
 
 @styled
 def seed_curves(histories: Mapping[str, Sequence[Sequence[EpochMetrics]]]) -> Figure:
-    """Plot the test loss against the epoch: the mean over seeds, and a band from least to most.
+    """Plot the test loss against the epoch: mean over seeds, and a band from minimum to maximum.
 
     Args:
-      histories: by name, at most four: a history of as many epochs for each seed.
+      histories: for each name, of at most four, the histories of its seeds, equally long.
     """
     figure = Figure(figsize=(COLUMN_WIDTH, 0.65 * COLUMN_WIDTH))
     axes = figure.add_subplot()
