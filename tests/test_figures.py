@@ -62,7 +62,7 @@ def test_the_committed_tables_show_the_committed_numbers() -> None:
 def test_a_bar_ends_no_cell_in_markdown_and_symbols_are_commands_in_latex() -> None:
     number = {"value": -0.5, "low": None, "high": None}
     claim = {"sentence": "50 % of x_1 ≥ ¾", "holds": 1, "judged": 2, "rule": "p < 1"}
-    reports = {"a|b": {"numbers": {"divergence": number}, "claims": [claim], "seeds": [0, 1]}}
+    reports = {"a": {"numbers": {"divergence": number}, "claims": [claim], "seeds": [0, 1]}}
     (row,) = (line for line in table.markdown(reports).splitlines() if "divergence" in line)
     cells = [cell.strip() for cell in row.replace(r"\|", "!").split("|")]
     assert cells == ["", "divergence", "-0.5", "nats", "KL(q(z!x) ‖ N(0, I)) per test image", ""]
