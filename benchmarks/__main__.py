@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.machine import processors
 from benchmarks.scaling import SWEEPS
-from benchmarks.tasks import QUICK_FRAMEWORKS, QUICK_TASKS, TASKS, applies
+from benchmarks.tasks import TASKS, applies
+from benchmarks.tasks.suite import QUICK_FRAMEWORKS, QUICK_TASKS
 
-# The commands import what they need when they run: `list` must work where nothing is installed.
+# Commands import what they need when they run, so that `list` works without the bench extra.
 if TYPE_CHECKING:
     from benchmarks.measuring.results import Results
 
-_DEFAULT = Path("runs/bench.json")
-_DEFAULT_SCALING = Path("runs/scaling.json")
-_ADDED = "add to results of another machine, number of threads, version or commit too"
-
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status.
+    """Run one command and return its exit status.
 
-    1 says that `compare` found a slowdown, or that `run` could not measure all that was asked for;
-    2 that the input is bad.
+    1 means that `compare` found a slowdown, or that `run` could not measure everything; 2 means
+    bad input.
     """
     options = _parser().parse_args(args)
     try:
@@ -39,18 +36,18 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"benchmarks: {error}; pip install -e '.[bench]'", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("benchmarks: interrupted; the same command goes on", file=sys.stderr)
+        print("benchmarks: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
 
 
-_SCALING = """Train jaxae's autoencoder in fresh processes, one setting swept at a time, in shuffled
-rounds, and write a table for each sweep and a log-log plot with fitted exponents.
+_SCALING = """Train jaxae's autoencoder in fresh processes, varying one setting at a time, in
+shuffled rounds. Write a table for each sweep and a log-log plot with fitted exponents.
 
 {}
 
-Devices of a CPU are its own processors under several names, and processes share them: these two
-sweeps show what keeping them in step costs. An interrupted run goes on where it stopped. On two
-cores all of it takes about 25 minutes."""
+Devices of a CPU, and processes on it, share its processors: these two sweeps show what keeping them
+in step costs. Run the command again to continue an interrupted run. All sweeps take about 25
+minutes on two cores."""
 _LISTED = "\n".join(
     f"  {sweep.name:<10} {sweep.title}: {', '.join(map(str, sweep.values))}"
     for sweep in SWEEPS.values()
@@ -60,84 +57,72 @@ _LISTED = "\n".join(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Compare frameworks on the same autoencoder: parity first, then time.",
+        description="Compare frameworks on the same autoencoder: first parity, then speed.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    add = commands.add_parser("run", help="measure; an interrupted run goes on where it stopped")
-    add.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"two rounds of {', '.join(QUICK_TASKS)} by {', '.join(QUICK_FRAMEWORKS)}",
-    )
+    add = commands.add_parser("run", help="measure; continues an interrupted run")
+    quick = f"two rounds of {', '.join(QUICK_TASKS)} with {', '.join(QUICK_FRAMEWORKS)}"
+    _add_measuring(add, quick, Path("runs/bench.json"), "results")
     add.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: all; see list")
     add.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all; see list")
-    add.add_argument("--rounds", type=int, help="processes for each row (default: 6, quick: 2)")
     add.add_argument(
         "--threads",
         type=int,
         default=processors(),
         help="for every framework (default: %(default)s)",
     )
-    add.add_argument(
-        "--out", type=Path, default=_DEFAULT, metavar="FILE", help="results (default: %(default)s)"
-    )
-    add.add_argument("--mixed", action="store_true", help=_ADDED)
     add.set_defaults(command=_run)
 
-    add = commands.add_parser("report", help="write tables and plots of results, of run or scaling")
+    add = commands.add_parser("report", help="write tables and plots of results of run or scaling")
     add.add_argument("file", type=Path, metavar="FILE")
-    add.add_argument("--out", type=Path, metavar="DIR", help="default: a folder named as FILE")
+    add.add_argument("--out", type=Path, metavar="DIR", help="default: FILE without its suffix")
     add.set_defaults(command=_report)
 
-    add = commands.add_parser("compare", help="exit with 1 where NEW is slower than OLD")
+    add = commands.add_parser("compare", help="exit with status 1 if NEW is slower than OLD")
     add.add_argument("old", type=Path, metavar="OLD")
     add.add_argument("new", type=Path, metavar="NEW")
     add.add_argument(
         "--factor", type=float, default=1.05, help="slowdown to tolerate (default: %(default)s)"
     )
     add.add_argument(
-        "--other-machine", action="store_true", help="compare results of different machines too"
+        "--other-machine", action="store_true", help="compare results of different machines"
     )
     add.set_defaults(command=_compare)
 
     add = commands.add_parser(
         "scaling",
-        help="measure how jaxae's own cost grows, and report it",
+        help="measure and report how jaxae's own cost grows",
         description=_SCALING.format(_LISTED),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument(
-        "--quick", action="store_true", help="two rounds of fewer points, in a few minutes"
-    )
     add.add_argument("--sweeps", nargs="+", metavar="NAME", help="default: all of the above")
-    add.add_argument("--rounds", type=int, help="trainings at each point (default: 6, quick: 2)")
-    add.add_argument(
-        "--out",
-        type=Path,
-        default=_DEFAULT_SCALING,
-        metavar="FILE",
-        help="results; the report goes into a folder of that name (default: %(default)s)",
-    )
-    add.add_argument("--mixed", action="store_true", help=_ADDED)
+    where = "results; the report goes into a folder of the same name"
+    quick = "two rounds of fewer values, in a few minutes"
+    _add_measuring(add, quick, Path("runs/scaling.json"), where)
     add.set_defaults(command=_scaling)
 
-    commands.add_parser("list", help="what frameworks and tasks there are").set_defaults(
-        command=_list
-    )
+    commands.add_parser("list", help="list frameworks and tasks").set_defaults(command=_list)
     return parser
+
+
+def _add_measuring(add: argparse.ArgumentParser, quick: str, out: Path, where: str) -> None:
+    add.add_argument("--quick", action="store_true", help=quick)
+    add.add_argument("--rounds", type=int, help="number of rounds (default: 6, with --quick 2)")
+    add.add_argument(
+        "--out", type=Path, default=out, metavar="FILE", help=f"{where} (default: %(default)s)"
+    )
+    mixed = "add to results of another machine, number of threads, version or commit"
+    add.add_argument("--mixed", action="store_true", help=mixed)
 
 
 def _run(options: argparse.Namespace) -> int:
     defaults = (QUICK_FRAMEWORKS, QUICK_TASKS) if options.quick else (CONTESTANTS, TASKS)
     frameworks = _known(options.frameworks or list(defaults[0]), CONTESTANTS, "framework")
     tasks = _known(options.tasks or list(defaults[1]), TASKS, "task")
-    rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
-    if rounds < 1 or not 1 <= options.threads <= processors():
-        raise ValueError(
-            f"rounds {rounds}, threads {options.threads}; "
-            f"expected 1 round or more and 1 to {processors()} threads"
-        )
+    rounds = _rounds(options)
+    if not 1 <= options.threads <= processors():
+        raise ValueError(f"threads {options.threads}; expected 1 to {processors()}")
     from rich.console import Console
 
     from benchmarks.measuring.results import Results
@@ -154,7 +139,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _no_part(options: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
-    """Frameworks that were named and take no part in a task that was named, or in any at all."""
+    """The frameworks that were named but take no part in a task that was named, or in any."""
     lines = []
     for name in dict.fromkeys(options.frameworks or ()):
         outside = [task for task in tasks if not applies(TASKS[task], name)]
@@ -164,12 +149,12 @@ def _no_part(options: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmarks.reporting import report
-    from benchmarks.scaling import report as scaling_report
+    from benchmarks import reporting
+    from benchmarks.scaling import report as scaling
 
     results = _existing(options.file)
     swept = any(task in SWEEPS for task, _ in results.names())
-    write = scaling_report.write_report if swept else report.write_report
+    write = scaling.write_report if swept else reporting.write_report
     for path in write(results, options.out or options.file.with_suffix("")):
         print(path)
     return 0
@@ -184,7 +169,7 @@ def _compare(options: argparse.Namespace) -> int:
     differing = differing_machine(old, new)
     if differing and not options.other_machine:
         raise ValueError(
-            f"other machines ({'; '.join(differing)}); pass --other-machine to compare"
+            f"different machines ({'; '.join(differing)}); pass --other-machine to compare them"
         )
     found = changes(old, new, options.factor)
     if not found:
@@ -200,9 +185,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _scaling(options: argparse.Namespace) -> int:
     names = _known(options.sweeps or list(SWEEPS), SWEEPS, "sweep")
-    rounds = (2 if options.quick else 6) if options.rounds is None else options.rounds
-    if rounds < 1:
-        raise ValueError(f"rounds {rounds}; expected 1 or more")
+    rounds = _rounds(options)
     from rich.console import Console
 
     from benchmarks.measuring.results import Results
@@ -222,23 +205,29 @@ def _scaling(options: argparse.Namespace) -> int:
 def _list(_: argparse.Namespace) -> int:
     from benchmarks.contestants.listing import listing
 
-    for line in listing():
-        print(line)
+    print("\n".join(listing()))
     return 0
+
+
+def _rounds(options: argparse.Namespace) -> int:
+    rounds: int = (2 if options.quick else 6) if options.rounds is None else options.rounds
+    if rounds < 1:
+        raise ValueError(f"rounds {rounds}; expected 1 or more")
+    return rounds
 
 
 def _existing(path: Path) -> "Results":
     from benchmarks.measuring.results import Results
 
     if not path.is_file():
-        raise ValueError(f"{path}: no such file of results; make one by python -m benchmarks run")
+        raise ValueError(f"{path}: no such file; write one with python -m benchmarks run")
     return Results(path)
 
 
 def _known(names: Sequence[str], known: Collection[str], kind: str) -> list[str]:
     for name in names:
         if name not in known:
-            raise ValueError(f"unknown {kind} {name!r}; expected of {', '.join(known)}")
+            raise ValueError(f"unknown {kind} {name!r}; expected one of {', '.join(known)}")
     return list(names)
 
 

@@ -20,7 +20,7 @@ from benchmarks import stats
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.registry import Entry
-from benchmarks.measuring import runner
+from benchmarks.measuring import provenance, runner
 from benchmarks.measuring.results import Process, Results
 from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.reporting.report import write_report
@@ -89,24 +89,24 @@ def test_a_ratio_pairs_the_processes_of_a_round() -> None:
     ratio = stats.paired_ratio(processes(list(3 * drift)), processes(list(drift))[::-1])
     assert ratio is not None
     assert (ratio.median, ratio.low, ratio.high) == pytest.approx((3, 3, 3))
-    assert ratio.distinguishable
+    assert ratio.significant
 
 
-def test_identical_code_is_rarely_told_apart() -> None:
+def test_identical_code_rarely_differs_significantly() -> None:
     """An A/A check of the statistics: 95 % intervals may fail once in twenty, not more often."""
     rng = np.random.default_rng(0)
-    told_apart, trials = 0, 400
+    significant, trials = 0, 400
     for _ in range(trials):
         a, b = (processes(list(rng.lognormal(0, 0.1, ROUNDS))) for _ in range(2))
         ratio = stats.paired_ratio(a, b)
         assert ratio is not None
-        told_apart += ratio.distinguishable
-    assert told_apart <= 0.05 * trials
+        significant += ratio.significant
+    assert significant <= 0.05 * trials
 
 
-def test_too_few_rounds_tell_nothing_apart() -> None:
+def test_too_few_rounds_show_nothing_significant() -> None:
     ratio = stats.paired_ratio(processes([2.0] * 5), processes([1.0] * 5))
-    assert ratio is not None and not ratio.distinguishable
+    assert ratio is not None and not ratio.significant
     assert stats.paired_ratio(processes([1.0]), []) is None
 
 
@@ -202,7 +202,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
     assert "SIGSEGV" in text and "first words" in text and "losses differs" in text
 
     calls.clear()
-    monkeypatch.setattr(runner, "is_of_this_code", lambda receipt: True)
+    monkeypatch.setattr(provenance, "is_of_this_code", lambda receipt: True)
     runner.run(Results(tmp_path / "r.json"), ["flax"], ["train"], 4, 2, console)
     # What is there is kept: only the fourth round of the flax row and of its limits runs.
     assert calls.count((WORKER, "flax")) == 1 and (CHECK, "flax") not in calls
@@ -211,7 +211,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
 def test_every_round_runs_the_same_rows_in_another_order() -> None:
     names = [name for name in CONTESTANTS if applies(TASKS["train"], name)]
     rounds = [runner._round(number, names, ["train"]) for number in range(4)]
-    orders = [[framework for _, _, framework in jobs] for jobs in rounds]
+    orders = [[job.framework for job in jobs] for jobs in rounds]
     assert all(sorted(order) == sorted(orders[0]) for order in orders)
     assert len({tuple(order) for order in orders}) > 1
     assert "limit-jax" in orders[0]
@@ -248,12 +248,12 @@ def test_one_real_measurement_end_to_end(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["run", "--frameworks", "jax"], "unknown framework 'jax'; expected of flax"),
+        (["run", "--frameworks", "jax"], "unknown framework 'jax'; expected one of flax"),
         (["run", "--tasks", "speed"], "unknown task 'speed'"),
         (["run", "--rounds", "0"], "rounds 0"),
         (["run", "--threads", "0"], "threads 0"),
         (["report", "nowhere.json"], "nowhere.json: no such file"),
-        (["report", "pyproject.toml"], "pyproject.toml is no file of results"),
+        (["report", "pyproject.toml"], "pyproject.toml is not a file of results"),
     ],
 )
 def test_a_bad_call_is_refused_in_one_line(

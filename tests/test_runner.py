@@ -38,8 +38,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
     monkeypatch.setattr(runner, "spawn", answer)
     monkeypatch.setattr(runner, "LIMITS", ())
-    for module in (provenance, runner):
-        monkeypatch.setattr(module, "provenance", lambda: NOW)
+    monkeypatch.setattr(provenance, "provenance", lambda: NOW)
     return started
 
 
@@ -77,8 +76,7 @@ def test_results_of_other_conditions_are_not_added_to_unless_told(
     path = tmp_path / "r.json"
     run(path)
     commands.clear()
-    for module in (provenance, runner):
-        monkeypatch.setattr(module, "provenance", lambda: NOW | change)
+    monkeypatch.setattr(provenance, "provenance", lambda: NOW | change)
     ((key, value),) = change.items()
     with pytest.raises(ValueError, match=f"{key} .*now {value}.*--mixed"):
         run(path, rounds=2)
@@ -90,8 +88,7 @@ def test_results_of_other_conditions_are_not_added_to_unless_told(
 def test_uncommitted_code_is_checked_each_time(
     tmp_path: Path, commands: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (provenance, runner):
-        monkeypatch.setattr(module, "provenance", lambda: {"commit": "abc-dirty"})
+    monkeypatch.setattr(provenance, "provenance", lambda: {"commit": "abc-dirty"})
     for rounds in (1, 2):
         run(tmp_path / "r.json", rounds)
     assert commands.count((CHECK, "flax")) == 2
@@ -374,11 +371,11 @@ def test_a_foreign_file_is_refused_in_one_line(
     good.save()
     whole = path.read_text()
     for text, notes, reason in (
-        (whole.replace('"round"', '"circle"'), "[]", "no task/framework with loops and round"),
-        (whole.replace("train/flax", "train"), "[]", "no task/framework"),
-        ("[]", "[]", "is no file of results"),
-        (whole, '{"kind": "parity"}', "is no list of notes"),
-        (whole, '["parity"]', "is no list of notes"),
+        (whole.replace('"round"', '"circle"'), "[]", "to have loops and round"),
+        (whole.replace("train/flax", "train"), "[]", "named task/framework"),
+        ("[]", "[]", "is not a file of results"),
+        (whole, '{"kind": "parity"}', "is not a list of notes"),
+        (whole, '["parity"]', "is not a list of notes"),
     ):
         path.write_text(text)
         path.with_suffix(".notes.json").write_text(notes)

@@ -19,10 +19,10 @@ from benchmarks.measuring import provenance
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.spawn import WorkerError
 from benchmarks.scaling import roofline, runner, worker
-from benchmarks.scaling.fits import growth_of, measured
 from benchmarks.scaling.hlo import collectives
 from benchmarks.scaling.report import write_report
 from benchmarks.scaling.sweeps import SWEEPS, Point, Sweep
+from benchmarks.stats import growth_of
 from benchmarks.tasks import flops
 from benchmarks.tasks.flops import Sizes
 
@@ -55,14 +55,16 @@ def made_up(path: Path, exponent: float = 1.0) -> Results:
 
 def test_parts_and_exponents_are_those_that_the_costs_were_made_of(tmp_path: Path) -> None:
     results = made_up(tmp_path / "r.json", exponent=1.25)
-    batch = growth_of(measured(results, SWEEPS["batch"]))
+    batch = growth_of(SWEEPS["batch"].measured(results))
     assert batch is not None and (batch.fixed, batch.each) == pytest.approx((1e-3, 2e-5))
-    images = growth_of(measured(results, SWEEPS["images"]))
+    images = growth_of(SWEEPS["images"].measured(results))
     assert images is not None and images.exponent == pytest.approx(1.25)
-    assert growth_of(measured(results, SWEEPS["precision"])) is None
+    assert growth_of(SWEEPS["precision"].measured(results)) is None
 
 
-@pytest.mark.parametrize(("exponent", "verdict"), [(1.04, "it is,"), (0.94, "it is NOT,")])
+@pytest.mark.parametrize(
+    ("exponent", "verdict"), [(1.04, "cost is proportional"), (0.94, "cost is NOT proportional")]
+)
 def test_the_report_says_whether_cost_is_proportional_to_the_images(
     exponent: float, verdict: str, tmp_path: Path
 ) -> None:
@@ -112,8 +114,7 @@ class Spawn:
 def spawn(monkeypatch: pytest.MonkeyPatch) -> Spawn:
     stand_in = Spawn()
     monkeypatch.setattr(runner, "spawn", stand_in)
-    for module in (provenance, runner):
-        monkeypatch.setattr(module, "provenance", lambda: {"commit": "abc"})
+    monkeypatch.setattr(provenance, "provenance", lambda: {"commit": "abc"})
     return stand_in
 
 
@@ -126,7 +127,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, spawn: Spaw
     spawn.fails = {}
     runner.run(Results(tmp_path / "r.json"), [sweep], 2, quiet())
     assert len(spawn.started) == len(set(spawn.started)) == 6
-    points = measured(Results(tmp_path / "r.json"), sweep)
+    points = sweep.measured(Results(tmp_path / "r.json"))
     assert {value: len(found) for value, found in points.items()} == {256: 2, 512: 2, 1024: 2}
 
 
@@ -169,7 +170,7 @@ def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
     out = ["--out", str(tmp_path / "r.json")]
     for options, reason in (
         (["--rounds", "0"], "rounds 0; expected 1 or more"),
-        (["--sweeps", "depth"], "unknown sweep 'depth'; expected of batch, hidden"),
+        (["--sweeps", "depth"], "unknown sweep 'depth'; expected one of batch, hidden"),
     ):
         assert main(["scaling", *options, *out]) == 2
         error = capsys.readouterr().err
@@ -268,7 +269,7 @@ def test_the_committed_results_scale_with_the_images_and_give_the_committed_repo
     tmp_path: Path,
 ) -> None:
     results = Results(ROOT / "benchmarks" / "results" / "scaling.json")
-    fitted = growth_of(measured(results, SWEEPS["images"]))
+    fitted = growth_of(SWEEPS["images"].measured(results))
     assert fitted is not None and fitted.exponent == pytest.approx(1, abs=0.05)
     report = (ROOT / "benchmarks" / "results" / "scaling" / "report.md").read_text()
     assert write_report(results, tmp_path)[0].read_text() == report

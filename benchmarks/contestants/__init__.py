@@ -1,6 +1,5 @@
-"""The contestants: each one way of doing the same work, in a small file of its own."""
+"""The contestants: each implements the same work in a file of its framework's idiom."""
 
 from benchmarks.contestants.registry import CONTESTANTS, Entry, library, load
-from benchmarks.tasks import Contestant, Settings
 
-__all__ = ["CONTESTANTS", "Contestant", "Entry", "Settings", "library", "load"]
+__all__ = ["CONTESTANTS", "Entry", "library", "load"]

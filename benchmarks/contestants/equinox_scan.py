@@ -1,4 +1,4 @@
-"""Equinox as its documentation has it: a module for one example, `vmap`, an epoch by `lax.scan`."""
+"""Equinox as its documentation shows it: a module for one example, `vmap`, and `lax.scan`."""
 
 import functools
 from collections.abc import Callable
@@ -13,21 +13,21 @@ import optax
 
 from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
-# Examples per call of encode and decode; a call on fewer, such as the last, compiles for its size.
+# Examples per call of encode and decode; a smaller last call compiles for its own size.
 CHUNK = 4096
 
 
 class Autoencoder(eqx.Module):
-    """The model, for one flat image; `layers` are the reference's, in its order."""
+    """The model for one flat image, with the reference's layers in order."""
 
     layers: list[eqx.nn.Linear]
 
     def __init__(self, weights: Weights):
-        """Build layers of these weights; Equinox's kernels are (outputs, inputs)."""
         self.layers = []
         for name in LAYERS:
             kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
             shaped = eqx.nn.Linear(*kernel.shape, key=jax.random.key(0))
+            # Equinox's kernels have shape (outputs, inputs).
             values = jnp.asarray(kernel.T), jnp.asarray(bias)
             self.layers.append(eqx.tree_at(lambda of: (of.weight, of.bias), shaped, values))
 
@@ -36,7 +36,7 @@ class Autoencoder(eqx.Module):
         return self.layers[1](jax.nn.relu(self.layers[0](image.astype(jnp.float32) / 255)))
 
     def decode(self, z: jax.Array) -> jax.Array:
-        """Map a latent point to pixels 0 to 1."""
+        """Map a latent point to pixels in [0, 1]."""
         return jax.nn.sigmoid(self.layers[3](jax.nn.relu(self.layers[2](z))))
 
 
@@ -45,25 +45,23 @@ Apply = Callable[[Autoencoder, jax.Array], jax.Array]
 
 
 class EquinoxScan:
-    """The model and the optimizer's state through one compiled, donating call an epoch."""
+    """One compiled call per epoch, which donates the model and the optimizer state."""
 
     settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        """Give the weights to a model and the images to the device."""
         self.images = jax.device_put(images)
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.reset(weights)
 
     def reset(self, weights: Weights) -> None:
-        """Make a state of these weights."""
         model = Autoencoder(weights)
         self.state: State = model, adam(self.learning_rate).init(model)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        """Run the compiled epoch; the short last batch is padded, the mask tells with what."""
+        # The short last batch is padded and masked.
         shape = -(-len(order) // self.batch_size), self.batch_size
         rows = np.resize(order, shape)
         mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(shape)
@@ -71,23 +69,18 @@ class EquinoxScan:
         return losses
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
-        """Differentiate the loss that an epoch does."""
         return named(jax.jit(jax.grad(loss))(self.state[0], self.images[rows], np.ones(len(rows))))
 
     def encode(self, images: Pixels) -> Floats:
-        """Encode chunk by chunk."""
         return in_chunks(Autoencoder.encode, self.state[0], images)
 
     def decode(self, z: Floats) -> Floats:
-        """Decode chunk by chunk."""
         return in_chunks(Autoencoder.decode, self.state[0], z)
 
     def weights(self) -> Weights:
-        """Read the model's arrays."""
         return named(self.state[0])
 
     def synchronise(self) -> None:
-        """Wait for the state."""
         jax.block_until_ready(self.state)
 
 
@@ -97,7 +90,7 @@ def adam(learning_rate: float) -> optax.GradientTransformation:
 
 
 def loss(model: Autoencoder, images: jax.Array, mask: jax.Array) -> jax.Array:
-    """Squared error summed over pixels and over the batch's images, padding left out."""
+    """Squared error summed over pixels and over the images where the mask is 1."""
 
     def of_one(image: jax.Array) -> jax.Array:
         return jnp.sum(jnp.square(model.decode(model.encode(image)) - image / 255))
@@ -109,7 +102,7 @@ def loss(model: Autoencoder, images: jax.Array, mask: jax.Array) -> jax.Array:
 def epoch(
     state: State, images: jax.Array, rows: jax.Array, mask: jax.Array, learning_rate: float
 ) -> tuple[State, jax.Array]:
-    """Scan a step over batches of row numbers."""
+    """Scan a training step over the batches of row numbers."""
 
     def step(state: State, batch: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         model, opt_state = state
@@ -122,18 +115,18 @@ def epoch(
 
 @functools.partial(jax.jit, static_argnums=0)
 def apply(function: Apply, model: Autoencoder, batch: jax.Array) -> jax.Array:
-    """Map one function of the model over a batch."""
+    """Map one method of the model over a batch."""
     return jax.vmap(functools.partial(function, model))(batch)
 
 
 def in_chunks(function: Apply, model: Autoencoder, array: npt.NDArray[Any]) -> Floats:
-    """Apply to all; every chunk is under way before the first is copied back."""
+    """Apply to all examples; every chunk is dispatched before the first is copied back."""
     starts = range(0, len(array), CHUNK)
     return np.concatenate([apply(function, model, array[i : i + CHUNK]) for i in starts])
 
 
 def named(model: Autoencoder) -> Weights:
-    """Copy a model's arrays, or its gradient's, to the host, as the reference has them."""
+    """Copy a model's arrays, or its gradient's, to the host in the reference's layout."""
     arrays: Weights = {}
     for name, layer in zip(LAYERS, model.layers, strict=True):
         arrays[f"{name}.kernel"] = np.array(layer.weight).T

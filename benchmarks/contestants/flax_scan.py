@@ -1,4 +1,4 @@
-"""jaxae's own public path: the epoch scanned and compiled, chunked encode and decode."""
+"""jaxae's public functions: a scanned, compiled epoch, and `jaxae.encode` and `jaxae.decode`."""
 
 import functools
 from typing import Any
@@ -15,14 +15,13 @@ from jaxae.models import Params
 
 
 class FlaxScan:
-    """`jaxae.scan_batches` over `jaxae.make_train_step`, jitted, its state donated."""
+    """`jaxae.scan_batches` of `jaxae.make_train_step`, jitted, with a donated state."""
 
     settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        """Give the weights to a model and the images to the device."""
         self.model = model_of(weights)
         self.adam = self.optimizer(learning_rate, len(images))
         self.step = jaxae.make_train_step(nnx.graphdef(self.model), self.adam)
@@ -36,16 +35,14 @@ class FlaxScan:
         )
 
     def optimizer(self, learning_rate: float, n: int) -> optax.GradientTransformation:
-        """Adam at a constant rate."""
+        """Make Adam with a constant learning rate."""
         return jaxae.make_optimizer(jaxae.TrainConfig(learning_rate=learning_rate), n)
 
     def reset(self, weights: Weights) -> None:
-        """Make a state of these weights."""
         params = nnx.state(model_of(weights), nnx.Param)
         self.state = jaxae.init_state(params, self.adam, 0)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        """Run the compiled epoch."""
         self.state, losses = self._epoch(self.state, self.images, order)
         return losses
 
@@ -57,19 +54,15 @@ class FlaxScan:
         return named(grads(self.state.params))
 
     def encode(self, images: Pixels) -> Floats:
-        """As `jaxae.encode`."""
         return jaxae.encode(self._trained(), images.reshape(-1, *self.model.image_shape))
 
     def decode(self, z: Floats) -> Floats:
-        """As `jaxae.decode`."""
         return jaxae.decode(self._trained(), z).reshape(len(z), -1)
 
     def weights(self) -> Weights:
-        """Read the state's parameters."""
         return named(self.state.params)
 
     def synchronise(self) -> None:
-        """Wait for the state."""
         jax.block_until_ready(self.state)
 
     def _trained(self) -> jaxae.Autoencoder:
@@ -80,22 +73,22 @@ class FlaxScan:
 
 
 class FlaxOneCycle(FlaxScan):
-    """jaxae's fast recipe: eight epochs of a one-cycle schedule, for the time to a loss."""
+    """jaxae's fast recipe: a one-cycle schedule over eight epochs."""
 
     def optimizer(self, learning_rate: float, n: int) -> optax.GradientTransformation:
-        """Adam under a one-cycle schedule that peaks at four times the constant rate."""
+        """Make Adam with a schedule that peaks at four times the constant learning rate."""
         config = jaxae.TrainConfig(epochs=8, learning_rate=4 * learning_rate, schedule="onecycle")
         return jaxae.make_optimizer(config, n)
 
 
 def named(params: Params) -> Weights:
-    """Flatten nested parameters to the reference's names."""
+    """Flatten nested parameters to the reference's layout."""
     flat = nnx.to_flat_state(params)
     return {".".join(map(str, path)): np.asarray(leaf[...]) for path, leaf in flat}
 
 
 def model_of(weights: Weights) -> jaxae.Autoencoder:
-    """Make jaxae's model, for flat images, with these weights."""
+    """Make jaxae's model for flat images, with these weights."""
     pixels, hidden_dim = weights["encoder.hidden.kernel"].shape
     latent_dim = weights["encoder.latent.bias"].size
     model = jaxae.create_model(jaxae.ModelConfig(latent_dim, hidden_dim), (1, pixels), 0)

@@ -1,10 +1,11 @@
-"""What each framework and each task is, and who takes part in what; needs nothing installed."""
+"""The text of `python -m benchmarks list`, which needs no optional package."""
 
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.contestants.registry import CONTESTANTS
-from benchmarks.tasks import TARGET_LOSS, TASKS, Task, applies
+from benchmarks.contestants.registry import CONTESTANTS, INSTALL
+from benchmarks.tasks import TASKS, Task, applies
+from benchmarks.tasks.suite import TARGET_LOSS
 
 _WIDTH, _NAME = 92, 20
 _KINDS = {
@@ -19,17 +20,17 @@ _KINDS = {
 
 
 def listing() -> Iterator[str]:
-    """Yield frameworks with their tasks, then tasks with the number of their frameworks."""
-    yield "frameworks, and the tasks that each takes part in"
+    """Yield the frameworks with their tasks, then the tasks with their numbers of frameworks."""
+    yield "frameworks and their tasks"
     for name, entry in CONTESTANTS.items():
-        state = f"; absent: {entry.install}" if entry.missing else ""
-        yield from _entry(name, entry.what + state)
+        state = f"; not installed: {INSTALL}" if entry.missing else ""
+        yield f"  {name:<{_NAME}} {entry.what}{state}"
         yield from _wrapped([task.name for task in TASKS.values() if applies(task, name)])
     yield "tasks"
     for task in TASKS.values():
         count = sum(applies(task, name) for name in CONTESTANTS)
         frameworks = f"{count} framework{'s' if count > 1 else ''}"
-        yield from _entry(task.name, f"{_describe(task)}; {frameworks}")
+        yield f"  {task.name:<{_NAME}} {_describe(task)}; {frameworks}"
 
 
 def _describe(task: Task) -> str:
@@ -37,19 +38,16 @@ def _describe(task: Task) -> str:
     return _KINDS[task.kind].format(**vars(task)) + cache
 
 
-def _entry(name: str, what: str) -> Iterator[str]:
-    yield f"  {name:<{_NAME}} {what}"
-
-
 def _wrapped(names: list[str]) -> list[str]:
-    indent = " " * (_NAME + 5)
+    """Lines of names; those that differ only in a number are joined, as in step-1|8|32."""
     sizes: dict[str, list[str]] = {}
-    for name in names:  # Those that differ in a number stand together.
+    for name in names:
         stem, _, size = name.rpartition("-")
         sizes.setdefault(stem if size.isdigit() else name, []).append(size)
     text = ", ".join(
         f"{stem}-{'|'.join(of)}" if of[0].isdigit() else stem for stem, of in sizes.items()
     )
+    indent = " " * (_NAME + 5)
     return textwrap.wrap(
         text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )

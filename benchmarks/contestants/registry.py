@@ -1,4 +1,4 @@
-"""Which contestants there are, and what each needs to be installed."""
+"""The contestants by name, and the packages that each of them needs."""
 
 import importlib
 import importlib.util
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 from benchmarks.tasks import Contestant
 
+INSTALL = "pip install -e '.[bench]'"
+
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a contestant lives and what it needs.
+    """One contestant.
 
     Attributes:
-      module: its file, below benchmarks.contestants.
-      cls: its class in there.
+      module: its file in benchmarks.contestants.
+      cls: its class in that file.
       packages: what must be importable.
-      install: the command that installs it.
-      own_recipe: whether it trains under a schedule of its own; then its model must agree with the
-        reference, its updates need not.
-      keras_backend: what KERAS_BACKEND must say in its process, if it is one of Keras's.
-      what: what it is, in a line.
+      keras_backend: the value of KERAS_BACKEND in its process, for Keras.
+      own_recipe: whether it trains with its own schedule; the parity check then covers the model
+        but not the updates.
+      what: a description in one line.
     """
 
     module: str
     cls: str
-    packages: tuple[str, ...]
-    install: str = "pip install -e '.[bench]'"
+    packages: tuple[str, ...] = ()
     keras_backend: str | None = None
     own_recipe: bool = False
     what: str = ""
@@ -37,82 +37,66 @@ class Entry:
         return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
 
+def _flax(module: str, cls: str, what: str, own_recipe: bool = False) -> Entry:
+    return Entry(module, cls, ("flax",), own_recipe=own_recipe, what=what)
+
+
+def _torch(module: str, cls: str, what: str) -> Entry:
+    return Entry(module, cls, ("torch",), what=what)
+
+
+def _keras(backend: str, what: str) -> Entry:
+    return Entry("keras_fit", "KerasFit", ("keras", backend), keras_backend=backend, what=what)
+
+
 CONTESTANTS = {
-    "flax": Entry("flax_scan", "FlaxScan", ("flax",), what="jaxae's own path, an epoch compiled"),
-    "flax-again": Entry(
-        "flax_scan", "FlaxScan", ("flax",), what="the same under another name, to show the noise"
+    "flax": _flax("flax_scan", "FlaxScan", "jaxae's own path: a compiled epoch"),
+    "flax-again": _flax("flax_scan", "FlaxScan", "flax under a second name, to show the noise"),
+    "flax-loop": _flax("flax_loop", "FlaxLoop", "jaxae's compiled step, called from Python"),
+    "flax-onecycle": _flax(
+        "flax_scan", "FlaxOneCycle", "jaxae's fast recipe, for time-to-loss", own_recipe=True
     ),
-    "flax-loop": Entry(
-        "flax_loop", "FlaxLoop", ("flax",), what="jaxae's compiled step, called from Python"
+    "flax-nojit": _flax("flax_ladder", "FlaxNoJit", "ablation: nothing is compiled"),
+    "flax-jit": _flax("flax_ladder", "FlaxJit", "ablation: each step is compiled"),
+    "flax-donate": _flax("flax_loop", "FlaxLoop", "ablation: flax-jit with a donated state"),
+    "flax-device": _flax(
+        "flax_ladder", "FlaxDevice", "ablation: flax-donate with the images on the device"
     ),
-    "flax-onecycle": Entry(
-        "flax_scan",
-        "FlaxOneCycle",
-        ("flax",),
-        own_recipe=True,
-        what="jaxae's fast recipe, for the time to a loss",
+    "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",), what="Equinox: a compiled epoch"),
+    "torch-eager": _torch("torch_eager", "TorchEager", "PyTorch, eager, as fast as it goes"),
+    "torch-tensors": _torch("torch_loader", "TorchTensors", "ablation: Adam is not fused"),
+    "torch-loader": _torch(
+        "torch_loader", "TorchLoader", "PyTorch with a DataLoader, as in the lecture"
     ),
-    "flax-nojit": Entry("flax_ladder", "FlaxNoJit", ("flax",), what="a rung: nothing compiled"),
-    "flax-jit": Entry("flax_ladder", "FlaxJit", ("flax",), what="a rung: each step compiled"),
-    "flax-donate": Entry(
-        "flax_ladder", "FlaxDonate", ("flax",), what="a rung: flax-jit with its state donated"
+    "torch-compile": _torch(
+        "torch_compile", "TorchCompile", "PyTorch with compiled loss and gradient"
     ),
-    "flax-device": Entry(
-        "flax_ladder", "FlaxDevice", ("flax",), what="a rung: flax-donate with images on the device"
-    ),
-    "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",), what="Equinox, epoch compiled"),
-    "torch-eager": Entry(
-        "torch_eager", "TorchEager", ("torch",), what="PyTorch, eager, at its best"
-    ),
-    "torch-tensors": Entry(
-        "torch_loader", "TorchTensors", ("torch",), what="a rung: without a fused Adam"
-    ),
-    "torch-loader": Entry(
-        "torch_loader", "TorchLoader", ("torch",), what="PyTorch with a DataLoader, the lecture's"
-    ),
-    "torch-compile": Entry(
-        "torch_compile", "TorchCompile", ("torch",), what="PyTorch, loss and gradient compiled"
-    ),
-    "keras-jax": Entry(
-        "keras_fit", "KerasFit", ("keras",), keras_backend="jax", what="Keras's fit on JAX"
-    ),
-    "keras-torch": Entry(
-        "keras_fit",
-        "KerasFit",
-        ("keras", "torch"),
-        keras_backend="torch",
-        what="Keras's fit on PyTorch, eager",
-    ),
-    "keras-tensorflow": Entry(
-        "keras_fit",
-        "KerasFit",
-        ("keras", "tensorflow"),
-        keras_backend="tensorflow",
-        what="Keras's fit on TensorFlow",
-    ),
+    "keras-jax": _keras("jax", "Keras's fit on JAX"),
+    "keras-torch": _keras("torch", "Keras's fit on PyTorch, eager"),
+    "keras-tensorflow": _keras("tensorflow", "Keras's fit on TensorFlow"),
 }
 
 
 def library(name: str) -> str:
-    """The library that a framework, or a limit, computes by: jax, torch or tensorflow.
+    """The library that a framework, or a limit, computes with: jax, torch or tensorflow.
 
-    By name, not by what is imported: Keras imports JAX whatever its backend.
+    It follows from the name, not from what is imported: Keras imports JAX on any backend.
     """
     backend = CONTESTANTS[name].keras_backend if name in CONTESTANTS else None
     return backend or ("torch" if "torch" in name else "jax")
 
 
 def load(name: str) -> type[Contestant]:
-    """Import a contestant's class; a Keras one settles this process's backend.
+    """Import a contestant's class; for Keras, also select the backend of this process.
 
     Raises:
-      ValueError: there is none of that name, or a package of its is missing.
+      ValueError: the name is unknown, or a package is not installed.
     """
     if name not in CONTESTANTS:
-        raise ValueError(f"unknown framework {name!r}; expected of {', '.join(CONTESTANTS)}")
+        raise ValueError(f"unknown framework {name!r}; expected one of {', '.join(CONTESTANTS)}")
     entry = CONTESTANTS[name]
     if entry.missing:
-        raise ValueError(f"{name} needs {', '.join(entry.missing)}: {entry.install}")
+        raise ValueError(f"{name} needs {', '.join(entry.missing)}: {INSTALL}")
     if entry.keras_backend:
         os.environ["KERAS_BACKEND"] = entry.keras_backend
     module = importlib.import_module(f"benchmarks.contestants.{entry.module}")

@@ -1,4 +1,4 @@
-"""Compiled PyTorch: `torch.compile` over forward pass and loss, and so over the backward pass."""
+"""PyTorch with `torch.compile` over the forward pass and loss, hence over the backward pass."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from benchmarks.contestants.torch_eager import FUSED, TorchEager
 from benchmarks.tasks import Settings
 
 
-# A static shape for the full batches and one for the short last one: two programs, where the
-# default would replace the first, at the second shape it meets, by one for shapes of any size.
+# One program for the full batches and one for the short last batch. By default, PyTorch would
+# replace the first program with one for any shape once it sees a second shape.
 @torch.compile(dynamic=False, fullgraph=True)
 def compiled_loss(model: nn.Module, batch: Tensor) -> Tensor:
     """Squared error summed over pixels and batch; Inductor compiles its gradient too."""
@@ -17,10 +17,9 @@ def compiled_loss(model: nn.Module, batch: Tensor) -> Tensor:
 
 
 class TorchCompile(TorchEager):
-    """The eager loop, its loss and gradient compiled; the rest gains nothing from it."""
+    """The eager loop with compiled loss and gradient; compiling the rest gains nothing."""
 
     settings = Settings(mode="step", loader="device", transfers="once", remark=FUSED)
 
     def loss(self, batch: Tensor) -> Tensor:
-        """As the eager one, compiled at the first call for a shape."""
         return compiled_loss(self.model, batch)

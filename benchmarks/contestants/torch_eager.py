@@ -1,4 +1,4 @@
-"""Eager PyTorch at its best: images live on the device and batches are cut by index."""
+"""Eager PyTorch as fast as it goes: images live on the device, batches are cut by index."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
-# Examples per call of encode and decode: measured best on two cores, with 512 and 1024.
+# Examples per call of encode and decode: fastest on two cores, along with 512 and 1024.
 CHUNK = 2048
 FUSED = "Adam is fused, which is faster than PyTorch's default"
 
@@ -19,13 +19,12 @@ class TorchEager:
     """`nn.Sequential`, `loss.backward()` and `torch.optim.Adam`, step by step."""
 
     settings = Settings(mode="eager", loader="device", transfers="once", remark=FUSED)
-    # One kernel for all of Adam saves a fifth of an epoch at batch 128; None is PyTorch's default.
+    # A fused Adam saves a fifth of an epoch at batch 128; None is PyTorch's default.
     fused: bool | None = True
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        """Give the weights to a model and the images to the device."""
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dense = [nn.Linear(*weights[f"{layer}.kernel"].shape) for layer in LAYERS]
         encoder = nn.Sequential(dense[0], nn.ReLU(), dense[1])
@@ -39,14 +38,14 @@ class TorchEager:
             eps=1e-8,
             fused=self.fused,
         )
-        # As uint8: converting each batch takes 1 % of an epoch and saves three quarters of memory.
+        # As uint8: converting each batch takes 1 % of an epoch and saves 75 % of the memory.
         self.images = torch.from_numpy(images).to(self.device)
         self.batch_size = batch_size
         self.reset(weights)
 
     @torch.no_grad()
     def reset(self, weights: Weights) -> None:
-        """Copy these weights, forget Adam's moments; kernels are (outputs, inputs) here."""
+        # PyTorch's kernels have shape (outputs, inputs).
         for layer, dense in self.dense.items():
             dense.weight.copy_(torch.from_numpy(weights[f"{layer}.kernel"].T))
             dense.bias.copy_(torch.from_numpy(weights[f"{layer}.bias"]))
@@ -58,13 +57,12 @@ class TorchEager:
         return (self.model(x) - x).square().sum()
 
     def batches(self, order: npt.NDArray[np.int32]) -> Iterable[Tensor]:
-        """Cut the images, in this order, into batches of uint8 on the device."""
+        """Yield batches of uint8 images on the device, in this order."""
         for rows in torch.from_numpy(order).to(self.device).split(self.batch_size):
             yield self.images[rows]
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        """Take a step for each batch; reading each loss at once would wait for each step."""
-        losses = []
+        losses = []  # Read once at the end, since reading a loss waits for its step.
         for batch in self.batches(order):
             self.optimizer.zero_grad(set_to_none=True)
             loss = self.loss(batch)
@@ -74,25 +72,21 @@ class TorchEager:
         return torch.stack(losses).cpu()
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
-        """Differentiate as a step does, without the step."""
         self.optimizer.zero_grad(set_to_none=True)
         self.loss(self.images[torch.from_numpy(rows).to(self.device)]).backward()
         return self._named(lambda parameter: parameter.grad)
 
     def encode(self, images: Pixels) -> Floats:
-        """Convert and encode chunk by chunk."""
         return self._in_chunks(lambda batch: self.model[0](batch.float() / 255), images)
 
     def decode(self, z: Floats) -> Floats:
-        """Decode chunk by chunk."""
         return self._in_chunks(self.model[1], z)
 
     def weights(self) -> Weights:
-        """Copy the parameters to the host."""
         return self._named(lambda parameter: parameter.detach())
 
     def synchronise(self) -> None:
-        """Wait for the GPU; a CPU's work is done when its call returns."""
+        # On a CPU, calls return when their work is done.
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -104,7 +98,7 @@ class TorchEager:
     def _named(self, part: Callable[[Tensor], Any]) -> Weights:
         named: Weights = {}
         for layer, dense in self.dense.items():
-            # Copies, for the next step writes in place.
+            # Copies, because the next step writes in place.
             named[f"{layer}.kernel"] = part(dense.weight).cpu().numpy().T.copy()
             named[f"{layer}.bias"] = part(dense.bias).cpu().numpy().copy()
         return named

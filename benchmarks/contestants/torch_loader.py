@@ -1,4 +1,4 @@
-"""Eager PyTorch as the lecture does it: a DataLoader feeds the loop from the host."""
+"""Eager PyTorch as in the lecture: a DataLoader feeds the loop from the host."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.contestants.torch_eager import TorchEager
 from benchmarks.tasks import Pixels, Settings, Weights
 
-DEFAULT = "Adam is PyTorch's by default, as in the lecture, which is not its fastest"
+DEFAULT = "Adam is PyTorch's default, as in the lecture, which is not its fastest"
 
 
 class TorchTensors(TorchEager):
-    """The eager loop over tensors in memory, with the lecture's Adam: the rung between the two."""
+    """The eager loop over tensors in memory, with the lecture's Adam: between the two in speed."""
 
     settings = Settings(mode="eager", loader="device", transfers="once", remark=DEFAULT)
     fused = None
@@ -29,17 +29,15 @@ class TorchLoader(TorchTensors):
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        """Keep the images on the host; the device gets one, for the parent class."""
         super().__init__(weights, images[:1], batch_size, learning_rate)
         self.dataset = TensorDataset(torch.from_numpy(images))
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
-        """As the parent's, of images sent for it."""
         self.images = self.dataset.tensors[0].to(self.device)
         return super().gradients(rows)
 
     def batches(self, order: npt.NDArray[np.int32]) -> Iterable[Tensor]:
-        """Draw from a loader in the given order, where the lecture's draws its own with shuffle."""
+        # In the given order, where the lecture's loader shuffles.
         loader = DataLoader(self.dataset, self.batch_size, sampler=order.tolist(), num_workers=0)
         for (batch,) in loader:
             yield batch.to(self.device)

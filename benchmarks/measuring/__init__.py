@@ -1,7 +1,17 @@
-"""Measure, each time in a fresh process.
+"""Measurements, each in a fresh process.
 
-In the parent: `runner` goes through the rounds, `spawn` starts a process, `results` and
-`provenance` keep what it measured and on what. In the process: `worker` or `check`, `measure`.
+In the parent process:
+runner       the parity checks and the jobs of a comparison
+rounds       the loop over rounds of jobs, and its progress
+spawn        one worker process
+results      the file of results
+provenance   the machine, versions and commit that a result belongs to
 
-Nothing is imported here, since a worker sets its environment before it imports even NumPy.
+In the worker process:
+worker       one measurement, `python -m benchmarks.measuring.worker`
+check        one parity check, `python -m benchmarks.measuring.check`
+measure      how each kind of work is timed
+machine      processors, memory and devices
+
+This package imports nothing: a worker sets its environment before it imports even NumPy.
 """

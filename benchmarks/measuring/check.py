@@ -1,16 +1,19 @@
-"""One parity check in a fresh process: `python -m benchmarks.measuring.check SPEC`."""
+"""One parity check in a fresh process: `python -m benchmarks.measuring.check SPEC`.
+
+SPEC is JSON: framework, threads, and optionally steps and hidden. Prints the receipt as JSON.
+"""
 
 import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.measuring.machine import even_terms
+from benchmarks.measuring.machine import set_equal_terms
 
 
 def main(spec: dict[str, Any]) -> dict[str, Any]:
-    """Check what the spec names (framework, threads; steps and hidden if not the suite's)."""
-    even_terms(spec["threads"])
+    """Check the framework; return its receipt."""
+    set_equal_terms(spec["threads"])
     from benchmarks.contestants import CONTESTANTS, load
     from benchmarks.tasks import parity
     from jaxae import load_dataset

@@ -1,4 +1,4 @@
-"""The machine: its processors and memory, what else keeps it busy, what a library computes on."""
+"""The machine: processors, load, memory and devices."""
 
 import os
 import resource
@@ -10,34 +10,34 @@ if TYPE_CHECKING:
 
 
 def processors() -> int:
-    """Processors that this process may use, which is also what XLA takes."""
+    """Number of processors that this process may use, which is also how many XLA uses."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def warn_if_busy(threads: int, console: "Console") -> dict[str, str]:
-    """Warn where other work leaves a run less than three quarters of the threads that it asks for.
+    """Warn if other work leaves less than three quarters of the threads that a run asks for.
 
     Returns:
-      What to file with each measurement, for the report to say: `busy`, or nothing.
+      What to store with each measurement: `busy`, or nothing.
     """
     count = os.cpu_count() or 1
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load <= count - 0.75 * threads:
         return {}
     busy = f"load average {load:.1f} on {count} processors"
-    console.print(f"warning: the machine is busy, {busy}; measure on an idle one")
+    console.print(f"warning: the machine is busy, {busy}; measure on an idle machine")
     return {"busy": busy}
 
 
-def even_terms(threads: int) -> None:
-    """Give this process, and every framework it imports later, the same means.
+def set_equal_terms(threads: int) -> None:
+    """Give every framework the same threads, and float32 arithmetic.
 
-    So many processors; and float32 arithmetic on a GPU too, where some frameworks would round
-    products to TF32 by default and some would not.
+    Call it before any framework is imported. On a GPU, some frameworks would otherwise round
+    products to TF32 by default.
     """
-    # Before any framework is imported. XLA and TensorFlow count the processors they may use.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # XLA and TensorFlow count the processors that they may use.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
@@ -45,15 +45,15 @@ def even_terms(threads: int) -> None:
 
 
 def peak_memory() -> int:
-    """Largest resident set that this process has had, in bytes."""
+    """Largest resident set size of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def hardware(library: str) -> dict[str, Any]:
-    """What a library computes on in this process, and the most of its memory it took."""
+    """The device that a library uses in this process, and its peak memory if it has its own."""
     found: dict[str, Any] = {"device": "cpu", "tf32": "off"}
-    module = sys.modules.get(library)  # None where nothing but NumPy is at work.
+    module = sys.modules.get(library)  # None if only NumPy was used.
     if module is None:
         return found
     if library == "jax":

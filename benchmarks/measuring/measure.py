@@ -1,7 +1,8 @@
-"""How each kind of work is timed, in a process that does nothing else.
+"""How each kind of work is timed.
 
-An outcome is a dictionary: `values`, seconds a repetition; `loops`, calls a repetition; `warmups`;
-`compile_seconds`, what the first call took beyond a usual one; and what else was seen.
+An outcome is a dictionary: `values`, seconds of each repetition; `loops`, calls per repetition;
+`warmups`, calls before the first repetition; `compile_seconds`, by how much the first call took
+longer than a usual one; and whatever else was measured.
 """
 
 import importlib
@@ -15,33 +16,24 @@ import numpy.typing as npt
 
 from benchmarks.contestants import load
 from benchmarks.measuring.machine import processors
-from benchmarks.tasks import (
-    ALL,
-    EPOCH,
-    PARTS,
-    TARGET_LOSS,
-    Contestant,
-    Pixels,
-    Task,
-    initial_weights,
-    limit,
-)
+from benchmarks.tasks import Contestant, Pixels, Task, limit
+from benchmarks.tasks.parity import initial_weights
+from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
 
 Outcome = dict[str, Any]
 
-# Enough repetitions for a median, few enough that a round stays short. The first call, which
-# compiles, is the first warm-up; the one that calibrates the loops comes beside these. Training is
-# long enough to be its own average: rounds tell more there than repetitions.
+# Enough repetitions for a median, few enough for a short round. The first warm-up compiles.
 _WARMUPS, _REPETITIONS = 2, 3
+# An epoch averages over many steps, so further rounds tell more than further repetitions.
 _TRAIN_WARMUPS, _TRAIN_REPETITIONS = 1, 2
 _LEAST_SECONDS = 0.1
 _MOST_EPOCHS = 40
-# How often each part of an epoch is timed; a multiple of their number.
+# How often each part of an epoch is timed; a multiple of the number of parts.
 _TURNS = 9
 
 
 def build(framework: str, task: Task, images: Pixels) -> Contestant:
-    """Build a contestant for a task: of its size, over its images, from the suite's weights."""
+    """Build a contestant of a task's size, over the task's images, from the initial weights."""
     cls = load(framework)
     if "torch" in framework:
         torch: Any = importlib.import_module("torch")
@@ -50,13 +42,13 @@ def build(framework: str, task: Task, images: Pixels) -> Contestant:
 
 
 def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | None) -> Outcome:
-    """Time calls of one kind of work; `loops` of them a repetition, calibrated if None."""
+    """Time repetitions of `loops` calls each, calibrated if None."""
     call = _call(task, contestant, images[: task.n])
     return timed(call, loops, *_counts(task))
 
 
 def limits(framework: str, task: Task, images: Pixels, loops: int | None) -> Outcome:
-    """Time what bounds the work: its products, or copying memory."""
+    """Time what bounds the work: its matrix products, or a copy in memory."""
     if framework == "limit-copy":
         return timed(limit.copy_rate(), loops)
     products = limit.jax_products if framework == "limit-jax" else limit.torch_products
@@ -66,19 +58,19 @@ def limits(framework: str, task: Task, images: Pixels, loops: int | None) -> Out
     rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
     times = max(1, round(task.n / rows))
     outcome = timed(products(work, task.sizes, rows, times), loops, *_counts(task))
-    # Exactly the images that the task has, where they are no multiple of the rows.
+    # Correct for a number of images that is not a multiple of the rows.
     scale = task.n / (rows * times)
     return outcome | {"values": [value * scale for value in outcome["values"]]}
 
 
 def parts(contestant: Contestant, task: Task, images: Pixels) -> dict[str, Outcome]:
-    """Time the products, the gradients and the whole of an epoch in turn, by JAX.
+    """Time the products, the gradients and the whole of an epoch, alternated in one process.
 
-    Whatever slows this process slows all three, so their differences can be trusted where those of
-    separate processes can't. Each goes first as often as the others.
+    Whatever slows the process down slows all three, so that their differences are more reliable
+    than those of separate processes. Each part goes first equally often.
 
     Returns:
-      An outcome for each of `PARTS`, their values in pairs.
+      An outcome for each of `PARTS`; their values are paired.
     """
     images = images[: task.n]
     works = {
@@ -102,10 +94,10 @@ def timed(
     warmups: int = _WARMUPS,
     repetitions: int = _REPETITIONS,
 ) -> Outcome:
-    """Time a call that returns when its work is done."""
+    """Time a function that returns when its work is done."""
     warm = [_seconds(call) for _ in range(warmups)]
     if loops is None:
-        # The usual time of a call is not known before a second one.
+        # The first call compiles, so it does not tell how long a usual one takes.
         usual = warm[-1] if warmups > 1 or warm[0] < _LEAST_SECONDS else _seconds(call)
         loops = max(1, round(_LEAST_SECONDS / usual))
     values = [_seconds(call, loops) for _ in range(repetitions)]
@@ -114,14 +106,14 @@ def timed(
 
 
 def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
-    """Train until the test loss is low enough; only the epochs are on the clock.
+    """Train until the test loss is at most `TARGET_LOSS`; only the epochs are timed.
 
-    An epoch before them compiles and warms up; then the contestant starts anew. The seed, which
-    is a round's own, draws the weights and the orders: the loss falls so slowly at its end that
-    rounding alone decides over an epoch more or less, so one seed's number would be luck.
+    One epoch before them compiles, and the contestant is then reset. The seed, one for each round,
+    draws the weights and the orders. Near its end the loss falls so slowly that rounding alone
+    changes the number of epochs by one, so a single seed would not be representative.
 
     Raises:
-      ValueError: the loss is not reached.
+      ValueError: the loss is not reached within 40 epochs.
     """
     test = images[EPOCH:ALL]
     x = test / np.float32(255)
@@ -152,7 +144,7 @@ def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
 
 
 def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
-    """Return an epoch's order of the images; the same for every contestant."""
+    """An epoch's order of the images, which is the same for every contestant."""
     return np.random.default_rng((seed, epoch)).permutation(n).astype(np.int32)
 
 

@@ -1,4 +1,4 @@
-"""What a result must be read with: machine, versions, the code's commit, the environment."""
+"""The conditions that a result belongs to: machine, versions, commit and environment."""
 
 import functools
 import importlib.metadata
@@ -13,19 +13,11 @@ import pyperf
 from benchmarks.measuring.results import Results
 
 _PACKAGES = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "equinox",
-    "torch",
-    "keras",
-    "tensorflow-cpu",
-    "tensorflow",
-    "numpy",
+    *("jax", "jaxlib", "flax", "optax", "equinox"),
+    *("torch", "keras", "tensorflow-cpu", "tensorflow", "numpy"),
 )
-# Variables that change how fast frameworks are, but for those that workers overrule or that name
-# a folder or file.
+# Variables that affect the speed of a framework, except those that workers set themselves and
+# those that hold a path.
 _VARIABLE = re.compile(
     r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
 )
@@ -33,15 +25,19 @@ _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
     r"|NVIDIA_TF32_OVERRIDE"
 )
-# What must agree for two processes to be of one result, beside versions, commit and environment.
+# What all processes of a result have in common, besides versions, commit and environment.
 _SAME = ("cpu_model_name", "cpu_count", "python_version", "threads")
 _KEYED = ("version_", "env_", "commit")
 
 
 @functools.cache
 def provenance() -> dict[str, str]:
-    """Versions, the commit of this code (`-dirty` where files differ) and the environment."""
-    found = {f"env_{name}": value for name, value in sorted(os.environ.items()) if _matters(name)}
+    """Versions, commit (`-dirty` if files differ from it) and environment of this process."""
+    found = {
+        f"env_{name}": value
+        for name, value in sorted(os.environ.items())
+        if _VARIABLE.fullmatch(name) and not _LEFT_OUT.fullmatch(name)
+    }
     for name in _PACKAGES:
         try:
             found[f"version_{name.replace('-', '_')}"] = importlib.metadata.version(name)
@@ -51,25 +47,21 @@ def provenance() -> dict[str, str]:
     try:
         folder = Path(__file__).parent
         described = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    except OSError:  # No git here.
+    except OSError:  # Git is not installed.
         return found
     return found | ({"commit": described.stdout.strip()} if described.returncode == 0 else {})
 
 
-def differences(results: Results, threads: int) -> list[str]:
-    """What the results' processes have that one started now would not, in words."""
+def require_same_conditions(results: Results, threads: int) -> None:
+    """Raise ValueError if a process started now would differ from those of the results."""
     now = machine() | {"threads": threads} | provenance()
     keys = [*_SAME, *sorted(key for key in results.keys() | now.keys() if key.startswith(_KEYED))]
-    return [
+    differing = [
         f"{key} {', '.join(map(str, found))}, now {now.get(key)}"
         for key in keys
         if (found := results.distinct(key)) and found != [now.get(key)]
     ]
-
-
-def require_same_conditions(results: Results, threads: int) -> None:
-    """Raise ValueError if processes started now would differ from those that the results have."""
-    if differing := differences(results, threads):
+    if differing:
         raise ValueError(
             f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "
             "another --out, or pass --mixed to add to them"
@@ -77,18 +69,15 @@ def require_same_conditions(results: Results, threads: int) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """This machine, as pyperf describes it beside each result."""
+    """This machine, as pyperf describes it in each result."""
     collected: dict[str, Any] = pyperf.Run([1.0], metadata={"name": "none"}).get_metadata()
     return {key: collected[key] for key in _SAME if key in collected}
 
 
 def is_of_this_code(receipt: dict[str, Any]) -> bool:
-    """Whether a parity receipt was made by this very commit and these versions."""
+    """Whether a parity receipt is of this commit and these versions."""
     now = provenance()
     commit = now.get("commit", "dirty")
-    same = all(receipt.get(key) == value for key, value in now.items())
-    return same and not commit.endswith("dirty")
-
-
-def _matters(name: str) -> bool:
-    return bool(_VARIABLE.fullmatch(name)) and not _LEFT_OUT.fullmatch(name)
+    return all(receipt.get(key) == value for key, value in now.items()) and not commit.endswith(
+        "dirty"
+    )

@@ -1,10 +1,11 @@
-"""Results on disk: a pyperf suite, so that `python -m pyperf stats | hist | compare_to` read it.
+"""Results on disk: a pyperf suite, which `python -m pyperf stats | hist | compare_to` reads too.
 
-A benchmark is one (task, framework), named `task/framework`; a run in it is one process, filed with
-its round. What is no timing (parity receipts, failures, absent frameworks) stands beside the suite
-in a list of notes, `NAME.notes.json`.
+A benchmark is one (task, framework), named `task/framework`. Each of its runs is one process,
+stored with its round. Whatever is not a timing (parity receipts, failures, frameworks that are not
+installed) is stored beside the suite, as a list of notes in `NAME.notes.json`.
 """
 
+import io
 import json
 import statistics
 from collections.abc import Collection
@@ -15,18 +16,13 @@ from typing import Any
 import pyperf
 
 from benchmarks.measuring.spawn import WorkerError
-from jaxae._utils.files import atomic
 
-# pyperf collects these too, but they are paths or say nothing about speed.
+# Metadata of pyperf that holds paths, or does not affect the speed.
 _DROPPED = (
-    "python_executable",
-    "python_cflags",
-    "python_config_args",
-    "boot_time",
-    "uptime",
-    "hostname",
+    *("python_executable", "python_cflags", "python_config_args"),
+    *("boot_time", "uptime", "hostname"),
 )
-# What every process is filed with.
+# Metadata that every process has.
 _OWN = {"round", "loops"}
 
 
@@ -35,9 +31,9 @@ class Process:
     """One process's measurement.
 
     Attributes:
-      round: in which round it ran.
-      values: seconds, one a repetition.
-      metadata: all that is known of it.
+      round: the round in which it ran, counted from 0.
+      values: seconds of each repetition.
+      metadata: everything else that is known of it.
     """
 
     round: int
@@ -46,7 +42,7 @@ class Process:
 
     @property
     def seconds(self) -> float:
-        """The median over its repetitions: the unit of all statistics."""
+        """Median over the repetitions; all statistics are over these medians."""
         return statistics.median(self.values)
 
 
@@ -54,30 +50,27 @@ class Results:
     """All processes measured so far, and notes on what could not be measured.
 
     Args:
-      path: the suite's file; it is read if it is there.
+      path: the suite's file, which is read if it exists.
 
     Raises:
-      ValueError: the file is no pyperf suite of this package's making, or its notes are none.
+      ValueError: the file is not a pyperf suite of this package, or its notes are not valid.
     """
 
     def __init__(self, path: Path):
-        """Read what is there."""
+        """Read the file if it exists."""
         self.path = path
+        self._notes_path = path.with_suffix(".notes.json")
         self._runs: dict[str, list[pyperf.Run]] = {}
         self.notes: list[dict[str, Any]] = []
-        if path.exists() or self._notes_path.exists():
-            self._read()
-
-    def _read(self) -> None:
         try:
-            if self._notes_path.exists():  # Before any measurement, notes are all there is.
+            if self._notes_path.exists():
                 self.notes = json.loads(self._notes_path.read_text())
-            if self.path.exists():
-                suite = pyperf.BenchmarkSuite.load(str(self.path))
+            if path.exists():
+                suite = pyperf.BenchmarkSuite.load(str(path))
                 for benchmark in suite.get_benchmarks():
                     self._runs[benchmark.get_name()] = list(benchmark.get_runs())
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise ValueError(f"{self.path} is no file of results: {error}") from error
+            raise ValueError(f"{path} is not a file of results: {error}") from error
         self._validate()
 
     def _validate(self) -> None:
@@ -85,87 +78,90 @@ class Results:
             own = all(run.values and _OWN <= run.get_metadata().keys() for run in runs)
             if "/" not in name or not own:
                 raise ValueError(
-                    f"{self.path} is no file of results: {name!r} is no task/framework with "
-                    f"{' and '.join(sorted(_OWN))}, as python -m benchmarks run files it"
+                    f"{self.path} is not a file of results: expected every benchmark to be named "
+                    f"task/framework and to have {' and '.join(sorted(_OWN))}, got {name!r}; "
+                    "write one with python -m benchmarks run"
                 )
-        notes = self.notes
-        if not isinstance(notes, list) or not all(
-            isinstance(note, dict) and {"kind", "framework"} <= note.keys() for note in notes
+        if not isinstance(self.notes, list) or not all(
+            isinstance(note, dict) and {"kind", "framework"} <= note.keys() for note in self.notes
         ):
-            raise ValueError(f"{self._notes_path} is no list of notes, each a kind and a framework")
-
-    @property
-    def _notes_path(self) -> Path:
-        return self.path.with_suffix(".notes.json")
+            raise ValueError(
+                f"{self._notes_path} is not a list of notes, each with a kind and a framework"
+            )
 
     def add(self, task: str, framework: str, outcome: dict[str, Any]) -> None:
-        """File one process's outcome (see `benchmarks.measuring.measure`), its round among it."""
-        outcome = dict(outcome)
-        values = outcome.pop("values")
+        """Add one process's outcome, including its round; see `benchmarks.measuring.measure`."""
         own = {"name": f"{task}/{framework}", "unit": "second", **outcome}
+        values = own.pop("values")
         collected = pyperf.Run(values, metadata=own).get_metadata()
-        # What pyperf says of this process's memory is overruled by what the other one said.
+        # `own` comes last: pyperf describes the memory of this process, not of the worker.
         kept = {key: value for key, value in collected.items() if key not in _DROPPED} | own
         run = pyperf.Run(values, metadata=kept, collect_metadata=False)
         self._runs.setdefault(f"{task}/{framework}", []).append(run)
 
     def note(self, **note: Any) -> None:
-        """File something that is no measurement: a parity receipt, a failure, an absence."""
+        """Add, and save, something that is not a measurement: a receipt, a failure, an absence."""
         if note not in self.notes:
             self.notes.append(note)
             self.save()
 
     def note_failure(self, error: WorkerError, **what: Any) -> None:
-        """File that a worker failed, at what, and why."""
+        """Note that a worker failed, what it was measuring, and why."""
         self.note(kind="failed", **what, why=str(error), stderr=error.stderr)
 
     def save(self) -> None:
-        """Write everything that was filed."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the suite and the notes."""
         if self._runs:
             suite = pyperf.BenchmarkSuite([pyperf.Benchmark(runs) for runs in self._runs.values()])
-            with atomic(self.path) as partial:
-                suite.dump(str(partial), replace=True)
-        with atomic(self._notes_path) as partial:
-            partial.write_text(json.dumps(self.notes, indent=1) + "\n")
+            text = io.StringIO()
+            suite.dump(text)
+            write_text(self.path, text.getvalue())
+        write_text(self._notes_path, json.dumps(self.notes, indent=1) + "\n")
 
     def processes(self, task: str, framework: str) -> list[Process]:
         """The processes of one task and framework, in order of their rounds."""
-        found = []
-        for run in self._runs.get(f"{task}/{framework}", []):
-            metadata = run.get_metadata()
-            found.append(Process(int(metadata["round"]), tuple(run.values), metadata))
+        runs = self._runs.get(f"{task}/{framework}", [])
+        known = [(run.values, run.get_metadata()) for run in runs]
+        found = [Process(int(data["round"]), tuple(values), data) for values, data in known]
         return sorted(found, key=lambda process: process.round)
 
     def has(self, task: str, framework: str, number: int) -> bool:
-        """Whether a round of a task and framework is there."""
+        """Whether a task and framework was measured in this round."""
         return any(process.round == number for process in self.processes(task, framework))
 
     def loops(self, task: str, framework: str) -> int | None:
-        """The loop count that the first round calibrated."""
+        """The number of loops that was calibrated in the first round."""
         processes = self.processes(task, framework)
         return int(processes[0].metadata["loops"]) if processes else None
 
     def names(self) -> list[tuple[str, str]]:
-        """Every (task, framework) that has a measurement."""
+        """Every (task, framework) with a measurement."""
         return [(task, framework) for task, _, framework in (n.partition("/") for n in self._runs)]
 
     def receipt(self, framework: str) -> dict[str, Any] | None:
-        """The framework's parity receipt, if it was checked."""
+        """The framework's latest parity receipt, if it was checked."""
         found = [n for n in self.notes if n["kind"] == "parity" and n["framework"] == framework]
         return found[-1] if found else None
 
     def keys(self) -> set[str]:
-        """Every name in the metadata of any process."""
+        """Every key in the metadata of any process."""
         return {key for runs in self._runs.values() for run in runs for key in run.get_metadata()}
 
     def distinct(self, key: str, rows: Collection[tuple[str, str]] | None = None) -> list[Any]:
-        """All different values that processes have under a name, None for those without.
+        """The distinct values of a metadata key over processes; None for those without it.
 
         Args:
-          key: a name in the processes' metadata.
-          rows: the (task, framework) pairs to look at; all if not given.
+          key: a metadata key.
+          rows: the (task, framework) pairs to look at; all by default.
         """
         names = self._runs if rows is None else [f"{task}/{framework}" for task, framework in rows]
         found = [run.get_metadata().get(key) for name in names for run in self._runs.get(name, [])]
         return list(dict.fromkeys(found))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and its folder if needed, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)

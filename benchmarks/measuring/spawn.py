@@ -1,4 +1,4 @@
-"""Start one worker process, wait for its result, and leave nothing of it running."""
+"""Start a worker process, wait for its result, and leave nothing of it running."""
 
 import contextlib
 import json
@@ -19,19 +19,19 @@ class WorkerError(Exception):
     """A worker process crashed, hung, or printed no result.
 
     Attributes:
-      stderr: the last lines it printed there.
-      hung: whether it was ended because it took too long.
+      stderr: the last lines of its standard error, with paths relative to the project.
+      hung: whether it was killed because it took too long.
     """
 
     def __init__(self, why: str, stderr: str = "", hung: bool = False):
-        """Keep the end of what it printed, with paths as seen from the project."""
+        """Keep the reason and the end of what the worker printed."""
         super().__init__(why)
         lines = stderr.replace(f"{_ROOT}{os.sep}", "").strip().splitlines()
         self.stderr, self.hung = lines[-_KEPT_LINES:], hung
 
 
 def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """Run `python -m benchmarks.MODULE SPEC` and return what its last line says.
+    """Run `python -m benchmarks.MODULE SPEC` and return the last line of its output, as JSON.
 
     Raises:
       WorkerError: it crashed, hung, or printed no result.
@@ -42,12 +42,11 @@ def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dic
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A session of its own, so that the processes that it starts can be ended with it.
-        start_new_session=True,
+        start_new_session=True,  # So that its child processes can be killed with it.
     )
     try:
         output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
-    except BaseException as error:  # Ctrl-C too, which a session of its own does not hear.
+    except BaseException as error:  # Including Ctrl-C, which the new session does not receive.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         _, errors = process.communicate()
@@ -55,21 +54,20 @@ def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dic
             why = f"no result within {TIMEOUT_SECONDS} s"
             raise WorkerError(why, errors, hung=True) from error
         raise
-    last = (errors.strip().splitlines() or ["nothing on stderr"])[-1]
-    if process.returncode != 0:
-        raise WorkerError(f"{_ending(process.returncode)}: {last}", errors)
+    status = process.returncode
+    if status != 0:
+        ending = f"exit status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"
+        last = (errors.strip().splitlines() or ["nothing on stderr"])[-1]
+        raise WorkerError(f"{ending}: {last}", errors)
     printed = (output.strip().splitlines() or [""])[-1]
     try:
         outcome: dict[str, Any] = json.loads(printed)
     except ValueError as error:
-        raise WorkerError(f"printed no result but {printed!r}", errors) from error
+        why = f"expected a result as JSON, but the output ends in {printed!r}"
+        raise WorkerError(why, errors) from error
     return outcome
 
 
 def command(module: str, spec: dict[str, Any]) -> list[str]:
-    """Return the command line that runs one of this package's modules."""
+    """The command line that runs one of this package's modules."""
     return [sys.executable, "-m", f"benchmarks.{module}", json.dumps(spec)]
-
-
-def _ending(status: int) -> str:
-    return f"exit status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"

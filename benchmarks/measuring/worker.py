@@ -1,9 +1,9 @@
 """One measurement in a fresh process: `python -m benchmarks.measuring.worker SPEC`.
 
-SPEC is JSON: framework, tasks (of one group), round, threads, images (an .npy file: the training
-images, then the test images), loops (of each task, null to calibrate), started (when the parent
-started this process, seconds since the epoch). The last line printed is JSON too: an outcome for
-each task, see `benchmarks.measuring.measure`. Everything else may print what it likes.
+SPEC is JSON: framework, tasks (of one group), round, threads, images (an .npy file with the
+training images followed by the test images), loops (for each task, null to calibrate), started
+(when the parent started this process, in seconds since the epoch). The last line of the output is
+JSON: an outcome for each task, see `benchmarks.measuring.measure`.
 """
 
 import json
@@ -12,12 +12,12 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.measuring.machine import even_terms, hardware, peak_memory
+from benchmarks.measuring.machine import hardware, peak_memory, set_equal_terms
 
 
 def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Measure what the spec asks for."""
-    even_terms(spec["threads"])
+    """Measure the tasks; return their outcomes."""
+    set_equal_terms(spec["threads"])
     from benchmarks.contestants import CONTESTANTS, library, load
     from benchmarks.tasks import TASKS
 
@@ -25,8 +25,8 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
     common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware(library(framework))
     if framework in CONTESTANTS:
-        # An empty remark is none; pyperf keeps no empty text.
         settings = asdict(load(framework).settings)
+        # pyperf refuses empty text.
         common |= {name: value for name, value in settings.items() if value != ""}
     for task in tasks:
         sizes = {"batch": task.batch, "hidden": task.hidden, "images": task.n}
@@ -35,7 +35,7 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Measure each task in turn."""
+    """Measure tasks of any kind but `cold`, one after the other."""
     import numpy as np
 
     from benchmarks.measuring import measure
@@ -47,7 +47,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if "time-to-loss" in names:
         contestant = measure.build(framework, TASKS["time-to-loss"], images)
         outcome = measure.to_loss(contestant, images, spec["round"])
-        # Its epochs are the very work that `train` is asked to time.
+        # Its epochs are the work that `train` times.
         epochs = outcome | {"values": outcome.pop("epoch_seconds")}
         outcomes = {"time-to-loss": outcome, "train": epochs | {"epochs": 1}}
     elif TASKS[names[0]].kind == "parts":
@@ -60,7 +60,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if framework.startswith("limit"):
             outcomes[task.name] = measure.limits(framework, task, images, loops)
             continue
-        # Encoding and decoding need no contestant of their own for each number of images.
+        # One contestant serves to encode and decode any number of images.
         key = (task.sizes, task.batch, 0 if task.group == "latent" else task.n)
         if key not in built:
             built = {key: measure.build(framework, task, images)}
@@ -69,7 +69,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def cold(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Time a process from its start to the end of its first epoch, in parts."""
+    """Time a process, and its parts, from its start to the end of its first epoch."""
     import numpy as np
 
     from benchmarks.contestants import load
@@ -102,5 +102,4 @@ def cold(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    outcome = main(json.loads(sys.argv[1]))
-    print(json.dumps(outcome))
+    print(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,4 +1,4 @@
-"""When compiling pays: total time against epochs, and the epochs at which lines cross."""
+"""Cold starts: the total time against the number of epochs, and where frameworks break even."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import seconds, table
-from benchmarks.reporting.tables import BASELINE, fastest_limit
+from benchmarks.reporting.tables import BASELINE, fastest_limit, median_of
 from benchmarks.stats import median_seconds, paired_ratio
 from benchmarks.tasks import TASKS
 
@@ -24,11 +24,11 @@ class Line:
     epoch: float
 
     def at(self, epochs: Any) -> Any:
-        """Total seconds after so many epochs, a number or an array of them."""
+        """Total seconds after a number of epochs, or an array of such numbers."""
         return self.first + (epochs - 1) * self.epoch
 
     def overtakes(self, other: "Line") -> float:
-        """The epochs after which this one is done earlier: 1 if from the first, ∞ if never."""
+        """The number of epochs after which this line is lower: 1 if always, ∞ if never."""
         if self.first <= other.first:
             return 1.0
         if self.epoch >= other.epoch:
@@ -37,39 +37,40 @@ class Line:
 
 
 def line_of(results: Results, task: str, name: str) -> Line | None:
-    """A framework's line, from its median cold start and its median epoch; None without them."""
+    """A framework's line, from its median cold start and epoch; None if it was not measured."""
     first, epochs = results.processes(task, name), results.processes("train", name)
     if not first:
         return None
-    # Where no epochs were timed on their own, the cold process's second one serves.
-    later = median_seconds(epochs) if epochs else float(np.median(_part(first, "run")))
-    return Line(median_seconds(first), later)
+    # Without epochs of `train`, the second epoch of the cold start serves.
+    later = median_seconds(epochs) if epochs else median_of(first, "run_seconds")
+    return None if later is None else Line(median_seconds(first), later)
 
 
 def break_even_section(results: Results) -> Iterator[str]:
-    """Yield, for each kind of start, its parts and where the baseline overtakes the others."""
+    """Yield, for each kind of start, its parts and where the baseline breaks even."""
     cold = _lines(results, "cold")
     warm = _lines(results, "cold-cached")
     if cold:
-        yield "## From a cold start\n"
-        yield _PARTS_ARE_MEDIANS
+        yield "## Cold start\n"
+        yield _EXPLANATION
         yield from _starts(results, cold)
     if warm:
-        yield "## From a start with a warm compilation cache\n"
+        yield "## Start with a warm compilation cache\n"
         without = {name: line for name, line in cold.items() if name not in warm}
-        yield _PARTS_ARE_MEDIANS
+        yield _EXPLANATION
         if without:
-            yield f"{', '.join(without)}: no cache, so theirs is a cold start here too.\n"
+            yield f"These have no cache, so their cold start is shown: {', '.join(without)}.\n"
         yield from _starts(results, warm | without)
 
 
-_PARTS_ARE_MEDIANS = (
-    "Seconds from a process's start to the end of its first epoch, in parts: medians, so they need "
-    "not add up. *Of the limit* is that of the whole, of which the products are one epoch's. Where "
-    "epochs can't be told apart, neither can the crossing: *not resolved*.\n"
+_EXPLANATION = (
+    "Seconds from the start of a process to the end of its first epoch, and the medians of its "
+    "parts, which need not add up to the total. *Of the limit* compares the total with the "
+    f"products of one epoch. *{BASELINE} is faster* compares the total times after a number of "
+    "epochs, if those of one epoch differ significantly.\n"
 )
 
-# For each framework, the task that its start was measured by, and its line.
+# The task that each framework's start was measured with, and its line.
 Lines = dict[str, tuple[str, Line]]
 
 
@@ -84,31 +85,26 @@ def _starts(results: Results, lines: Lines) -> Iterator[str]:
     rows = []
     for name, (task, line) in sorted(lines.items(), key=lambda item: item[1][1].first):
         processes = results.processes(task, name)
-        parts = [seconds(float(np.median(_part(processes, part)))) for part in PARTS]
+        parts = [seconds(median_of(processes, f"{part}_seconds") or 0.0) for part in PARTS]
         share = f"{limit / line.first:.2f}" if limit else "—"
         crossing = "—"
         if base is not None and name != BASELINE:
-            ratio = paired_ratio(
-                results.processes("train", name), results.processes("train", BASELINE)
-            )
-            resolved = ratio is not None and ratio.distinguishable
-            crossing = _crossing(base, line) if resolved else "not resolved"
-        totals = [*parts, share, f"{line.at(20):.0f} s", crossing, f"{len(processes)}"]
-        rows.append([name, seconds(line.first), *totals])
-    columns = ("first epoch done", *PARTS, "of the limit", "20 epochs")
-    yield from table(("framework", *columns, f"{BASELINE} is ahead", "rounds"), rows)
+            ours, theirs = (results.processes("train", n) for n in (BASELINE, name))
+            ratio = paired_ratio(theirs, ours)
+            significant = ratio is not None and ratio.significant
+            crossing = _crossing(base, line) if significant else "not significant"
+        totals = [share, f"{line.at(20):.0f} s", crossing, f"{len(processes)}"]
+        rows.append([name, seconds(line.first), *parts, *totals])
+    columns = ("first epoch", *PARTS, "of the limit", "20 epochs")
+    yield from table(("framework", *columns, f"{BASELINE} is faster", "rounds"), rows)
 
 
 def _crossing(base: Line, other: Line) -> str:
     ahead_first, ahead_later = base.overtakes(other), other.overtakes(base)
     if ahead_first == 1:
         if np.isinf(ahead_later) or other.first == base.first:
-            return "from the first epoch on"
-        return f"until the lines cross at {ahead_later:.1f} epochs"
+            return "always"
+        return f"up to {ahead_later:.1f} epochs"
     if np.isinf(ahead_first):
         return "never"
-    return f"after the lines cross at {ahead_first:.1f} epochs"
-
-
-def _part(processes: list[Process], part: str) -> list[float]:
-    return [process.metadata[f"{part}_seconds"] for process in processes]
+    return f"from {ahead_first:.1f} epochs on"

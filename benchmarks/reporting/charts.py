@@ -1,5 +1,6 @@
-"""The report's plots: bars against the limit, the sweeps, the ladders, the break-even."""
+"""The plots of a comparison."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting.breakeven import line_of
-from benchmarks.reporting.growth import SWEEPS, Sweep, growth_of, points, swept
-from benchmarks.reporting.tables import fastest_limit
-from benchmarks.stats import median_seconds
-from benchmarks.tasks import LADDERS, TASKS
+from benchmarks.reporting.growth import SWEEPS, Sweep, points
+from benchmarks.reporting.tables import fastest_limit, measured
+from benchmarks.stats import growth_of, median_seconds, spans
+from benchmarks.tasks import TASKS
+from benchmarks.tasks.suite import LADDERS
 from jaxae.plots import COLUMN_WIDTH, styled
 
-# A colour of Okabe and Ito's for each framework, grey for any other; variants differ by marker.
+# A colour of Okabe and Ito's palette for each framework; its variants differ in their markers.
 _FAMILIES = {
     "flax": "#0072B2",
     "equinox": "#009E73",
@@ -30,32 +32,25 @@ _WIDTH = 2 * COLUMN_WIDTH
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Draw every plot that the results have the measurements for."""
+    """Draw every plot that the results suffice for."""
     figures = {task: bars(results, task) for task in ("train", "time-to-loss", "encode", "decode")}
-    names = ("batch", "hidden", "images")
-    figures |= {name: growth(results, sweep) for name, sweep in zip(names, SWEEPS, strict=True)}
+    figures |= {name: growth(results, sweep) for name, sweep in SWEEPS.items()}
     figures |= {"ladder": ladders(results), "breakeven": break_even(results)}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 @styled
 def bars(results: Results, task: str) -> Figure | None:
-    """Time as a multiple of the limit, a bar a framework, whiskers over all processes.
-
-    The time to a loss, which takes each its own number of epochs, is drawn in seconds.
-    """
-    rows = _measured(results, task)
-    unit = 1.0 if TASKS[task].kind == "time-to-loss" else fastest_limit(results, TASKS[task])
+    """Draw each framework's time as a multiple of the limit; the time to a loss in seconds."""
+    rows = measured(results, task)
+    in_seconds = TASKS[task].kind == "time-to-loss"
+    unit = 1.0 if in_seconds else fastest_limit(results, TASKS[task])
     if not rows or unit is None:
         return None
-    rows.sort(key=lambda row: -median_seconds(row[1]))
-    figure = Figure(figsize=(_WIDTH, 0.25 * len(rows) + 0.7))
-    axes = figure.add_subplot()
-    for y, (name, processes) in enumerate(rows):
-        times = np.array([process.seconds for process in processes]) / unit
-        _bar(axes, y, times, _colour(name), ".2f" if unit != 1 else ".1f")
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-    if unit == 1:
+    slowest_first = sorted(rows, key=lambda name: -median_seconds(rows[name]))
+    values = {name: [p.seconds / unit for p in rows[name]] for name in slowest_first}
+    figure, axes = _bars(values, ".1f" if in_seconds else ".2f")
+    if in_seconds:
         axes.set_xlabel("seconds of training until the test loss is at most 32.5")
     else:
         axes.axvline(1, color="black", lw=0.8, ls="--")
@@ -64,24 +59,37 @@ def bars(results: Results, task: str) -> Figure | None:
 
 
 @styled
+def ladders(results: Results) -> Figure | None:
+    """Draw the images per second of each step of the ablations."""
+    rows = measured(results, "ladder", [name for family in LADDERS for name in family])
+    if len(rows) < 2:
+        return None
+    n = TASKS["ladder"].n
+    rates = {name: [n / p.seconds for p in processes] for name, processes in rows.items()}
+    figure, axes = _bars(dict(reversed(rates.items())), ",.0f")
+    axes.set_xlabel("images per second in training, batch 128")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    return figure
+
+
+@styled
 def growth(results: Results, sweep: Sweep) -> Figure | None:
-    """Seconds against a size, both logarithmic, with each fit of fixed and proportional cost."""
-    names = [name for name in (*swept(sweep), "limit-jax") if points(results, sweep, name)]
-    if not any(name in CONTESTANTS for name in names):
+    """Draw seconds against a size, both logarithmic, with the fits of fixed + each × size."""
+    found = {name: points(results, sweep, name) for name in (*sweep.frameworks, "limit-jax")}
+    found = {name: of for name, of in found.items() if of}
+    if not found.keys() & set(CONTESTANTS):
         return None
     figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
     axes = figure.add_subplot()
-    for name in names:
-        sizes, processes = zip(*points(results, sweep, name), strict=True)
-        rows = [[process.seconds for process in group] for group in processes]
-        middle = np.array([np.median(row) for row in rows])
+    for name, of in found.items():
+        sizes = list(of)
+        middle, whiskers = spans(of.values())
         if name == "limit-jax":
             axes.plot(sizes, middle, "k:", lw=1, label="products alone")
             continue
-        whiskers = [middle - [min(row) for row in rows], [max(row) for row in rows] - middle]
         style: Any = {"color": _colour(name), "marker": _marker(name), "ms": 3, "capsize": 1.5}
         axes.errorbar(sizes, middle, whiskers, ls="none", elinewidth=0.7, label=name, **style)
-        if (fitted := growth_of(results, sweep, name)) is not None:
+        if (fitted := growth_of(of)) is not None:
             x = np.geomspace(min(sizes), max(sizes))
             axes.plot(x, fitted.fixed + fitted.each * x, color=_colour(name), lw=0.7)
     axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"seconds for {sweep.work}")
@@ -92,26 +100,8 @@ def growth(results: Results, sweep: Sweep) -> Figure | None:
 
 
 @styled
-def ladders(results: Results) -> Figure | None:
-    """Where the speed comes from: images a second, a rung at a time, for both families."""
-    rungs = [name for family in LADDERS for name in family]
-    rows = [(name, p) for name in rungs if (p := results.processes("ladder", name))]
-    if len(rows) < 2:
-        return None
-    figure = Figure(figsize=(_WIDTH, 0.25 * len(rows) + 0.7))
-    axes = figure.add_subplot()
-    for y, (name, processes) in enumerate(reversed(rows)):
-        rates = np.array([TASKS["ladder"].n / process.seconds for process in processes])
-        _bar(axes, y, rates, _colour(name), ",.0f")
-    axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
-    axes.set_xlabel("images a second in training, batch 128")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    return figure
-
-
-@styled
 def break_even(results: Results) -> Figure | None:
-    """Total time, from a process's start on, against the number of epochs."""
+    """Draw the seconds since a process's start against the number of epochs."""
     figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
     axes = figure.add_subplot()
     epochs = np.arange(1, 21)
@@ -129,22 +119,19 @@ def break_even(results: Results) -> Figure | None:
     return figure
 
 
-def _bar(axes: Axes, y: int, values: np.ndarray, colour: str, digits: str) -> None:
-    middle = float(np.median(values))
-    whiskers = [[middle - values.min()], [values.max() - middle]]
-    error = {"elinewidth": 0.8}
-    axes.barh(y, middle, xerr=whiskers, color=colour, height=0.7, capsize=2, error_kw=error)
-    axes.annotate(
-        format(middle, digits),
-        (values.max(), y),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-    )
-
-
-def _measured(results: Results, task: str) -> list[tuple[str, list[Process]]]:
-    return [(name, p) for name in CONTESTANTS if (p := results.processes(task, name))]
+def _bars(values: Mapping[str, Sequence[float]], digits: str) -> tuple[Figure, Axes]:
+    """One bar per framework, from the bottom up: the median, with whiskers over all processes."""
+    figure = Figure(figsize=(_WIDTH, 0.25 * len(values) + 0.7))
+    axes = figure.add_subplot()
+    for y, (name, of) in enumerate(values.items()):
+        low, middle, high = np.percentile(of, [0, 50, 100])
+        style: Any = {"height": 0.7, "capsize": 2, "error_kw": {"elinewidth": 0.8}}
+        whiskers = [[middle - low], [high - middle]]
+        axes.barh(y, middle, xerr=whiskers, color=_colour(name), **style)
+        offset: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(format(middle, digits), (high, y), **offset)
+    axes.set_yticks(range(len(values)), list(values))
+    return figure, axes
 
 
 def _family(name: str) -> str:

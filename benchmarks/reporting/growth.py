@@ -1,16 +1,13 @@
-"""How cost grows with batch size, width and images: a fixed part, and one that grows in proportion.
+"""Time against batch size, width and number of images."""
 
-Where the two are equal, overhead ends and arithmetic begins.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import seconds, table
-from benchmarks.stats import Growth, fit, median_seconds
-from benchmarks.tasks import EPOCH, HIDDEN, IMAGES, PART, STEPS, SWEPT
+from benchmarks.stats import Points, growth_of
+from benchmarks.tasks.suite import EPOCH, HIDDEN, IMAGES, PART, STEPS, SWEPT
 
 
 @dataclass(frozen=True)
@@ -18,85 +15,63 @@ class Sweep:
     """Tasks that differ in one size.
 
     Attributes:
-      title: what the size is.
-      unit: one more of it.
-      work: what is timed, in words.
-      tasks: each size's task.
+      title: the size in words.
+      unit: one unit of it.
+      work: what is timed.
+      tasks: the task at each size.
+      frameworks: those that take part; others may share one of the tasks.
     """
 
     title: str
     unit: str
     work: str
     tasks: dict[int, str]
+    frameworks: Collection[str] = SWEPT
 
 
-STEP = Sweep("batch size", "image", "one step", {b: f"step-{b}" for b in STEPS})
-SWEEPS = (
-    STEP,
-    Sweep(
-        "hidden units",
-        "unit",
-        f"training on {PART:,} images",
-        dict(sorted([(512, "train-batch-128"), *((h, f"hidden-{h}") for h in HIDDEN)])),
+_HIDDEN = {512: "train-batch-128", **{h: f"hidden-{h}" for h in HIDDEN}}
+_IMAGES = {**{n: f"images-{n}" for n in IMAGES}, EPOCH: "train"}
+STEP = Sweep("batch size", "image", "one step", {b: f"step-{b}" for b in STEPS}, CONTESTANTS)
+SWEEPS = {
+    "batch": STEP,
+    "hidden": Sweep(
+        "hidden units", "unit", f"training on {PART:,} images", dict(sorted(_HIDDEN.items()))
     ),
-    Sweep("images", "image", "one epoch", {n: f"images-{n}" for n in IMAGES} | {EPOCH: "train"}),
-)
+    "images": Sweep("images", "image", "one epoch", _IMAGES),
+}
 
 
-def points(results: Results, sweep: Sweep, name: str) -> list[tuple[int, list[Process]]]:
-    """The sizes that a framework was measured at, with its processes."""
-    found = [(size, results.processes(task, name)) for size, task in sweep.tasks.items()]
-    return [(size, processes) for size, processes in found if processes]
-
-
-def growth_of(results: Results, sweep: Sweep, name: str) -> Growth | None:
-    """The growth of a framework's median cost; None below three sizes."""
-    measured = points(results, sweep, name)
-    if len(measured) < 3:
-        return None
-    return fit([size for size, _ in measured], [median_seconds(p) for _, p in measured])
-
-
-def swept(sweep: Sweep) -> list[str]:
-    """The frameworks that a sweep is about; others may share one of its sizes."""
-    return [name for name in CONTESTANTS if sweep is STEP or name in SWEPT]
+def points(results: Results, sweep: Sweep, name: str) -> Points:
+    """The processes of a framework at each size."""
+    found = {size: results.processes(task, name) for size, task in sweep.tasks.items()}
+    return {size: processes for size, processes in found.items() if processes}
 
 
 def growth_section(results: Results) -> Iterator[str]:
-    """Yield a table for each sweep that was measured, and what it says in words."""
-    for sweep in SWEEPS:
-        found = {
-            name: growth
-            for name in swept(sweep)
-            if (growth := growth_of(results, sweep, name)) is not None
-        }
+    """Yield a table of fits for each sweep."""
+    for sweep in SWEEPS.values():
+        fits = {name: growth_of(points(results, sweep, name)) for name in sweep.frameworks}
+        found = {name: growth for name, growth in fits.items() if growth is not None}
         if not found:
             continue
-        yield f"## Growth with {sweep.title}\n"
+        yield f"## Time against {sweep.title}\n"
         yield f"Seconds for {sweep.work}, fitted as fixed + each × {sweep.title}.\n"
         columns = ("fixed", f"each {sweep.unit}", "equal at", "exponent", "largest misfit")
-        yield from table(
-            ("framework", *columns),
+        rows = [
             [
-                [
-                    name,
-                    seconds(growth.fixed),
-                    f"{1e6 * growth.each:.3g} µs",
-                    f"{growth.crossing:,.0f}",
-                    f"{growth.exponent:.2f} ± {growth.exponent_error:.2f}",
-                    f"{growth.misfit:.0%}",
-                ]
-                for name, growth in found.items()
-            ],
-        )
+                name,
+                seconds(growth.fixed),
+                f"{1e6 * growth.each:.3g} µs",
+                f"{growth.crossing:,.0f}",
+                f"{growth.exponent:.2f} ± {growth.exponent_error:.2f}",
+                f"{growth.misfit:.0%}",
+            ]
+            for name, growth in found.items()
+        ]
+        yield from table(("framework", *columns), rows)
         if sweep is STEP:
-            yield from _overhead(found)
-
-
-def _overhead(found: dict[str, Growth]) -> Iterator[str]:
-    ends = "; ".join(f"{name} {growth.crossing:,.0f}" for name, growth in found.items())
-    yield (
-        "The fixed part of a step is Python, dispatch, and Adam's update of all parameters, which "
-        "no batch size changes; the rest is arithmetic. Overhead ends and arithmetic begins at the "
-        f"batch size where they are equal: {ends}.\n"
-    )
+            yield (
+                "The fixed part of a step is Python, dispatch, and Adam's update of all "
+                "parameters, none of which depends on the batch size; the rest is arithmetic. "
+                "*Equal at* is the batch size at which both parts take as long.\n"
+            )

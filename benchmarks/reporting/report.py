@@ -1,11 +1,11 @@
-"""Write a report of results: Markdown tables, with every row and its receipt, and the plots."""
+"""Write the report of a comparison: Markdown and plots."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.measuring.results import Results
+from benchmarks.measuring.results import Results, write_text
 from benchmarks.reporting import charts
 from benchmarks.reporting.breakeven import break_even_section
 from benchmarks.reporting.explain import (
@@ -15,12 +15,12 @@ from benchmarks.reporting.explain import (
     standing_section,
 )
 from benchmarks.reporting.gap import gap_section
-from benchmarks.reporting.growth import growth_section
+from benchmarks.reporting.growth import SWEEPS, growth_section
 from benchmarks.reporting.legend import LEGEND
 from benchmarks.reporting.markdown import table
 from benchmarks.reporting.tables import BASELINE, like_with_like, recipes, task_tables
-from benchmarks.tasks import TASKS, TOLERANCES
-from jaxae._utils.files import atomic
+from benchmarks.tasks import TASKS
+from benchmarks.tasks.parity import TOLERANCES
 from jaxae.plots import save_figure
 
 
@@ -30,22 +30,23 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     for name, figure in charts.draw(results).items():
         plots[name] = folder / f"{name}.png"
         save_figure(figure, plots[name])
-    text = "\n".join(_sections(results, plots))
-    with atomic(folder / "report.md") as partial:
-        partial.write_text(text + "\n")
+    write_text(folder / "report.md", "\n".join(_sections(results, plots)) + "\n")
     return [folder / "report.md", *plots.values()]
 
 
 def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
+    def plot(*names: str) -> Iterator[str]:
+        yield from (f"![{name}]({plots[name].name})\n" for name in names if name in plots)
+
     yield "# Framework comparison\n"
     yield from conditions(results)
-    yield from LEGEND
+    yield LEGEND
     yield from _parity(results)
     for task in TASKS.values():
-        # The ladder, the starts and an epoch's parts have tables of their own, below.
+        # The others have sections of their own below.
         if task.kind not in ("cold", "parts") and task.name != "ladder":
             yield from task_tables(results, task)
-            yield from _plot(plots, task.name)
+            yield from plot(task.name)
         if task.name == "train":
             yield from like_with_like(results, task)
         if task.name == "time-to-loss":
@@ -53,35 +54,28 @@ def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
     yield from standing_section(results)
     yield from gap_section(results)
     yield from ladder_section(results)
-    yield from _plot(plots, "ladder")
+    yield from plot("ladder")
     yield from growth_section(results)
-    for name in ("batch", "hidden", "images"):
-        yield from _plot(plots, name)
+    yield from plot(*SWEEPS)
     yield from break_even_section(results)
-    yield from _plot(plots, "breakeven")
+    yield from plot("breakeven")
     yield from memory_section(results)
     yield from noise_section(results)
     yield from not_measured(results)
 
 
-def _plot(plots: dict[str, Path], name: str) -> Iterator[str]:
-    if name in plots:
-        yield f"![{name}]({plots[name].name})\n"
-
-
 def conditions(results: Results) -> Iterator[str]:
-    """Yield the machine, the versions and the dates of all processes, a line each."""
+    """Yield the machine, the versions and the dates of all processes, one per line."""
     keys = ["cpu_model_name", "cpu_count", "threads", "device", "tf32", "platform"]
     keys += ["python_version", "commit"]
     keys += sorted(key for key in results.keys() if key.startswith(("version_", "env_")))
     for key in keys:
+        # More than one, if results of another version were added.
         values = [str(value) for value in results.distinct(key) if value is not None]
         if values:
+            is_variable = key.startswith("env_")
             name = key.removeprefix("version_").replace("_", " ")
-            # All that occur: a result may have been added to, by another version.
-            yield f"- {key.removeprefix('env_') if key.startswith('env_') else name}: " + (
-                ", ".join(values)
-            )
+            yield f"- {key.removeprefix('env_') if is_variable else name}: {', '.join(values)}"
     dates = sorted(str(date)[:16] for date in results.distinct("date") if date is not None)
     if dates:
         yield f"- date: {dates[0]} to {dates[-1]}"
@@ -97,8 +91,8 @@ def _parity(results: Results) -> Iterator[str]:
         if (receipt := results.receipt(name)) is not None:
             found = (receipt.get(column) for column in columns)
             rows.append([name, *("—" if value is None else f"{value:.1e}" for value in found)])
-    yield "## Is it the same work?\n"
-    yield "Relative difference from NumPy in float64, in the norm; 50 steps, the last one short.\n"
+    yield "## Parity with the NumPy reference\n"
+    yield "Relative difference in the norm from NumPy in float64, over 50 steps.\n"
     yield from table(["framework", *columns], rows)
     remarks: dict[str, list[str]] = {}
     for task, name in results.names():
@@ -109,14 +103,13 @@ def _parity(results: Results) -> Iterator[str]:
         yield f"- {', '.join(sorted(names))}: {remark}.\n"
     if results.receipt(BASELINE):
         yield (
-            "What JAX's parameters differ by after 50 steps is optax's 1 − β₂ᵗ, formed in float32: "
-            "put into the reference, that alone moves it as far (see "
-            "`benchmarks/tasks/parity.py`).\n"
+            "JAX's parameters differ after 50 steps because optax computes 1 − β₂ᵗ in float32: put "
+            "into the reference, that alone moves it as far (see `benchmarks/tasks/parity.py`).\n"
         )
 
 
 def not_measured(results: Results) -> Iterator[str]:
-    """Yield what failed or is absent, and has not been measured since."""
+    """Yield what failed or is not installed, and has not been measured since."""
     lines = []
     for note in results.notes:
         if note["kind"] in ("absent", "failed") and not _made_good(results, note):
@@ -138,7 +131,4 @@ def _made_good(results: Results, note: dict[str, Any]) -> bool:
     if note.get("task") == "parity":
         return results.receipt(name) is not None
     tasks = note.get("tasks", [])
-    return bool(tasks) and all(
-        note["round"] in {process.round for process in results.processes(task, name)}
-        for task in tasks
-    )
+    return bool(tasks) and all(results.has(task, name, note["round"]) for task in tasks)

@@ -1,6 +1,7 @@
-"""The sweeps as one plot: cost against each setting, both logarithmic, with fitted exponents."""
+"""The plot of the sweeps: cost against each setting."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from benchmarks.measuring.results import Results
-from benchmarks.scaling.fits import Points, exponent, growth_of, loss_of, measured
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
+from benchmarks.stats import Points, growth_of, spans
 from jaxae.plots import BLUE, COLUMN_WIDTH, ORANGE, styled
 
 _COLUMNS = 3
@@ -20,12 +21,12 @@ _LINE = "fixed + each × size"
 
 @styled
 def draw(results: Results) -> Figure | None:
-    """A panel for each sweep that was measured; a decade is as long along x as along y.
+    """Draw a panel for each sweep that was measured.
 
-    So a cost in proportion to the size rises at 45°. Whiskers reach from the fastest process to
-    the slowest; the precisions, which are no sizes, are bars.
+    Both axes are logarithmic, and a decade is as long along x as along y, so that a cost in
+    proportion to the size rises at 45°. The precisions are bars.
     """
-    found = [(sweep, measured(results, sweep)) for sweep in SWEEPS.values()]
+    found = [(sweep, sweep.measured(results)) for sweep in SWEEPS.values()]
     found = [(sweep, points) for sweep, points in found if points]
     if not found:
         return None
@@ -45,34 +46,24 @@ def draw(results: Results) -> Figure | None:
 
 def _curve(axes: Axes, sweep: Sweep, points: Points) -> None:
     sizes = np.array(list(points), float)
-    middle, low, high = _spans(points)
-    axes.errorbar(
-        sizes,
-        middle,
-        [middle - low, high - middle],
-        ls="none",
-        color=BLUE,
-        marker="o",
-        ms=3,
-        capsize=1.5,
-        elinewidth=0.7,
-        label=_MEASURED,
-    )
+    middle, whiskers = spans(points.values())
+    style: Any = {"color": BLUE, "marker": "o", "ms": 3, "capsize": 1.5, "elinewidth": 0.7}
+    axes.errorbar(sizes, middle, whiskers, ls="none", label=_MEASURED, **style)
     if (fitted := growth_of(points)) is not None:
         x = np.geomspace(sizes.min(), sizes.max())
-        # The line of least squares goes through the means of the logarithms.
-        power = (
-            np.exp(np.mean(np.log(middle)))
-            * (x / np.exp(np.mean(np.log(sizes)))) ** fitted.exponent
-        )
+        # The least-squares line goes through the means of the logarithms.
+        centre_x, centre_y = np.exp(np.mean(np.log(sizes))), np.exp(np.mean(np.log(middle)))
+        power = centre_y * (x / centre_x) ** fitted.exponent
         axes.plot(x, power, color=ORANGE, lw=0.9, ls="--", label=_POWER)
         if sweep.unit:
             line = fitted.fixed + fitted.each * x
             axes.plot(x, line, color=BLUE, lw=0.7, label=_LINE)
-        axes.set_title(f"exponent {exponent(fitted)}", color=ORANGE)
+        exponent = f"{fitted.exponent:.3f} ± {fitted.exponent_error:.3f}"
+        axes.set_title(f"exponent {exponent}", color=ORANGE)
     axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"time for {sweep.work}")
-    # Between decades too, where there is room.
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(high) < 50 * min(low) else (1,)))
+    low, high = min(middle - whiskers[0]), max(middle + whiskers[1])
+    # Label 2 and 5 times a power of ten too, if there is room.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,)))
     axes.yaxis.set_major_formatter(EngFormatter("s"))
     if max(sizes) < 10:
         axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
@@ -85,25 +76,15 @@ def _curve(axes: Axes, sweep: Sweep, points: Points) -> None:
 
 def _bars(axes: Axes, sweep: Sweep, points: Points) -> None:
     names = [str(value) for value in points]
-    middle, low, high = _spans(points)
-    whiskers = [middle - low, high - middle]
+    middle, whiskers = spans(points.values())
     style = {"elinewidth": 0.8}
     axes.bar(names, middle, yerr=whiskers, color=BLUE, width=0.6, capsize=2, error_kw=style)
-    for x, (top, processes) in enumerate(zip(high, points.values(), strict=True)):
-        text = f"test loss\n{loss_of(processes):.2f}"
+    for x, (top, processes) in enumerate(zip(middle + whiskers[1], points.values(), strict=True)):
+        loss = np.median([process.metadata["test_loss"] for process in processes])
+        text = f"test loss\n{loss:.2f}"
         axes.annotate(
             text, (x, top), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7
         )
     axes.margins(y=0.25)
     axes.set(xlabel=sweep.title, ylabel=f"time for {sweep.work}")
     axes.yaxis.set_major_formatter(EngFormatter("s"))
-
-
-def _spans(points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, fastest and slowest process of each point."""
-    rows = [[process.seconds for process in processes] for processes in points.values()]
-    return (
-        np.array([np.median(r) for r in rows]),
-        np.array([*map(min, rows)]),
-        np.array([*map(max, rows)]),
-    )

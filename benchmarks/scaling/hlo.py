@@ -1,4 +1,4 @@
-"""What a compiled epoch sends between devices at each step, read from its own text."""
+"""What a compiled epoch sends between devices at each step, read from its HLO text."""
 
 import math
 import re
@@ -10,11 +10,11 @@ _ARRAY = re.compile(r"\b([a-z]+)([0-9]*)\[([0-9,]*)\]")
 
 
 def collectives(hlo: str) -> list[tuple[str, int]]:
-    """Name and bytes of each collective that the epoch's loop runs, once a step.
+    """Name and bytes of each collective operation that runs at each step.
 
     Args:
-      hlo: the optimized module of one device, as XLA prints it. What its entry computation runs
-        itself happens once an epoch, and is left out.
+      hlo: the optimized module of one device, as XLA prints it. Operations of its entry
+        computation are left out, since they run once per epoch.
     """
     found, entry = [], False
     for line in hlo.splitlines():
@@ -26,5 +26,5 @@ def collectives(hlo: str) -> list[tuple[str, int]]:
 
 
 def _bytes(kind: str, bits: str, shape: str) -> int:
-    # "pred", a truth value, takes a byte too.
+    # "pred", a truth value, has no number of bits and takes a byte.
     return int(bits or 8) // 8 * math.prod(int(n) for n in shape.split(",") if n)

@@ -1,4 +1,4 @@
-"""Paper work: what a training step must move and compute, and when more chips stop helping.
+"""A model of a training step's cost: what it computes, moves and sends, on several machines.
 
 `python -m benchmarks.scaling.roofline` prints the tables of SCALING.md, which explains them.
 """
@@ -11,7 +11,7 @@ from benchmarks.reporting import table
 from benchmarks.tasks import Sizes, flops
 
 _FLOAT = 4
-# Bytes of an operand or a result of a product; tf32 rounds within the multiplier only.
+# Bytes of an operand or a result of a product; tf32 is rounded within the multiplier only.
 _WIDTHS = {"float32": 4, "tf32": 4, "bfloat16": 2}
 # Adam reads parameter, gradient and two moments, and writes all but the gradient.
 _ADAM = 7 * _FLOAT
@@ -19,14 +19,14 @@ _LARGEST = 1 << 40
 
 
 class Machine(NamedTuple):
-    """Chips of one kind, joined; every number as its vendor publishes it (see SCALING.md).
+    """Several chips of one kind; every number is published by the vendor (see SCALING.md).
 
     Attributes:
-      name: what it is.
-      chips: how many.
+      name: its name.
+      chips: number of chips.
       memory: bytes/s between a chip and its own memory, read or written.
       link: bytes/s that a chip can send to others.
-      hops: that an all-reduce takes one after the other.
+      hops: number of hops that an all-reduce takes one after the other.
       compute: FLOP/s of a chip by precision, dense.
     """
 
@@ -43,7 +43,7 @@ MACHINES = (
         "DGX H100, 8 GPUs",
         chips=8,
         memory=3.35e12,
-        # NVLink's 900 GB/s are both directions together.
+        # NVLink's 900 GB/s count both directions.
         link=450e9,
         hops=2 * (8 - 1),
         compute={"float32": 67e12, "tf32": 494.5e12, "bfloat16": 989.5e12},
@@ -56,31 +56,31 @@ MACHINES = (
         link=200e9,
         # Half-way round both rings of the 16 × 16 torus, to scatter and to gather.
         hops=2 * (8 + 8),
-        # XLA takes six bfloat16 passes for a float32 product.
+        # XLA computes a float32 product in six bfloat16 passes.
         compute={"float32": 197e12 / 6, "bfloat16": 197e12},
     ),
 )
 
 
 def all_reduced(sizes: Sizes, precision: str = "float32") -> int:
-    """Bytes that a step sums over devices: each gradient as computed, and the loss in float32."""
+    """Bytes that a step sums over devices: the gradients, and the loss in float32."""
     return _WIDTHS[precision] * flops.parameters(sizes) + _FLOAT
 
 
 def sent(sizes: Sizes, precision: str, chips: int) -> float:
-    """Bytes that each chip sends for it, by the ring algorithm; among chips none sends fewer."""
+    """Bytes that each chip sends for it with the ring algorithm, which sends the fewest."""
     return 2 * (chips - 1) / chips * all_reduced(sizes, precision)
 
 
 def moved(sizes: Sizes, precision: str) -> tuple[int, int]:
     """Bytes between a chip and its memory: (each step, more for each image).
 
-    Each product that `flops.train` counts reads two operands and writes its result once, and
-    everything else is fused into products or into Adam's pass over the parameters.
+    Each product that `flops.train` counts reads two operands and writes its result once.
+    Everything else is fused into products or into Adam's pass over the parameters.
     """
     width = _WIDTHS[precision]
     step = width * _of_kernels(sizes) + _ADAM * flops.parameters(sizes)
-    if width < _FLOAT:  # The parameters are rounded first: read, written.
+    if width < _FLOAT:  # The parameters are read and rounded first, and the copy written.
         step += (_FLOAT + width) * flops.parameters(sizes)
     # A pixel is read as uint8.
     return step, width * _of_activations(sizes) + sizes.pixels
@@ -89,15 +89,15 @@ def moved(sizes: Sizes, precision: str) -> tuple[int, int]:
 def seconds(
     machine: Machine, sizes: Sizes, precision: str, batch: int, chips: int, hop: float = 0.0
 ) -> float:
-    """Least time for a step: compute or memory, whichever takes longer, and then the all-reduce.
+    """Least time of a step: the longer of compute and memory, then the all-reduce.
 
     Args:
       machine: whose chips.
       sizes: the model's.
       precision: of the products.
-      batch: images, shared evenly by the chips.
+      batch: number of images, divided evenly among the chips.
       chips: how many take part.
-      hop: seconds that each hop of the all-reduce takes, however little is sent.
+      hop: latency in seconds of each hop of the all-reduce.
     """
     step, image = moved(sizes, precision)
     share = batch / chips
@@ -112,7 +112,7 @@ def seconds(
 def efficiency(
     machine: Machine, sizes: Sizes, precision: str, batch: int, hop: float = 0.0
 ) -> float:
-    """What all chips gain over one, as a share of their number."""
+    """The speed-up of all chips over one, divided by their number."""
     one, all_ = (seconds(machine, sizes, precision, batch, n, hop) for n in (1, machine.chips))
     return one / all_ / machine.chips
 
@@ -120,20 +120,21 @@ def efficiency(
 def least_batch(
     machine: Machine, sizes: Sizes, precision: str, share: float, hop: float = 0.0
 ) -> int:
-    """The smallest batch at which the chips' efficiency is so much; it grows with the batch."""
+    """The smallest batch with this efficiency, which grows with the batch."""
     return 1 + bisect_left(
         range(1, _LARGEST), share, key=lambda n: efficiency(machine, sizes, precision, n, hop)
     )
 
 
 def _of_kernels(sizes: Sizes) -> int:
-    # Read forward, read for their inputs' gradients (not the image's), their own gradients written.
+    # Each kernel is read forward, read for the gradient of its input, and its gradient is written;
+    # the first layer needs no gradient of its input.
     each = [inputs * outputs for inputs, outputs in sizes.layers]
     return 3 * sum(each) - each[0]
 
 
 def _of_activations(sizes: Sizes) -> int:
-    # The same products, by what they read and write beside kernels.
+    # What the same products read and write besides kernels.
     each = [inputs + outputs for inputs, outputs in sizes.layers]
     return 3 * sum(each) - each[0]
 
@@ -153,15 +154,10 @@ def work_table(sizes: Sizes) -> Iterator[str]:
         ("bytes in all, bfloat16", *(f"{b:,}" for b in half)),
         ("bytes all-reduced, float32 or tf32, 4 P + 4", f"{all_reduced(sizes):,}", ""),
         ("bytes all-reduced, bfloat16, 2 P + 4", f"{all_reduced(sizes, 'bfloat16'):,}", ""),
-        *(
-            (
-                f"bytes sent for it, float32, k = {k}, 2 (k − 1)/k of them",
-                f"{sent(sizes, 'float32', k):,.0f}",
-                "",
-            )
-            for k in (2, 8, 256)
-        ),
     ]
+    for k in (2, 8, 256):
+        title = f"bytes sent for it, float32, k = {k}, 2 (k − 1)/k of them"
+        rows.append((title, f"{sent(sizes, 'float32', k):,.0f}", ""))
     yield from table(("per device", "each step", "and for each of its images"), rows)
 
 
@@ -177,12 +173,12 @@ def machine_table() -> Iterator[str]:
         )
         for machine in MACHINES
     ]
-    columns = ("TFLOP/s a chip", "memory GB/s", "sends GB/s", "hops of an all-reduce")
+    columns = ("TFLOP/s per chip", "memory GB/s", "sends GB/s", "hops of an all-reduce")
     yield from table(("machine", *columns), rows)
 
 
 def scaling_table(sizes: Sizes, batch: int = 128, images: int = 60_000) -> Iterator[str]:
-    """Yield when all chips pay, by published bandwidths alone and with 1 µs for each hop."""
+    """Yield when all chips pay, with a latency of 0 and of 1 µs per hop."""
     rows = []
     for machine in MACHINES:
         for precision in machine.compute:
@@ -204,9 +200,9 @@ def scaling_table(sizes: Sizes, batch: int = 128, images: int = 60_000) -> Itera
     yield from table(("machine", *columns, *last), rows)
 
 
-def tables(sizes: Sizes | None = None) -> list[str]:
-    """SCALING.md's tables, in their order."""
-    sizes = sizes or Sizes()
+def tables() -> list[str]:
+    """The tables of SCALING.md, in order."""
+    sizes = Sizes()
     return [
         "\n".join(of).strip() for of in (work_table(sizes), machine_table(), scaling_table(sizes))
     ]

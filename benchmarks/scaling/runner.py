@@ -1,32 +1,18 @@
-"""Run the sweeps: rounds of fresh trainings, one at a time, a round's points near in time."""
+"""Run the sweeps: rounds of trainings in fresh processes, one at a time."""
 
 import os
 import random
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
-from benchmarks.measuring.machine import processors, warn_if_busy
-from benchmarks.measuring.pace import paced
-from benchmarks.measuring.provenance import provenance, require_same_conditions
+from benchmarks.measuring.machine import processors
 from benchmarks.measuring.results import Results
-from benchmarks.measuring.spawn import WorkerError, spawn
+from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
+from benchmarks.measuring.spawn import spawn
 from benchmarks.scaling.sweeps import Sweep
-
-
-class Job(NamedTuple):
-    """One training: a sweep at one value, in one round."""
-
-    round: int
-    sweep: Sweep
-    value: Any
-
-    @property
-    def title(self) -> str:
-        """The setting and its value."""
-        return f"{self.sweep.name} {self.value}"
 
 
 def run(
@@ -36,60 +22,44 @@ def run(
     console: Console,
     mixed: bool = False,
 ) -> None:
-    """Measure what the results do not have yet.
+    """Measure what the results lack.
 
     Args:
-      results: where each training is filed, under `sweep/value`; what was interrupted goes on.
+      results: where each training is stored, under `sweep/value`, as soon as it ends.
       sweeps: what to measure, at all their values.
-      rounds: how many; in each a training at every point, its seed the round's number.
-      console: where progress is shown, and what fails and why.
-      mixed: whether results of another machine, version or commit may be added to.
+      rounds: number of rounds; each trains once at every point, with the round as the seed.
+      console: where progress and failures are shown.
+      mixed: whether to add to results of another machine, version or commit.
 
     Raises:
-      ValueError: the results are of another machine, number of threads, version or commit.
+      ValueError: the results belong to another machine, number of threads, version or commit.
       OSError: the results cannot be written.
     """
-    if not mixed:
-        require_same_conditions(results, processors())
-    results.save()  # Before minutes of work, for a file that cannot be written.
-    busy = warn_if_busy(processors(), console)
+    busy = prepare(results, processors(), console, mixed)
+    points = {
+        (sweep.name, str(value)): (sweep, value) for sweep in sweeps for value in sweep.values
+    }
+
+    def measure(job: Job) -> Outcomes:
+        return {job.group: _trained(*points[job.group, job.framework], job.round)}
+
     jobs = [job for number in range(rounds) for job in _round(number, sweeps)]
-    left = [job for job in jobs if not results.has(job.sweep.name, str(job.value), job.round)]
-    if len(left) < len(jobs):
-        done = len(jobs) - len(left)
-        console.print(f"{done} of {len(jobs)} trainings are in {results.path} already")
-    given_up: set[tuple[str, Any]] = set()
-    with paced(left, rounds, console) as remaining:
-        for job in remaining:
-            if (job.sweep.name, job.value) in given_up:
-                continue
-            try:
-                outcome = _measured(job)
-            except WorkerError as error:
-                given_up.add((job.sweep.name, job.value))
-                where = {"task": job.sweep.name, "tasks": [job.sweep.name], "round": job.round}
-                results.note_failure(error, framework=str(job.value), **where)
-                console.print(f"{job.title}: {error}; skipping it in later rounds")
-            else:
-                results.add(job.sweep.name, str(job.value), outcome | busy | provenance())
-                results.save()
+    common = {"threads": processors()} | busy
+    measure_jobs(results, remaining(results, jobs, console), measure, common, console)
 
 
 def _round(number: int, sweeps: Sequence[Sweep]) -> list[Job]:
-    # Sweep by sweep, so that what a fit compares is near in time; the order within is shuffled.
+    # The points of a sweep are shuffled among themselves, so that they run close in time.
     shuffled = random.Random(number)
-    jobs = []
-    for sweep in sweeps:
-        jobs += [
-            Job(number, sweep, value) for value in shuffled.sample(sweep.values, len(sweep.values))
-        ]
-    return jobs
+    return [
+        Job(number, sweep.name, (sweep.name,), str(value))
+        for sweep in sweeps
+        for value in shuffled.sample(sweep.values, len(sweep.values))
+    ]
 
 
-def _measured(job: Job) -> dict[str, Any]:
-    point = job.sweep.point(job.value)
-    spec = {"point": asdict(point), "round": job.round}
-    outcome = spawn("scaling.worker", spec, dict(os.environ))
-    costs = [job.sweep.seconds(value, job.value) for value in outcome.pop("values")]
-    common = {"values": costs, "threads": processors(), "round": job.round}
-    return outcome | asdict(point) | common
+def _trained(sweep: Sweep, value: Any, number: int) -> dict[str, Any]:
+    point = asdict(sweep.point(value))
+    outcome = spawn("scaling.worker", {"point": point, "round": number}, dict(os.environ))
+    costs = [sweep.seconds(seconds, value) for seconds in outcome["values"]]
+    return outcome | point | {"values": costs}

@@ -1,8 +1,8 @@
 """One training in fresh processes: `python -m benchmarks.scaling.worker SPEC`.
 
-SPEC is JSON: point (the fields of a `Point`), round, which is the seed too, and for all processes
-but the first what `_others` adds. The last line that the first process prints is JSON too: its
-epochs' seconds and what else was seen.
+SPEC is JSON: point (the fields of a `Point`), round, which is also the seed, and for processes
+other than the first their number and the port of the first. The last line that the first process
+prints is JSON: the seconds of its epochs and what else was measured.
 """
 
 import json
@@ -21,20 +21,20 @@ from benchmarks.measuring.spawn import command
 from benchmarks.scaling.hlo import collectives
 from benchmarks.scaling.sweeps import Point
 
-if TYPE_CHECKING:  # JAX is to start after the environment is set.
+if TYPE_CHECKING:  # JAX must start after the environment is set.
     import jaxae
 
 
 def main(spec: dict[str, Any]) -> dict[str, Any]:
-    """Train at the point; return what the first of its processes saw."""
+    """Train at the point; return what the first of its processes measured."""
     point = Point(**spec["point"])
-    os.environ["JAX_NUM_CPU_DEVICES"] = str(point.devices)  # Before JAX starts.
+    os.environ["JAX_NUM_CPU_DEVICES"] = str(point.devices)
     with tempfile.TemporaryDirectory() as dump:
         if point.devices * point.processes > 1:
             asked = "--xla_dump_hlo_as_text --xla_dump_hlo_module_re=jit_epoch"
             flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} {asked}"
             os.environ["XLA_FLAGS"] = flags
-            # A program that is read from a cache is not dumped.
+            # XLA does not dump a program that comes from the cache.
             os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         if "process" in spec or point.processes == 1:
             outcome = trained(point, spec)
@@ -46,7 +46,7 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
-    """Fit jaxae's autoencoder on the point's devices, those of all processes."""
+    """Fit jaxae's autoencoder on the devices of all the point's processes."""
     import jaxae
     from jaxae.config import ProcessConfig
     from jaxae.distributed import find_devices, process_group
@@ -76,7 +76,7 @@ def trained(point: Point, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mnist(images: int) -> "jaxae.Dataset":
-    """MNIST with so many training images, the first ones or all over and over."""
+    """MNIST with this many training images, repeated if there are fewer."""
     import numpy as np
 
     import jaxae
@@ -88,7 +88,7 @@ def _mnist(images: int) -> "jaxae.Dataset":
 
 
 def _traffic(dump: Path) -> dict[str, Any]:
-    """What the compiled epoch sends at each step, where there is more than one device."""
+    """What the compiled epoch sends at each step, if there is more than one device."""
     found = sorted(dump.glob("*.jit_epoch.*_after_optimizations.txt"))
     if not found:
         return {}
@@ -98,7 +98,7 @@ def _traffic(dump: Path) -> dict[str, Any]:
 
 @contextmanager
 def _others(point: Point, spec: dict[str, Any]) -> Iterator[None]:
-    """Keep the processes after the first one running; end them with it."""
+    """Run the other processes of the point; kill them if this one fails."""
     others = [
         subprocess.Popen(
             command("scaling.worker", spec | {"process": process}), stdout=subprocess.DEVNULL

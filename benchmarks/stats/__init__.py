@@ -1,7 +1,12 @@
-"""Statistics of measurements: ratios with intervals, growth, comparison of two results."""
+"""Statistics of measurements.
+
+ratios    medians, spreads, and ratios with confidence intervals
+growth    how a cost grows with a size
+compare   the comparison of new results with old ones
+"""
 
 from benchmarks.stats.compare import changes, differing_machine
-from benchmarks.stats.growth import Growth, fit
+from benchmarks.stats.growth import Growth, Points, fit, growth_of
 from benchmarks.stats.ratios import (
     CONFIDENCE,
     LEAST_ROUNDS,
@@ -10,6 +15,7 @@ from benchmarks.stats.ratios import (
     median_interval,
     median_seconds,
     paired_ratio,
+    spans,
     spread,
     unpaired_ratio,
 )
@@ -19,13 +25,16 @@ __all__ = [
     "LEAST_ROUNDS",
     "UNSTABLE",
     "Growth",
+    "Points",
     "Ratio",
     "changes",
     "differing_machine",
     "fit",
+    "growth_of",
     "median_interval",
     "median_seconds",
     "paired_ratio",
+    "spans",
     "spread",
     "unpaired_ratio",
 ]

@@ -1,9 +1,10 @@
-"""Hold new results against old ones: has anything become slower?
+"""Compare new results with old ones: has anything become slower?
 
-Of many rows some look slower by chance. A permutation test over all of them at once, Westfall and
-Young's, keeps the chance of one false alarm or more to 5 %: it mixes up which rounds are the old
-ones and which the new, for all rows alike, and asks how often any row would look so much slower. A
-rank test of each row, corrected for their number, could never tell more than 46 rows of six rounds.
+Among many rows some look slower by chance. The permutation test of Westfall and Young (1993) covers
+all rows at once and limits the chance of any false alarm to 5 %. It permutes which rounds are old
+and which are new, for all rows alike, and counts how often any row looks as much slower. A rank
+test of each row, corrected for their number, cannot reach significance for more than 46 rows of six
+rounds.
 """
 
 import math
@@ -22,6 +23,7 @@ _MACHINE = ("cpu_model_name", "cpu_count", "threads", "device")
 _RESAMPLES = 9_999
 
 Row = tuple[str, str]
+Rounds = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Change:
     Attributes:
       name: task/framework.
       ratio: new / old.
-      p_value: of its being no slower, adjusted for all rows; None with too few rounds to tell.
-      slower: whether it is slower both significantly and beyond the factor.
+      p_value: of being no slower, adjusted for all rows; None with too few rounds to tell.
+      slower: whether it is slower both significantly and by more than the factor.
     """
 
     name: str
@@ -48,16 +50,16 @@ class Change:
 
 
 def changes(old: Results, new: Results, factor: float) -> list[Change]:
-    """Compare every row that both have, in the new one's order; limits are no rows of anyone's.
+    """Compare the rows of both results, in the order of the new ones, without the limits.
 
     Args:
       old: the results to compare with.
       new: the results in question.
-      factor: how many times longer is too long, 1 or more.
+      factor: the largest ratio new / old that is tolerated, 1 or more.
     """
     rows = shared(old, new)
-    # Rounds are mixed up alike in all rows, so only those that ran in the same ones go together.
-    families: defaultdict[tuple[tuple[int, ...], ...], list[Row]] = defaultdict(list)
+    # Rounds are permuted alike in all rows of a family, so these must have run in the same rounds.
+    families: defaultdict[Rounds, list[Row]] = defaultdict(list)
     for row in rows:
         new_rounds, old_rounds = (tuple(p.round for p in r.processes(*row)) for r in (new, old))
         families[new_rounds, old_rounds].append(row)
@@ -70,7 +72,7 @@ def changes(old: Results, new: Results, factor: float) -> list[Change]:
                 [[p.seconds for p in r.processes(*row)] for row in members] for r in (new, old)
             )
             adjusted = slower_p_values(*(np.log(group) for group in seconds))
-            # Several families share the 5 %.
+            # The families share the 5 % (Bonferroni).
             p_values |= dict(zip(members, np.minimum(1, adjusted * len(able)), strict=True))
     found = []
     for row in rows:
@@ -82,7 +84,7 @@ def changes(old: Results, new: Results, factor: float) -> list[Change]:
 
 
 def shared(old: Results, new: Results) -> list[Row]:
-    """The rows that both have, in the new one's order, limits left out."""
+    """The rows of both results, in the order of the new ones, without the limits."""
     known = set(old.names())
     return [row for row in new.names() if row in known and not row[1].startswith("limit")]
 
@@ -90,11 +92,11 @@ def shared(old: Results, new: Results) -> list[Row]:
 def slower_p_values(
     new: npt.NDArray[np.float64], old: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """For each row, how likely chance alone would make any row look as much slower.
+    """For each row, the probability that by chance any row looks as much slower.
 
     Args:
       new: log seconds, of shape (rows, rounds).
-      old: log seconds, of shape (rows, rounds), of as many rows.
+      old: log seconds, of shape (rows, rounds), for the same rows.
 
     Returns:
       p-values of shape (rows,), adjusted for the number of rows.
@@ -103,7 +105,7 @@ def slower_p_values(
     def largest(x: Any, y: Any, axis: int) -> Any:
         return _t(x, y).max(axis=-1)
 
-    # Every arrangement where there are few enough, a sample otherwise.
+    # SciPy takes every permutation if there are few enough, otherwise a sample.
     null = stats.permutation_test(
         (new, old),
         largest,
@@ -120,27 +122,27 @@ def slower_p_values(
 
 
 def differing_machine(old: Results, new: Results) -> list[str]:
-    """What differs between the machines of the rows that two results share, in words."""
+    """How the machines differ on which the rows of both results were measured."""
     rows = shared(old, new)
-    before, after = ({key: r.distinct(key, rows) for key in _MACHINE} for r in (old, new))
+
+    def words(values: list[Any]) -> str:
+        return ", ".join(map(str, values))
+
     return [
-        f"{key} {_words(before[key])} and {_words(after[key])}"
+        f"{key} {words(before)} and {words(after)}"
         for key in _MACHINE
-        if set(before[key]) != set(after[key])
+        for before, after in [(old.distinct(key, rows), new.distinct(key, rows))]
+        if set(before) != set(after)
     ]
 
 
 def _t(x: Any, y: Any) -> Any:
-    # Student's t but for a constant; rows that never vary differ by nothing.
+    # Student's t up to a constant factor; 0 for rows that do not vary.
     scatter = np.var(x, axis=-1) * x.shape[-1] + np.var(y, axis=-1) * y.shape[-1]
     return (x.mean(axis=-1) - y.mean(axis=-1)) / np.sqrt(scatter + 1e-12)
 
 
-def _least(rounds: tuple[tuple[int, ...], ...]) -> float:
-    # The smallest p-value that so many rounds can give.
+def _least(rounds: Rounds) -> float:
+    # The smallest p-value that this many rounds can give.
     new, old = (len(numbers) for numbers in rounds)
     return 2 / (1 + min(_RESAMPLES, math.comb(new + old, new)))
-
-
-def _words(values: list[Any]) -> str:
-    return ", ".join(map(str, values))

@@ -1,4 +1,4 @@
-"""What a contestant is: the autoencoder of `benchmarks.tasks.reference`, in its own way."""
+"""The protocol of a contestant, which trains and applies the autoencoder of the reference."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -14,15 +14,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a contestant works, declared beside each of its results.
+    """How a contestant works; stored with each of its results.
 
     Attributes:
       mode: what is compiled: nothing (`eager`), each step (`step`) or the whole epoch (`epoch`).
-      loader: who cuts the batches: `device` or `host` arrays by index, or a `DataLoader`.
-      transfers: when pixels reach the device: `once`, or with each `batch`.
-      donated: whether a compiled call may reuse its input's memory for its result.
+      loader: how batches are formed: by indexing an array on the `device` or the `host`, or by a
+        `DataLoader`.
+      transfers: when pixels are sent to the device: `once`, or with each `batch`.
+      donated: whether compiled calls may reuse the memory of their inputs.
       precision: of arithmetic and parameters.
-      remark: what a reader should know besides.
+      remark: anything else a reader should know.
     """
 
     mode: Literal["eager", "step", "epoch"]
@@ -34,7 +35,7 @@ class Settings:
 
 
 class Contestant(Protocol):
-    """One way of doing the work. Construction builds and uploads; compilation may come later.
+    """One implementation of the work. The constructor builds and uploads; it need not compile.
 
     The model is 784 → 512 → ReLU → 2 → 512 → ReLU → 784 → sigmoid (sizes from the weights), the
     loss Σ (x̂ − x)² over pixels and batch, the optimizer Adam with β = (0.9, 0.999), ε = 1e-8.
@@ -45,33 +46,33 @@ class Contestant(Protocol):
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ) -> None:
-        """Start from given float32 weights; images of shape (n, 784) are what `train` indexes."""
+        """Start from float32 weights; `train` indexes images, of shape (n, 784)."""
 
     def reset(self, weights: Weights) -> None:
-        """Start anew from these weights, with a new optimizer; what is compiled stays so."""
+        """Restart from these weights with a fresh optimizer state, keeping what is compiled."""
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        """Train one epoch over the images in this order, in batches, the short last one included.
+        """Train one epoch over the images in this order, including a short last batch.
 
         Returns:
-          The summed loss of each batch before its update, in any array type; reading it may have
-          to wait for the device.
+          The summed loss of each batch before its update, as an array of any type; reading it may
+          block until the device has finished.
         """
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
-        """Gradient of the summed loss over the images with these indices, at the present weights.
+        """Gradient of the summed loss over the images at these indices, at the current weights.
 
-        None where the framework's training loop keeps them to itself.
+        None where the framework's training loop does not expose it.
         """
 
     def encode(self, images: Pixels) -> Floats:
         """Map host pixels of shape (n, 784) to host latent points of shape (n, 2)."""
 
     def decode(self, z: Floats) -> Floats:
-        """Map host latent points of shape (n, 2) to host images of shape (n, 784), 0 to 1."""
+        """Map host latent points of shape (n, 2) to host images of shape (n, 784) in [0, 1]."""
 
     def weights(self) -> Weights:
-        """The parameters as they are now, named and laid out as in `benchmarks.tasks.reference`."""
+        """The current parameters, named and laid out as in `benchmarks.tasks.reference`."""
 
     def synchronise(self) -> None:
-        """Wait until all work that was asked for is done."""
+        """Block until the device has finished all work."""

@@ -1,7 +1,7 @@
-"""How much arithmetic the work needs: one formula, from which every fraction of a limit follows.
+"""The number of floating-point operations that a task needs.
 
-A product of (m, k) by (k, n) takes 2·m·k·n floating-point operations. Only the dense layers count;
-biases, activations, loss and Adam are below one part in two hundred at the default sizes.
+A product of (m, k) by (k, n) takes 2·m·k·n operations. Only the dense layers are counted: biases,
+activations, loss and Adam add less than 0.5 % at the default sizes.
 """
 
 from typing import NamedTuple
@@ -26,25 +26,25 @@ class Sizes(NamedTuple):
 
 
 def encode(sizes: Sizes) -> int:
-    """FLOPs to encode one image: its two layers, forward."""
+    """FLOPs to encode one image."""
     return sum(2 * inputs * outputs for inputs, outputs in sizes.layers[:2])
 
 
 def decode(sizes: Sizes) -> int:
-    """FLOPs to decode one latent point: its two layers, forward."""
+    """FLOPs to decode one latent point."""
     return sum(2 * inputs * outputs for inputs, outputs in sizes.layers[2:])
 
 
 def train(sizes: Sizes) -> int:
     """FLOPs of a training step, per image.
 
-    Forward, the gradient of each kernel, and the gradient of each layer's input but the image's:
-    three products a layer, less one for the first.
+    Each layer has three products: forward, the gradient of its kernel, and the gradient of its
+    input. The first layer needs no gradient of its input.
     """
     each = [2 * inputs * outputs for inputs, outputs in sizes.layers]
     return 3 * sum(each) - each[0]
 
 
 def parameters(sizes: Sizes) -> int:
-    """How many parameters the model has, biases included."""
+    """Number of parameters, including biases."""
     return sum((inputs + 1) * outputs for inputs, outputs in sizes.layers)

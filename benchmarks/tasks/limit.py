@@ -1,9 +1,9 @@
-"""The limit: the large matrix products that the work needs, and nothing else, as fast as can be.
+"""The limit: the large matrix products that the work needs, and nothing else.
 
-One step of training needs five products of 784×512 by the batch: two forward, three backward.
-Encoding an image needs one of them, decoding it another. They are run back to back by JAX and by
-PyTorch; the report takes the faster as the limit. Between it and training lie the activations and
-the loss, which `gradients` adds, and Adam.
+A training step needs five products of 784×512 by the batch, two forward and three backward.
+Encoding needs one of them, decoding another. JAX and PyTorch run them back to back, and the report
+takes the faster of the two as the limit. Training adds the activations, the loss and Adam;
+`gradients` measures an epoch without Adam.
 """
 
 from collections.abc import Callable
@@ -15,21 +15,21 @@ import numpy.typing as npt
 from benchmarks.tasks.flops import Sizes
 
 Work = Literal["train", "encode", "decode"]
-# Rows of the operands for encode and decode: enough that a larger one is no faster.
+# Rows of the operands for encode and decode; more rows are no faster.
 LATENT_ROWS = 2048
-# MiB that the copy rate is measured with: more than any cache holds.
+# Size in MiB of the array that the copy rate is measured with: more than any cache holds.
 COPIED = 256
 
 
 def jax_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
-    """Return a call that runs the products of `times` batches of `rows`, compiled by XLA."""
+    """Return a function that runs the products of `times` batches of `rows`, compiled by XLA."""
     import jax
     from jax import lax
 
     @jax.jit
     def loop(operands: Any) -> Any:
         def body(carry: Any, _: None) -> tuple[Any, Any]:
-            # The barrier keeps XLA from computing the products once for all repetitions.
+            # Without the barrier, XLA would compute the products once for all iterations.
             carry = lax.optimization_barrier(carry)
             return carry, sum(product[0, 0] for product in _products(work, *carry))
 
@@ -40,7 +40,7 @@ def jax_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[]
 
 
 def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
-    """Return a call that runs the products of `times` batches of `rows` by torch.mm."""
+    """Return a function that runs the products of `times` batches of `rows` with PyTorch."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -59,9 +59,9 @@ def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
 def gradients(
     images: npt.NDArray[np.uint8], order: npt.NDArray[np.int32], batch_size: int
 ) -> Callable[[], object]:
-    """Return a call that runs jaxae's epoch in this order without Adam: no parameter moves.
+    """Return a function that runs jaxae's epoch in this order without Adam.
 
-    Every gradient is computed and written, as an update would read it.
+    Every gradient is computed and written to memory, but no parameter changes.
     """
     import jax
     from flax import nnx
@@ -80,7 +80,7 @@ def gradients(
             def loss_of(params: Params) -> jax.Array:
                 return jaxae.batch_loss(nnx.merge(graphdef, params), batch)
 
-            # The barrier keeps XLA from taking work on the parameters out of the loop.
+            # The barrier keeps XLA from moving work on the parameters out of the loop.
             held = lax.optimization_barrier(carry[0])
             loss, grads = jax.value_and_grad(loss_of)(held)
             return (held, grads), loss
@@ -91,19 +91,15 @@ def gradients(
 
 
 def copy_rate(mebibytes: int = COPIED) -> Callable[[], object]:
-    """Return a call that copies so many MiB from one part of memory to another."""
+    """Return a function that copies this many MiB from one array to another."""
     source = np.ones(mebibytes << 18, np.float32)
     target = np.zeros_like(source)
     return lambda: np.copyto(target, source)
 
 
 def _operands(sizes: Sizes, rows: int) -> list[Any]:
-    shapes = [
-        (rows, sizes.pixels),
-        (sizes.pixels, sizes.hidden),
-        (rows, sizes.hidden),
-        (sizes.hidden, sizes.pixels),
-    ]
+    pixels, hidden, _ = sizes
+    shapes = [(rows, pixels), (pixels, hidden), (rows, hidden), (hidden, pixels)]
     rng = np.random.default_rng(0)
     return [rng.random(shape, dtype=np.float32) for shape in shapes]
 

@@ -1,18 +1,18 @@
-"""Is it the same work? Every contestant is held against NumPy in float64 before it is timed.
+"""The parity check: every contestant is compared with NumPy in float64 before it is timed.
 
-Float32 carries 24 bits, a relative rounding error of 6e-8; a product that sums K = 784 terms loses
-up to √K of that, 2e-6, and different libraries sum in different orders. Adam divides by the
-gradient's own size, so a parameter whose gradient is nearly zero can move by up to a whole step
-(the learning rate) in either direction; that is why parameters are compared over all of a layer,
-in the norm, and why their tolerance is the widest.
+Float32 carries 24 bits, a relative rounding error of 6e-8. A product that sums K = 784 terms loses
+up to √K times that, 2e-6, and libraries sum in different orders. Adam divides by the gradient's
+magnitude, so a parameter whose gradient is nearly zero can move by up to a whole step (the learning
+rate) in either direction. Parameters are therefore compared in the norm over an array, and have the
+widest tolerance.
 
-What is measured agrees. optax forms 1 − β₂ᵗ in float32, where 0.999 is off by 1.3e-8 and so the
-first correction by 1.3e-5; PyTorch forms it in float64. That alone, put into the NumPy reference,
-moves its parameters after 50 steps by 3.9e-3, as much as all of JAX differs.
+The measured differences agree. optax computes 1 − β₂ᵗ in float32, where 0.999 is off by 1.3e-8 and
+so the first correction by 1.3e-5; PyTorch computes it in float64. Put into the NumPy reference,
+that alone moves its parameters by 3.9e-3 over 50 steps, as far as JAX's differ.
 
-Adam's ε = 1e-8 is invisible beside such gradients as MNIST's, and so is a mistake in it; a step
-from weights where every gradient is about as small as ε shows it, and the gradient's scale too,
-which Adam otherwise takes out.
+Adam's ε = 1e-8 has no visible effect beside gradients as large as MNIST's, so a wrong ε would go
+unnoticed. One step is therefore taken where all gradients are about as small as ε. It also reveals
+a wrong scale of the gradients, which Adam otherwise cancels.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -22,12 +22,13 @@ import numpy.typing as npt
 
 from benchmarks.tasks import reference
 from benchmarks.tasks.contestant import Contestant
+from benchmarks.tasks.flops import Sizes
 from benchmarks.tasks.reference import Weights
 
 STEPS = 50
 BATCH = 128
-SHORT = 96  # The last batch is short, as it is in an epoch of 60,000.
-MANY = 5_000  # More images than any contestant encodes or decodes at a time.
+SHORT = 96  # Size of the last batch, as in an epoch of 60,000.
+MANY = 5_000  # More images than any contestant encodes or decodes in one call.
 
 # Largest relative difference allowed, in the Euclidean norm over an array.
 TOLERANCES = {
@@ -45,20 +46,20 @@ TOLERANCES = {
 
 @dataclass(frozen=True)
 class Receipt:
-    """Relative differences from the reference, each to be held against its tolerance.
+    """Relative differences from the reference, one for each of `TOLERANCES`.
 
     Attributes:
-      encode: latent points, the larger of two differences: of one batch at the initial weights,
-        and of more images than fit into a chunk at the weights after training.
-      decode: images decoded from the reference's latent points, the larger of the same two.
-      first_loss: summed loss of the first batch.
-      gradients: of the first batch, the worst of the arrays; None where they can't be had.
-      losses: the largest of the 50 steps' losses, each relative to its own.
-      first_update: how far the first step moved the parameters: the gradient's and Adam's check.
-      restart: the same after `reset`, on another batch: on the same one Adam's second step is equal
-        to its first, and moments that were kept would not show.
-      small_update: how far a first step moves parameters whose gradients are about 1e-8.
-      parameters: how far all 50 steps moved them.
+      encode: of latent points, the larger of two: one batch at the initial weights, and `MANY`
+        images at the weights after a training step.
+      decode: of images decoded from the reference's latent points, the larger of the same two.
+      first_loss: of the summed loss of the first batch.
+      gradients: of the first batch, the largest over arrays; None where they are not exposed.
+      losses: the largest over the losses of all steps.
+      first_update: of the parameters' change in the first step.
+      restart: the same after `reset`, on another batch. (On the same batch Adam's second step
+        equals its first, so moments that were not cleared would go unnoticed.)
+      small_update: of the parameters' change in a first step with gradients of about 1e-8.
+      parameters: of the parameters' change over all steps.
     """
 
     encode: float
@@ -73,14 +74,14 @@ class Receipt:
 
     @property
     def of_the_model(self) -> "Receipt":
-        """The receipt without what depends on the learning rate's schedule."""
+        """The receipt without the numbers that depend on the learning rate's schedule."""
         return replace(
             self, losses=None, first_update=None, restart=None, small_update=None, parameters=None
         )
 
     @property
     def failures(self) -> list[str]:
-        """What lies outside its tolerance, in words; NaN does too."""
+        """The differences above their tolerance (or NaN), each as a sentence."""
         return [
             f"{name} differs by {value:.1e}, allowed {TOLERANCES[name]:.0e}"
             for name, value in asdict(self).items()
@@ -89,7 +90,7 @@ class Receipt:
 
     @property
     def largest(self) -> float:
-        """The largest relative difference of all."""
+        """The largest of all differences."""
         return float(np.max([value for value in asdict(self).values() if value is not None]))
 
 
@@ -98,9 +99,9 @@ def initial_weights(
 ) -> Weights:
     """Draw float32 weights: LeCun normal kernels, and biases that are small but not zero."""
     rng = np.random.default_rng(seed)
-    shapes = ((pixels, hidden), (hidden, latent), (latent, hidden), (hidden, pixels))
     weights: Weights = {}
-    for layer, (inputs, outputs) in zip(reference.LAYERS, shapes, strict=True):
+    layers = Sizes(pixels, hidden, latent).layers
+    for layer, (inputs, outputs) in zip(reference.LAYERS, layers, strict=True):
         kernel = rng.normal(0, inputs**-0.5, (inputs, outputs))
         weights[f"{layer}.kernel"] = kernel.astype(np.float32)
         weights[f"{layer}.bias"] = rng.normal(0, 0.01, outputs).astype(np.float32)
@@ -113,23 +114,23 @@ def check(
     steps: int = STEPS,
     hidden: int = 512,
 ) -> Receipt:
-    """Run some steps, the last one short, and compare.
+    """Train a contestant for some steps, the last on a short batch, and compare.
 
     Args:
-      contestant: the class to build.
-      images: at least steps × 128 of them, uint8 of shape (n, pixels).
-      steps: how many, 3 or more; the suite takes 50.
-      hidden: units of the hidden layers.
+      contestant: the class to check.
+      images: uint8 of shape (n, pixels), with n at least 128 · steps.
+      steps: number of steps, at least 3.
+      hidden: units in each hidden layer.
 
     Returns:
-      The receipt; `failures` says whether the contestant may be timed.
+      The receipt; the contestant passes if its `failures` are empty.
     """
     weights = initial_weights(images.shape[1], hidden)
     order = np.random.default_rng(1).permutation((steps - 1) * BATCH + SHORT).astype(np.int32)
     images = images[: len(order)]
     x = reference.to_unit_interval(images)
 
-    # One step alone, on an epoch that is one batch long; then one more from the start.
+    # One step alone, in an epoch of one batch; then one from the start again.
     first, second = order[:BATCH], order[BATCH : 2 * BATCH]
     rows = np.arange(BATCH, dtype=np.int32)
     single = contestant(weights, images[order[: 2 * BATCH]], BATCH)
@@ -153,7 +154,7 @@ def check(
     whole = contestant(weights, images, BATCH)
     found = np.asarray(whole.train(order), np.float64)
     if found.shape != (steps,):
-        raise ValueError(f"{contestant} took {found.shape} steps, expected {steps}")
+        raise ValueError(f"{contestant} returned losses of shape {found.shape}, not ({steps},)")
     encode, decode = np.maximum(at_first, after_training)  # NaN stays NaN.
     return Receipt(
         encode=float(encode),
@@ -171,21 +172,21 @@ def check(
 def applied(
     contestant: Contestant, images: npt.NDArray[np.uint8], weights: Weights
 ) -> tuple[float, float]:
-    """Relative differences of encode and of decode from the reference's at these weights."""
+    """Relative differences of encode and decode from the reference at these weights."""
     try:
         _, z, _, x_hat = reference.forward(in_float64(weights), reference.to_unit_interval(images))
-    except ValueError:  # Kernels whose shapes don't fit together.
+    except ValueError:  # The kernels' shapes do not match.
         return float("inf"), float("inf")
     decoded = contestant.decode(z.astype(np.float32))
     return relative(contestant.encode(images), z), relative(decoded, x_hat)
 
 
 def small_update(contestant: type[Contestant], weights: Weights) -> float:
-    """Take one step where gradients are about as small as Adam's ε, and compare.
+    """Compare one step where gradients are about as small as Adam's ε.
 
     Pixels are 1 of 255 and the decoded ones near zero, where the sigmoid's slope makes gradients
-    small without loss of precision. The learning rate is 1, or rounding to the weights' own size
-    would hide how far they moved.
+    small without loss of precision. With a learning rate of 1 the update is not lost in the
+    rounding of the weights.
     """
     pixels = weights["decoder.pixels.bias"].size
     biases = np.linspace(-22, -14, pixels, dtype=np.float32)
@@ -198,7 +199,7 @@ def small_update(contestant: type[Contestant], weights: Weights) -> float:
 
 
 def after_step(weights: Weights, x: reference.Array, learning_rate: float = 1e-3) -> Weights:
-    """The reference's weights after Adam's first step, on flat images x of shape (n, pixels)."""
+    """The reference's weights after Adam's first step on flat images x of shape (n, pixels)."""
     truth = in_float64(weights)
     _, gradients = reference.loss_and_gradients(truth, x)
     reference.Adam(truth, learning_rate).update(gradients)
@@ -211,24 +212,24 @@ def in_float64(weights: Weights) -> Weights:
 
 
 def moved(start: Weights, found: Weights, expected: Weights) -> float:
-    """Largest relative difference, over the arrays, of the way that each has gone."""
+    """Largest relative difference, over the arrays, between the changes from the start."""
 
-    def way(end: Weights) -> Weights:
+    def change(end: Weights) -> Weights:
         return {name: end[name].astype(np.float64) - start[name] for name in reference.NAMES}
 
     if any(found[name].shape != start[name].shape for name in reference.NAMES):
         return float("inf")
-    return worst(way(found), way(expected))
+    return worst(change(found), change(expected))
 
 
 def worst(found: Weights, expected: Weights) -> float:
     """Largest relative difference over the arrays."""
-    # NumPy's maximum, because Python's passes over NaN.
+    # Python's max would ignore NaN.
     return float(np.max([relative(found[name], expected[name]) for name in reference.NAMES]))
 
 
 def relative(found: npt.NDArray[np.floating], expected: npt.NDArray[np.floating]) -> float:
-    """‖found − expected‖ / ‖expected‖; infinite where the shapes differ."""
+    """‖found − expected‖ / ‖expected‖; infinite if the shapes differ."""
     if found.shape != expected.shape:
         return float("inf")
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

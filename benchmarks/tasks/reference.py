@@ -1,6 +1,6 @@
-"""The autoencoder, its gradients and Adam in plain NumPy, float64: the truth that others must meet.
+"""The autoencoder, its gradients and Adam in NumPy, float64; the reference for every contestant.
 
-Parameters are a flat dict of arrays, named as below; kernels are (inputs, outputs).
+Parameters are a flat dict of arrays, named as below. Kernels have shape (inputs, outputs).
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def forward(weights: Weights, x: Array) -> tuple[Array, Array, Array, Array]:
     """Map flat images x of shape (batch, pixels) to (h, z, g, x_hat).
 
     h and g are the hidden layers of encoder and decoder, z the latent points, x_hat the decoded
-    images in 0 to 1.
+    images in [0, 1].
     """
     h = np.maximum(_dense(weights, "encoder.hidden", x), 0)
     z = _dense(weights, "encoder.latent", h)
@@ -61,8 +61,11 @@ class Adam:
     """Adam of Kingma and Ba (2015), algorithm 1: ε outside the bias-corrected root.
 
     Args:
-      weights: the parameters to update, in place.
+      weights: the parameters, updated in place.
       learning_rate: α.
+      beta1: decay rate of the first moment.
+      beta2: decay rate of the second moment.
+      epsilon: ε.
     """
 
     def __init__(
@@ -92,12 +95,12 @@ class Adam:
             self.weights[name] -= self.alpha * m_hat / (np.sqrt(v_hat) + self.epsilon)
 
     def corrections(self) -> tuple[float, float]:
-        """What the moments' start at zero leaves of them after t steps: 1 − β₁ᵗ and 1 − β₂ᵗ."""
+        """The bias corrections at step t: 1 − β₁ᵗ and 1 − β₂ᵗ."""
         return 1 - self.beta1**self.t, 1 - self.beta2**self.t
 
 
 def to_unit_interval(images: npt.NDArray[np.uint8]) -> Array:
-    """Flatten uint8 images of shape (n, height, width) to float64 rows of values 0 to 1."""
+    """Flatten uint8 images of shape (n, height, width) to float64 rows in [0, 1]."""
     return images.reshape(len(images), -1) / 255.0
 
 

@@ -1,4 +1,4 @@
-"""What is measured: each task is one kind of work at one size."""
+"""The tasks: each is one kind of work at one size."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,8 +10,8 @@ Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold", "par
 EPOCH = 60_000
 ALL = 70_000
 TARGET_LOSS = 32.5
-# Enough where only the rate is asked, and a multiple of each batch size of the sweep: a short last
-# batch, which compiled programs pad, is an eighth of so few steps, and a thirtieth of an epoch's.
+# Enough images to measure a rate, and a multiple of every batch size of the sweep: compiled
+# programs pad a short last batch, which would be an eighth of so few steps.
 PART = 8_192
 
 
@@ -20,18 +20,18 @@ class Task:
     """One kind of work at one size.
 
     Attributes:
-      name: what results are filed under.
-      kind: what is timed. `train`: an epoch over n images; `step`: one call on n = batch images;
-        `encode`, `decode`: n of them from and to the host; `time-to-loss`: epochs until the test
-        loss is at most 32.5; `cold`: a process from its start to the end of its first epoch;
-        `parts`: an epoch, and what it consists of, in turn in one process.
-      group: tasks of one group are measured by one process, one after the other.
-      n: images.
-      batch: images a step.
-      hidden: units of the hidden layers.
-      only: the frameworks that it is for; empty for all.
-      sparse: whether every third round is enough, since it draws a curve or takes very long.
-      warm_cache: for cold, whether what an earlier process compiled may be used.
+      name: the name that results are stored under.
+      kind: what is timed. `train`: an epoch over n images. `step`: one call on n = batch images.
+        `encode`, `decode`: n images from and to host memory. `time-to-loss`: epochs until the test
+        loss is at most 32.5. `cold`: a process from its start to the end of its first epoch.
+        `parts`: an epoch and its parts, alternated in one process.
+      group: the tasks of a group are measured one after the other in the same process.
+      n: number of images.
+      batch: batch size.
+      hidden: units in each hidden layer.
+      only: the frameworks that take part; all if empty.
+      sparse: whether to measure in every third round only.
+      warm_cache: whether a cold start may use the compilation cache of an earlier process.
     """
 
     name: str
@@ -50,26 +50,26 @@ class Task:
         return Sizes(hidden=self.hidden)
 
 
-# Where jaxae's speed comes from, and PyTorch's, a rung at a time.
+# Ablations of the speed of jaxae and of PyTorch; each entry changes one thing.
 LADDERS = (
     ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "flax"),
     ("torch-loader", "torch-tensors", "torch-eager", "torch-compile"),
 )
 SWEPT = ("flax", "torch-eager")
-# Only these keep what they compiled for the next process.
+# The frameworks with a persistent compilation cache.
 _CACHING = ("flax", "equinox", "torch-compile", "keras-jax")
-# These encode and decode by the code of another contestant.
+# These encode and decode with the code of another contestant.
 LATENT_OF_ANOTHER = {
     "flax-loop": "flax",
     "torch-loader": "torch-eager",
     "torch-compile": "torch-eager",
 }
-# Rungs that are on no other table.
+# Entries of an ablation that appear in no other table.
 _RUNGS = ("flax-nojit", "flax-jit", "flax-donate", "flax-device", "torch-tensors")
 
 BATCHES = (32, 128, 512, 2048)
 STEPS = (1, 8, 32, 128, 512, 2048, 8192)
-# Beside the default width, which `train-batch-128` has, and all images, which `train` has.
+# `train-batch-128` has the default width and `train` has all images.
 HIDDEN = (64, 256, 2048)
 IMAGES = (1_000, 4_000, 16_000)
 PARTS = ("products", "gradients", "epoch")
@@ -77,6 +77,7 @@ PARTS = ("products", "gradients", "epoch")
 # What `--quick` measures: each framework in its fastest form on two cores.
 QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
 QUICK_FRAMEWORKS = ("flax", "equinox", "torch-eager", "keras-jax")
+# At batch 128 the other frameworks have `train`.
 _AT_BATCH = {128: QUICK_FRAMEWORKS}
 
 TASKS = {
@@ -84,7 +85,6 @@ TASKS = {
     for task in (
         Task("train", "train", "train"),
         Task("time-to-loss", "time-to-loss", "train", sparse=True),
-        # At batch 128 the others have `train`; this one is for `--quick` and for the width's sweep.
         *(
             Task(f"train-batch-{b}", "train", "batches", PART, b, only=_AT_BATCH.get(b, ()))
             for b in BATCHES
@@ -110,14 +110,14 @@ TASKS = {
         ),
     )
 }
-# Curves and long tasks are measured in every third round; the longest, the time to a loss and the
-# starts of frameworks that no claim is about, in every sixth.
+# Sparse tasks run in every third round; time-to-loss and cold starts of frameworks outside RACING,
+# the slowest measurements, in every sixth.
 EVERY_SPARSE, EVERY_SLOW = 3, 6
 RACING = ("flax", "flax-onecycle", "equinox", "torch-eager", "torch-loader")
 
 
 def applies(task: Task, framework: str) -> bool:
-    """Whether a framework takes part in a task; some are there for one table only."""
+    """Whether a framework, or a limit, takes part in a task."""
     if framework in ("limit-jax", "limit-torch"):
         return task.kind in ("train", "step", "encode", "decode")
     if framework == "limit-copy":
@@ -130,12 +130,12 @@ def applies(task: Task, framework: str) -> bool:
         return task.group in ("train", "latent") and not task.sparse
     if framework in LATENT_OF_ANOTHER and task.group == "latent":
         return False
-    # The rung between no compilation and a scan tells nothing new of starts.
+    # A cold start of flax-loop would add nothing to that of flax.
     return framework not in _RUNGS and (framework != "flax-loop" or task.kind != "cold")
 
 
 def due(task: Task, framework: str, number: int) -> bool:
-    """Whether a framework is to be measured in the round of this number, counted from 0."""
+    """Whether to measure a framework in round `number`, which counts from 0."""
     every = EVERY_SPARSE if task.sparse else 1
     if task.kind in ("time-to-loss", "cold") and framework not in RACING:
         every = EVERY_SLOW
