@@ -2,7 +2,6 @@
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from jaxae import Dataset, Split
 from jaxae.cli.compiled import prune
+from tests.idx_files import write_idx_folder
 
 # A test that broadcasts by accident, or makes NaN silently, should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -61,18 +60,8 @@ def tiny() -> Dataset:
 def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny data set as a folder of IDX files."""
     folder = tmp_path_factory.mktemp("data") / "blobs"
-    folder.mkdir()
-    for prefix, split in (("train", tiny.train), ("t10k", tiny.test)):
-        labels = split.labels.astype(np.uint8)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(np.asarray(split.images)))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    write_idx_folder(folder, tiny.train, tiny.test)
     return folder
-
-
-def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
-    """An array as an IDX file."""
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Feed damaged and hostile files to every reader: `python -m tests.fuzz --files 100000`.
 
-A reader may refuse, with a ValueError or OSError of one line that names the file, or give what the
-file says, which is found out here by other means. Anything else ends the program with status 1 and
-the file that did it: another exception, more than 1 GiB, more than a minute of CPU time.
+A reader must either refuse a file with a one-line ValueError or OSError that names it, or return
+what the file says, which is determined here independently. Anything else ends the program with
+status 1 and prints the file: another exception, more than 1 GiB of memory, or more than a minute of
+CPU time.
 
-With `--tally FILE` the counts are kept there and added to: run it again to go on, after an
-interruption too. Files come in blocks, each from a seed of its own; one that a process has tried
-before is not tried or counted again.
+With `--tally FILE` the counts are stored in that file and added to, so the program can be
+interrupted and run again. Files are generated in blocks, each from its own seed; a file that this
+process has tried before is not tried or counted again.
 """
 
 import argparse
@@ -24,21 +25,21 @@ from pathlib import Path
 from jaxae._utils.files import write_json
 from tests.fuzz_readers import READERS, Reader, hostile_files, random_bytes
 
-_LIMIT = 1 << 30
-_SECONDS = 60
+_MEMORY_BYTES = 1 << 30
+_CPU_SECONDS = 60
 _BLOCK = 1000
-_HUNG = 1200  # Seconds, on the clock, after which a block counts as hung: the machine may be busy.
+_HUNG = 1200  # Seconds of wall time until a block counts as hung: the machine may be busy.
 
 
 @dataclasses.dataclass
 class Tally:
-    """What became of the files that one reader was given.
+    """Counts of the files that one reader was given.
 
     Attributes:
-      blocks: how many blocks were tried whole.
+      blocks: complete blocks.
       refused: files that were refused.
-      read: files that were read, and right.
-      slowest: CPU seconds.
+      read: files that were read correctly.
+      slowest: the longest CPU time for one file, in seconds.
     """
 
     blocks: int = 0
@@ -48,12 +49,12 @@ class Tally:
 
     @property
     def files(self) -> int:
-        """How many files were tried."""
+        """Number of files that were tried."""
         return self.refused + self.read
 
 
 def try_file(reader: Reader, path: Path, tally: Tally) -> None:
-    """Read one file; raise AssertionError, or what the reader raised, unless it did well."""
+    """Read one file; raise AssertionError, or the reader's own exception, if the reader fails."""
     start = time.process_time()
     try:
         result = reader.read(path)
@@ -66,12 +67,12 @@ def try_file(reader: Reader, path: Path, tally: Tally) -> None:
         reader.verify(path, result)
         tally.read += 1
     seconds = time.process_time() - start
-    assert seconds < _SECONDS, f"it took {seconds:.0f} s"
+    assert seconds < _CPU_SECONDS, f"it took {seconds:.0f} s"
     tally.slowest = max(tally.slowest, seconds)
 
 
-def try_whole_and_hostile(reader: Reader, folder: Path, tally: Tally) -> None:
-    """Try the reader's valid files, and those made to hurt it."""
+def try_valid_and_hostile(reader: Reader, folder: Path, tally: Tally) -> None:
+    """Try the reader's valid files and the files made to attack it."""
     path = folder / reader.file_name
     for content in reader.valid:
         path.write_bytes(content)
@@ -84,7 +85,7 @@ def try_whole_and_hostile(reader: Reader, folder: Path, tally: Tally) -> None:
 
 
 def try_block(reader: Reader, folder: Path, tally: Tally, seed: str, seen: set[int]) -> None:
-    """Try a block of files that are not among those seen."""
+    """Try a block of files whose hashes are not in `seen`."""
     rng = random.Random(seed)
     path = folder / reader.file_name
     last = tally.files + _BLOCK
@@ -103,7 +104,7 @@ def try_block(reader: Reader, folder: Path, tally: Tally, seed: str, seen: set[i
 
 
 def draw(rng: random.Random, reader: Reader) -> bytes:
-    """Make a file: a damaged one, one that is right in form, or noise."""
+    """Generate a file: a damaged one, a well-formed one, or noise."""
     match rng.randrange(20):
         case 0:
             return random_bytes(rng, 200)
@@ -113,12 +114,12 @@ def draw(rng: random.Random, reader: Reader) -> bytes:
 
 
 def mutated(rng: random.Random, valid: list[bytes]) -> bytes:
-    """A valid file after one to five changes, each of which may move all that follows."""
+    """Apply one to five changes to a valid file; each may shift the bytes after it."""
     content = bytearray(rng.choice(valid))
     for _ in range(rng.randint(1, 5)):
         at = rng.randint(0, len(content))
         until = rng.randint(at, min(len(content), at + 16))
-        new = random_bytes(rng, 16) if rng.random() < 0.5 else rng.choice(_SPICES)
+        new = random_bytes(rng, 16) if rng.random() < 0.5 else rng.choice(_TOKENS)
         match rng.choice(("overwrite", "insert", "delete", "cut", "repeat", "flip")):
             case "overwrite":
                 content[at : at + len(new)] = new
@@ -135,8 +136,8 @@ def mutated(rng: random.Random, valid: list[bytes]) -> bytes:
     return bytes(content)
 
 
-# Sizes at the edges of their types, and text that parsers stumble over.
-_SPICES = [
+# Integers at the limits of their types, and text that is difficult for parsers.
+_TOKENS = [
     *(n.to_bytes(size, order) for n in (0, 1) for size in (4, 8) for order in ("little", "big")),
     *(b"\xff" * size for size in (1, 4, 8)),
     *(b"\x7f" + b"\xff" * 3, b"\xff" * 3 + b"\x7f", b"\x80\0\0\0", b"\0\0\0\x80"),
@@ -148,10 +149,10 @@ _SPICES = [
 def fuzz(
     tallies: dict[str, Tally], files: int, seconds: float, seed: int, save: Path | None
 ) -> None:
-    """Add to the tallies, block by block, until there are so many files or the time is over."""
+    """Add blocks to the tallies until they count `files` files or the time is up."""
     end = time.monotonic() + seconds
     seen: dict[str, set[int]] = {reader.name: set() for reader in READERS}
-    # Opening files takes most of the time, and least of it in memory.
+    # Most of the time goes into opening files, which is fastest in memory.
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         while sum(tally.files for tally in tallies.values()) < files and time.monotonic() < end:
@@ -160,7 +161,7 @@ def fuzz(
             faulthandler.dump_traceback_later(_HUNG, exit=True)
             try:
                 if tally.files == 0:
-                    try_whole_and_hostile(reader, Path(folder), tally)
+                    try_valid_and_hostile(reader, Path(folder), tally)
                 name = f"{seed} {reader.name} {tally.blocks}"
                 try_block(reader, Path(folder), tally, name, seen[reader.name])
             finally:
@@ -171,31 +172,31 @@ def fuzz(
 
 
 def limit_memory() -> None:
-    """Let the process allocate 1 GiB more than it has; mapped files do not count."""
+    """Limit the process to 1 GiB more than it has allocated; mapped files do not count."""
     import resource
 
     status = Path("/proc/self/status").read_text()
     (has,) = (int(line.split()[1]) << 10 for line in status.splitlines() if "VmData" in line)
-    resource.setrlimit(resource.RLIMIT_DATA, (has + _LIMIT, has + _LIMIT))
+    resource.setrlimit(resource.RLIMIT_DATA, (has + _MEMORY_BYTES, has + _MEMORY_BYTES))
 
 
 def main() -> int:
-    """Fuzz every reader, print a table; return 0 if all did well."""
+    """Fuzz every reader and print a table; return 0 if no reader failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=100_000, help="in all, over all readers")
-    parser.add_argument("--minutes", type=float, default=120, help="stop after so long")
-    parser.add_argument("--tally", type=Path, help="keep the counts here, and add to them")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of a new tally")
+    parser.add_argument("--files", type=int, default=100_000, help="in total, over all readers")
+    parser.add_argument("--minutes", type=float, default=120, help="stop after this time")
+    parser.add_argument("--tally", type=Path, help="store the counts here, and add to them")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="for a new tally")
     args = parser.parse_args()
-    logging.disable()  # What a reader assumes is logged.
-    warnings.simplefilter("error")  # A warning is a line that nobody asked for.
+    logging.disable()  # A reader logs the defaults that it assumes.
+    warnings.simplefilter("error")  # A reader must not warn.
     if sys.platform == "linux":
         limit_memory()
     seed, tallies = args.seed, {reader.name: Tally() for reader in READERS}
     if args.tally is not None and args.tally.exists():
-        kept = json.loads(args.tally.read_text())
-        seed = kept["seed"]
-        tallies |= {name: Tally(**counts) for name, counts in kept["readers"].items()}
+        stored = json.loads(args.tally.read_text())
+        seed = stored["seed"]
+        tallies |= {name: Tally(**counts) for name, counts in stored["readers"].items()}
     fuzz(tallies, args.files, 60 * args.minutes, seed, args.tally)
     print(f"seed {seed}\n\n| reader | files tried | refused | read, and right | slowest (CPU) |")
     print("| --- | ---: | ---: | ---: | ---: |")

@@ -1,6 +1,6 @@
-"""The readers that are fuzzed: for each, valid files, how to make almost valid ones, and the truth.
+"""The readers to fuzz, each with valid files, a generator of almost valid ones, and a check.
 
-The truth about a file is found by struct, gzip, json and numpy.lib.format alone.
+The checks read a file by struct, gzip, json and numpy.lib.format alone.
 """
 
 import gzip
@@ -12,7 +12,6 @@ import random
 import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -29,20 +28,21 @@ from jaxae.data.idx import read_idx
 from jaxae.interchange import safetensors
 from jaxae.runs.config_file import DataRecord, RunRecord
 from jaxae.runs.metrics_file import read_rows
+from tests.idx_files import gzip_bomb, idx_header
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader, as users call it.
+    """One reader and its test files.
 
     Attributes:
-      name: what the table calls it.
-      file_name: what a file of its kind is called.
-      valid: whole files.
-      structured: makes a file whose form is right and whose values are anything.
+      name: its name in the table.
+      file_name: the name of the files that it is given.
+      valid: contents of valid files.
+      structured: generates a well-formed file with arbitrary values.
       read: the reader.
-      verify: raise AssertionError unless a result is what the file says.
-      bombs: writers of files made to hurt this reader.
+      verify: raises AssertionError unless a result is what the file says.
+      bombs: generates files that attack this reader.
     """
 
     name: str
@@ -51,37 +51,37 @@ class Reader:
     structured: Callable[[random.Random], bytes]
     read: Callable[[Path], Any]
     verify: Callable[[Path, Any], None]
-    bombs: tuple[Callable[[Path], object], ...] = ()
+    bombs: Callable[[], tuple[bytes, ...]] = tuple
 
 
 class Trap:
-    """Unpickling one fails the fuzzing."""
+    """An object that ends the program when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
-        """Have unpickling call `spring`."""
+        """Make unpickling call `spring`."""
         return spring, ()
 
 
 def random_bytes(rng: random.Random, longest: int) -> bytes:
-    """Make up to so many bytes."""
+    """Generate at most `longest` bytes."""
     return rng.randbytes(rng.randint(0, longest))
 
 
 def spring() -> NoReturn:
-    """Say that code of a file was run, by an exception that no reader may hide."""
+    """Raise an exception that no reader catches."""
     raise SystemExit("a pickle was opened")
 
 
 def hostile_files(reader: Reader) -> Iterator[Callable[[Path], object]]:
-    """Yield functions that write a hostile file: the same for all readers, then its own."""
+    """Yield functions that write a hostile file to a path."""
     objects = np.array([Trap()], dtype=object)
     saved = io.BytesIO()
     np.save(saved, objects, allow_pickle=True)
-    for content in (pickle.dumps(Trap()), objects.dumps(), saved.getvalue(), _zip_bomb()):
+    pickles = (pickle.dumps(Trap()), objects.dumps(), saved.getvalue())
+    for content in (*pickles, _zip_bomb(), *reader.bombs()):
         yield partial(Path.write_bytes, data=content)
     for start in (b"", *reader.valid):
         yield partial(_write_sparse, start=start)
-    yield from reader.bombs
 
 
 @cache
@@ -95,17 +95,13 @@ def _zip_bomb() -> bytes:
 
 
 def _write_sparse(path: Path, start: bytes) -> None:
-    # 4 GiB that take no room on the disk.
+    # 4 GiB that take no space on the disk.
     with path.open("wb") as file:
         file.write(start)
         file.truncate(1 << 32)
 
 
 # IDX.
-
-
-def _idx(shape: tuple[int, ...], body: bytes) -> bytes:
-    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + body
 
 
 def _verify_idx(path: Path, images: Any) -> None:
@@ -116,16 +112,7 @@ def _verify_idx(path: Path, images: Any) -> None:
     assert images.tobytes() == content[16:]
 
 
-def _gzip_bomb(claimed: int, held: int) -> bytes:
-    # In MiB. A block that refers to nothing before it can follow itself, so a bomb is soon made.
-    packer = zlib.compressobj(wbits=31)
-    header = packer.compress(_idx((claimed, 1 << 10, 1 << 10), b""))
-    header += packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return header + (held >> 4) * block
-
-
-_PIXELS = bytes(range(24))
+_VALID_IDX = idx_header((2, 3, 4)) + bytes(range(24))
 
 
 def _any_idx(rng: random.Random) -> bytes:
@@ -133,24 +120,18 @@ def _any_idx(rng: random.Random) -> bytes:
     sides = tuple(rng.randint(0, largest) for _ in range(3))
     size = math.prod(sides)
     body = rng.randbytes(size) if size < 130 and rng.random() < 0.5 else random_bytes(rng, 130)
-    return gzip.compress(_idx(sides, body), mtime=0) if rng.random() < 0.5 else _idx(sides, body)
+    content = idx_header(sides) + body
+    return gzip.compress(content, mtime=0) if rng.random() < 0.5 else content
 
 
 IDX = Reader(
     "IDX",
     "train-images-idx3-ubyte",
-    [
-        _idx((2, 3, 4), _PIXELS),
-        gzip.compress(_idx((2, 3, 4), _PIXELS), mtime=0),
-        _idx((0, 3, 4), b""),
-    ],
+    [_VALID_IDX, gzip.compress(_VALID_IDX, mtime=0), idx_header((0, 3, 4))],
     _any_idx,
     lambda path: read_idx(path, ndim=3),
     _verify_idx,
-    (
-        lambda path: path.write_bytes(_gzip_bomb(claimed=4 << 10, held=4 << 10)),
-        lambda path: path.write_bytes(_gzip_bomb(claimed=512, held=4 << 10)),
-    ),
+    lambda: tuple(gzip_bomb((n, 1 << 10, 1 << 10), mib=1 << 12) for n in (1 << 9, 1 << 12)),
 )
 
 
@@ -226,21 +207,11 @@ NPY = Reader(
 )
 
 
-# A run's folder.
+# JSON.
 
-_RECORD = RunRecord(
-    ModelConfig(hidden_dim=2, latent_dim=1),
-    TrainConfig(),
-    DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
-)
-_COMPUTED = {"device": {"platform": "cpu", "kind": "cpu"}, "versions": {"jax": "0.8.1"}}
-_CONFIG: dict[str, Any] = {
-    "format": 1,
-    **_RECORD.as_json(),
-    "checkpoints": {"checkpoint_every": 2, "keep": 1},
-    **_COMPUTED,
-}
-_RESUMED = _CONFIG | {"format": 2, "resumed": [{"epoch": 3, **_COMPUTED}]}
+
+def _json_bombs() -> tuple[bytes, ...]:
+    return b"[" + b"[]," * 20_000_000, b"[" * 1_000_000
 
 
 def _any_json(rng: random.Random, depth: int = 2) -> Any:
@@ -263,7 +234,7 @@ def _any_json(rng: random.Random, depth: int = 2) -> Any:
 
 
 def _edited(rng: random.Random, whole: Any) -> Any:
-    """A JSON value in which one to three values, at any depth, are replaced, added or gone."""
+    """Replace, remove or add one to three values at any depth of a JSON value."""
     whole = json.loads(json.dumps(whole))
     for _ in range(rng.randint(1, 3)):
         place = whole
@@ -287,16 +258,33 @@ def _edited_json(whole: Any) -> Callable[[random.Random], bytes]:
     return lambda rng: json.dumps(_edited(rng, whole)).encode()
 
 
-def _says(given: Any, record: RunRecord) -> None:
-    """Hold a record against the JSON that it was read from, where a missing value is a default."""
-    told = json.loads(json.dumps(record.as_json()))
-    for name, values in told.items():
+# A run's folder.
+
+_RECORD = RunRecord(
+    ModelConfig(hidden_dim=2, latent_dim=1),
+    TrainConfig(),
+    DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
+)
+_COMPUTED = {"device": {"platform": "cpu", "kind": "cpu"}, "versions": {"jax": "0.8.1"}}
+_CONFIG: dict[str, Any] = {
+    "format": 1,
+    **_RECORD.as_json(),
+    "checkpoints": {"checkpoint_every": 2, "keep": 1},
+    **_COMPUTED,
+}
+_RESUMED = _CONFIG | {"format": 2, "resumed": [{"epoch": 3, **_COMPUTED}]}
+
+
+def _check_record(given: Any, record: RunRecord) -> None:
+    """Check a record against the JSON that it was read from, in which defaults may be missing."""
+    written = json.loads(json.dumps(record.as_json()))
+    for name, values in written.items():
         assert values | given[name] == values, (values, given[name])
 
 
 def _verify_config(path: Path, run: Run) -> None:
     given = json.loads(path.read_bytes())
-    _says(given, run.record)
+    _check_record(given, run.record)
     assert run.format == given["format"]
     computed = (given, *given.get("resumed", ()))[-1]
     device = {"count": None} | {
@@ -308,10 +296,10 @@ def _verify_config(path: Path, run: Run) -> None:
 
 
 def _verify_metrics(path: Path, rows: Any) -> None:
-    # A carriage return is white space to JSON, and no end of a line.
+    # To JSON, a carriage return is white space and does not end a line.
     given = [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
-    told = [{name: value for name, value in row.items() if value is not None} for row in given]
-    assert [row.as_json() for row in rows] == told
+    expected = [{name: value for name, value in row.items() if value is not None} for row in given]
+    assert [row.as_json() for row in rows] == expected
 
 
 def _row(epoch: int) -> dict[str, Any]:
@@ -329,7 +317,6 @@ def _any_rows(rng: random.Random) -> bytes:
     return _lines([_edited(rng, row) if rng.random() < 0.5 else row for row in whole])
 
 
-_LISTS = b"[" + b"[]," * 20_000_000
 CONFIG = Reader(
     "config.json",
     "config.json",
@@ -337,7 +324,7 @@ CONFIG = Reader(
     _edited_json(_RESUMED),
     lambda path: Run.open(path.parent),
     _verify_config,
-    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+    _json_bombs,
 )
 METRICS = Reader(
     "metrics.jsonl",
@@ -346,7 +333,7 @@ METRICS = Reader(
     _any_rows,
     read_rows,
     _verify_metrics,
-    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+    _json_bombs,
 )
 
 
@@ -366,7 +353,7 @@ META = Reader(
     _edited_json(_META),
     lambda path: read_class_names(path.parent),
     _verify_meta,
-    (lambda path: path.write_bytes(_LISTS), lambda path: path.write_bytes(b"[" * 1_000_000)),
+    _json_bombs,
 )
 
 
@@ -382,21 +369,21 @@ def _whole_safetensors(kind: Any, image_shape: tuple[int, int]) -> bytes:
         return path.read_bytes()
 
 
-def _split(content: bytes) -> tuple[dict[str, Any], bytes]:
+def _parse_safetensors(content: bytes) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length]), content[8 + length :]
 
 
-def _joined(header: Any, body: bytes) -> bytes:
+def _safetensors_bytes(header: Any, body: bytes) -> bytes:
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + body
 
 
 def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> None:
     model, record = result
-    header, body = _split(path.read_bytes())
+    header, body = _parse_safetensors(path.read_bytes())
     if "jaxae" in header.get("__metadata__", {}):
-        _says(json.loads(header["__metadata__"]["jaxae"]), record)
+        _check_record(json.loads(header["__metadata__"]["jaxae"]), record)
     for (part, layer, kind), param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
         entry = header[f"{part}.{layer}.{'weight' if kind == 'kernel' else kind}"]
         begin, end = entry["data_offsets"]
@@ -409,12 +396,12 @@ _WHOLE = [_whole_safetensors(kind, (2, 2)) for kind in ("ae", "vae")]
 
 
 def _any_safetensors(rng: random.Random) -> bytes:
-    header, body = _split(rng.choice(_WHOLE))
+    header, body = _parse_safetensors(rng.choice(_WHOLE))
     if rng.random() < 0.5:
         about = json.loads(header["__metadata__"]["jaxae"])
         header["__metadata__"]["jaxae"] = json.dumps(_edited(rng, about))
-        return _joined(header, body)
-    return _joined(_edited(rng, header), body)
+        return _safetensors_bytes(header, body)
+    return _safetensors_bytes(_edited(rng, header), body)
 
 
 SAFETENSORS = Reader(
@@ -424,25 +411,26 @@ SAFETENSORS = Reader(
     _any_safetensors,
     safetensors.read,
     _verify_safetensors,
-    (
-        lambda path: path.write_bytes((2**63).to_bytes(8, "little") + _WHOLE[0][8:]),
-        lambda path: path.write_bytes(_joined({"__metadata__": {"jaxae": "[" * 10**6}}, b"")),
+    lambda: (
+        (2**63).to_bytes(8, "little") + _WHOLE[0][8:],
+        _safetensors_bytes({"__metadata__": {"jaxae": "[" * 10**6}}, b""),
     ),
 )
 
 
 def _without_metadata(content: bytes) -> bytes:
-    header, body = _split(content)
-    return _joined({name: entry for name, entry in header.items() if name[0] != "_"}, body)
+    header, body = _parse_safetensors(content)
+    del header["__metadata__"]
+    return _safetensors_bytes(header, body)
 
 
-# As PyTorch saves it; MNIST is what images of 28×28 are taken for.
+# As PyTorch saves them. Images of 28×28 pixels are assumed to be MNIST.
 _RESAVED = [_without_metadata(_whole_safetensors(kind, (28, 28))) for kind in ("ae", "vae")]
 
 
 def _any_resaved(rng: random.Random) -> bytes:
-    header, body = _split(rng.choice(_RESAVED))
-    return _joined(_edited(rng, header), body)
+    header, body = _parse_safetensors(rng.choice(_RESAVED))
+    return _safetensors_bytes(_edited(rng, header), body)
 
 
 RESAVED = Reader(

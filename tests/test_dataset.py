@@ -1,9 +1,8 @@
-"""Dataset and Split, and what load_dataset makes of the bundled archives and of folders."""
+"""Dataset, Split, and load_dataset with the bundled archives and with folders."""
 
 import gzip
 import re
 import shutil
-import struct
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from jaxae import Dataset, Split, load_dataset
 from jaxae.data import load
+from tests.idx_files import idx_bytes, write_idx_folder
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -21,12 +21,6 @@ NAMES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-
-
-def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
-    return (
-        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + bytes(array)
-    )
 
 
 def images(n: int, height: int = 4, width: int = 3) -> npt.NDArray[np.uint8]:
@@ -49,10 +43,7 @@ def with_split(dataset: Dataset, name: str, split: Split) -> Dataset:
 def folder(tmp_path: Path) -> Path:
     """The four files of 7 training and 4 test images, 4 pixels high and 3 wide."""
     folder = tmp_path / "shapes"
-    folder.mkdir()
-    for prefix, n in (("train", 7), ("test", 4)):
-        (folder / NAMES[f"{prefix}_images"]).write_bytes(idx_bytes(images(n)))
-        (folder / NAMES[f"{prefix}_labels"]).write_bytes(idx_bytes(labels(n)))
+    write_idx_folder(folder, a_split(7), a_split(4))
     return folder
 
 
@@ -79,7 +70,7 @@ def test_bundled_mnist_has_the_published_sizes_and_class_counts(mnist: Dataset) 
 def test_bundled_mnist_is_white_on_black_and_starts_with_the_known_digits(mnist: Dataset) -> None:
     assert mnist.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert mnist.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    # The pixel statistics that everyone normalises MNIST by.
+    # The published mean and standard deviation of MNIST's pixels.
     pixels = np.asarray(mnist.train.images)
     assert pixels.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
     assert pixels.std() / 255 == pytest.approx(0.3081, abs=5e-5)
@@ -93,7 +84,7 @@ def test_a_damaged_bundled_archive_is_named(
     shutil.copytree(load._BUNDLED, copy)
     archive = copy / f"{stem}.gz"
     content = bytearray(archive.read_bytes())
-    content[5] ^= 1  # The time stamp in gzip's header: what is unpacked stays the same.
+    content[5] ^= 1  # The time stamp in gzip's header, which does not change the data.
     archive.write_bytes(content)
     monkeypatch.setattr(load, "_BUNDLED", copy)
     with pytest.raises(ValueError, match=rf"{archive} is damaged: its SHA-256 is .*install jaxae"):
@@ -120,14 +111,14 @@ def test_a_folder_reads_the_same_in_either_spelling_and_gzipped(
     assert dataset.image_shape == (4, 3)
 
 
-def test_a_folder_may_be_a_path_or_start_at_home(
+def test_a_folder_may_be_a_path_or_begin_with_a_tilde(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
     assert load_dataset("~/shapes").checksum == load_dataset(folder).checksum
 
 
-def test_a_folder_never_stands_in_for_a_data_set_of_its_name(
+def test_a_name_never_means_a_folder_in_the_working_directory(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
@@ -138,7 +129,7 @@ def test_a_folder_never_stands_in_for_a_data_set_of_its_name(
     assert load_dataset(f"./{folder.name}").checksum == load_dataset(folder).checksum
 
 
-def test_a_class_that_only_the_test_images_have_gets_a_name(folder: Path) -> None:
+def test_classes_are_counted_over_both_splits(folder: Path) -> None:
     (folder / NAMES["test_labels"]).write_bytes(idx_bytes(np.array([0, 1, 2, 5], np.uint8)))
     assert load_dataset(folder).class_names == ("0", "1", "2", "3", "4", "5")
 
@@ -158,7 +149,7 @@ def test_a_truncated_file_in_a_folder_is_named(folder: Path, name: str) -> None:
         load_dataset(folder)
 
 
-def test_counts_that_differ_are_refused_with_both_files_and_numbers(folder: Path) -> None:
+def test_different_numbers_of_images_and_labels_are_refused(folder: Path) -> None:
     (folder / NAMES["train_labels"]).write_bytes(idx_bytes(labels(6)))
     with pytest.raises(ValueError, match=r"train-images.*train-labels.*7 images but 6 labels"):
         load_dataset(folder)
@@ -171,14 +162,14 @@ def test_a_folder_of_zero_images_is_refused(folder: Path) -> None:
         load_dataset(folder)
 
 
-def test_training_and_test_images_of_two_sizes_are_refused(folder: Path) -> None:
+def test_training_and_test_images_of_different_sizes_are_refused(folder: Path) -> None:
     (folder / NAMES["test_images"]).write_bytes(idx_bytes(images(4, height=5)))
     with pytest.raises(ValueError, match=r"\(4, 3\).*\(5, 3\).*one size"):
         load_dataset(folder)
 
 
 @pytest.mark.parametrize("missing", ["./nowhere", "../nowhere", "/nowhere", Path("nowhere")])
-def test_a_folder_that_is_not_there_is_never_looked_up_as_a_name(
+def test_a_missing_folder_is_never_looked_up_as_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str | Path
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -218,7 +209,7 @@ def test_a_label_without_a_name_is_refused(split: str, label: int) -> None:
         with_split(good, split, Split(images(6), bad_labels))
 
 
-def test_splits_and_datasets_cannot_be_changed() -> None:
+def test_splits_and_datasets_are_frozen() -> None:
     dataset = Dataset("shapes", a_split(), a_split(), ("a", "b", "c"))
     with pytest.raises(AttributeError):
         dataset.name = "other"  # type: ignore[misc]
@@ -226,17 +217,17 @@ def test_splits_and_datasets_cannot_be_changed() -> None:
         dataset.train.images = images(6)  # type: ignore[misc]
 
 
-def test_splits_are_equal_if_they_are_one_and_datasets_by_their_splits(tiny: Dataset) -> None:
+def test_splits_are_compared_by_identity_and_datasets_by_their_splits(tiny: Dataset) -> None:
     train = tiny.train
-    alike = Split(np.array(train.images), train.labels)
-    assert train == train and train != alike
-    assert len({train, train, alike}) == 2
+    equal = Split(np.array(train.images), train.labels)
+    assert train == train and train != equal
+    assert len({train, train, equal}) == 2
     assert replace(tiny) == tiny
-    assert replace(tiny, train=alike) != tiny
+    assert replace(tiny, train=equal) != tiny
     assert len({tiny, replace(tiny)}) == 1
 
 
-def test_the_checksum_follows_the_data_and_nothing_else() -> None:
+def test_the_checksum_depends_only_on_the_data() -> None:
     dataset = Dataset("shapes", a_split(), a_split(5), ("a", "b", "c"))
     wide_labels = Split(images(6), labels(6).astype(np.int64))
     strided = Split(np.asfortranarray(images(6)), labels(6))
@@ -261,7 +252,7 @@ def test_the_checksum_changes_with_one_pixel_or_one_label(split: str) -> None:
     assert len({other.checksum for other in [dataset, *changed]}) == 3
 
 
-def test_the_checksum_tells_shapes_of_the_same_bytes_apart() -> None:
+def test_the_checksum_depends_on_the_shape() -> None:
     wide = Split(images(6).reshape(6, 3, 4), labels(6))
     high = a_split()
     names = ("a", "b", "c")

@@ -1,4 +1,4 @@
-"""The fuzzing's short form, and that it would tell."""
+"""A short run of the fuzzer, and tests that it detects a bad reader."""
 
 import json
 import logging
@@ -17,8 +17,8 @@ from tests.fuzz_readers import IDX, META, READERS, hostile_files
 
 
 @pytest.mark.slow
-def test_no_damaged_or_hostile_file_gets_the_better_of_a_reader() -> None:
-    # A process of its own, because its memory is limited; `make fuzz` is the long form.
+def test_readers_withstand_damaged_and_hostile_files() -> None:
+    # In a process, because it limits its memory. `make fuzz` runs it for longer.
     files = str(1000 * len(READERS))
     command = [sys.executable, "-m", "tests.fuzz", "--files", files, "--seed", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -47,7 +47,7 @@ def raiser(error: BaseException) -> Callable[[Path], Any]:
         lambda path: np.zeros((2, 3, 4), np.uint8),
     ],
 )
-def test_the_fuzzing_tells_a_bad_reader(tmp_path: Path, read: Callable[[Path], Any]) -> None:
+def test_the_fuzzer_detects_a_bad_reader(tmp_path: Path, read: Callable[[Path], Any]) -> None:
     path = tmp_path / IDX.file_name
     path.write_bytes(IDX.valid[0])
     fuzz.try_file(IDX, path, fuzz.Tally())
@@ -55,7 +55,7 @@ def test_the_fuzzing_tells_a_bad_reader(tmp_path: Path, read: Callable[[Path], A
         fuzz.try_file(replace(IDX, read=read), path, fuzz.Tally())
 
 
-def test_a_bad_readers_file_is_told(tmp_path: Path) -> None:
+def test_the_fuzzer_reports_the_file(tmp_path: Path) -> None:
     path = tmp_path / META.file_name
     bad = replace(META, read=lambda path: path.read_bytes()[100])
     with pytest.raises(IndexError) as caught:
@@ -63,7 +63,9 @@ def test_a_bad_readers_file_is_told(tmp_path: Path) -> None:
     assert caught.value.__notes__ == [f"meta.json: {path.read_bytes()!r}"]
 
 
-def test_a_tally_goes_on_with_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stored_tally_is_continued_with_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried: list[bytes] = []
 
     def read(path: Path) -> Any:
@@ -73,7 +75,7 @@ def test_a_tally_goes_on_with_other_files(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fuzz, "READERS", (replace(META, read=read),))
     monkeypatch.setattr(fuzz, "_BLOCK", 20)
     monkeypatch.setattr(fuzz, "limit_memory", lambda: None)
-    monkeypatch.setattr(logging, "disable", lambda: None)  # Or no later test would see a log.
+    monkeypatch.setattr(logging, "disable", lambda: None)  # It outlives the test.
     file = tmp_path / "tally.json"
     counts, made = [], []
     for files in ("20", "20", "45"):
@@ -106,8 +108,8 @@ def test_no_file_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 @pytest.mark.slow
-def test_the_fuzzing_tells_a_reader_that_takes_a_gibibyte() -> None:
-    # Somewhat more, for what was freed before can be had again.
+def test_the_fuzzer_detects_a_reader_that_allocates_more_than_a_gibibyte() -> None:
+    # Somewhat more, because memory that was freed before can be allocated again.
     program = "from tests.fuzz import limit_memory; limit_memory(); bytearray(2**30 + 2**28)"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

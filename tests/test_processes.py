@@ -22,7 +22,7 @@ from jaxae.cli.app import main
 from jaxae.config import ProcessConfig
 from jaxae.runs.checkpoints import saved_numbers
 from tests.cluster import DEVICES, Ended, ask, end, start, wait_for
-from tests.conftest import idx_bytes
+from tests.idx_files import idx_bytes
 from tests.test_streaming import write_npy
 
 pytestmark = pytest.mark.slow
