@@ -36,3 +36,14 @@ def write_idx_folder(folder: Path, train: Split, test: Split) -> None:
         images, labels = np.asarray(split.images), split.labels.astype(np.uint8)
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(images))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+
+
+def write_blobs(folder: Path, seed: int = 0) -> None:
+    """Write a tiny data set, 300 + 60 images of 8×6 pixels of noise, as a folder of IDX files."""
+    rng = np.random.default_rng(seed)
+
+    def noise(n: int) -> Split:
+        images = rng.integers(0, 256, (n, 8, 6)).astype(np.uint8)
+        return Split(images, rng.integers(0, 3, n))
+
+    write_idx_folder(folder, noise(300), noise(60))

@@ -15,7 +15,7 @@ from jaxae.cli.app import main
 from jaxae.cli.compiled import keep_compiled, prune
 from jaxae.config import ProcessConfig
 from jaxae.distributed.processes import process_group
-from tests.faults import write_blobs
+from tests.idx_files import write_blobs
 
 RUN = Path(__file__).parent / "fixtures" / "run-v1"
 OPTIONS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")

@@ -17,7 +17,7 @@ from jaxae.drawing import rendering
 from jaxae.drawing.provenance import parameters_hash, read_provenance
 from jaxae.drawing.registry import FIGURES, OF_ONE_RUN
 from jaxae.drawing.source import Source
-from tests.faults import write_blobs
+from tests.idx_files import write_blobs
 
 SMALL = ("--epochs", "2", "--hidden-dim", "16")
 

@@ -1,4 +1,4 @@
-"""Runs that meet with a fault and go on by --resume: the short form of `make soak`."""
+"""A short form of `make soak`: runs with an injected fault are resumed and compared."""
 
 import contextlib
 import random
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import faults
-from tests.faults import Scene, Tally
+from tests.fault_scene import Scene, Tally
 
 pytestmark = pytest.mark.slow
 
@@ -27,11 +27,11 @@ def check(tally: Tally) -> None:
 
 
 def test_kill_9(scene: Scene) -> None:
-    check(faults.killed(scene, times=2, rng=random.Random(3)))  # Soon, in the midst of it.
+    check(faults.killed(scene, times=2, rng=random.Random(3)))  # This seed kills early.
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
-def test_a_signal_saves_and_gives_the_usual_status(scene: Scene, number: signal.Signals) -> None:
+def test_a_signal_saves_and_sets_the_exit_status(scene: Scene, number: signal.Signals) -> None:
     check(faults.interrupted(scene, number))
 
 
@@ -51,14 +51,14 @@ def test_a_clock_that_jumps(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.disk_full, faults.made_read_only])
-def test_a_disk_that_cannot_be_written(scene: Scene, fault: faults.Fault) -> None:
+def test_a_disk_that_becomes_unwritable(scene: Scene, fault: faults.Fault) -> None:
     try:
         check(fault(scene))
     except faults.Impossible as reason:
         pytest.skip(str(reason))
 
 
-def test_a_soak_goes_on_where_its_tally_ends(
+def test_a_soak_continues_from_its_tally(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done: list[int] = []

@@ -43,7 +43,7 @@ from jaxae.cli.app import main
 from jaxae.drawing.provenance import parameters_hash, read_provenance
 from jaxae.drawing.source import Source
 from jaxae.runs.checkpoints import saved_numbers
-from tests.faults import write_blobs
+from tests.idx_files import write_blobs
 
 pytestmark = pytest.mark.slow
 FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
