@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Architecture = Literal["ae", "vae", "conv"]
@@ -112,6 +112,65 @@ class CheckpointConfig:
         _require_count("checkpoint_every", self.checkpoint_every)
         _require_count("keep", self.keep)
         _require_count("checkpoint_steps", self.checkpoint_steps)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data a run is trained on."""
+
+    name: str
+    """Name of the data set."""
+
+    source: str
+    """What `load_dataset` was given."""
+
+    checksum: str
+    """`Dataset.checksum`."""
+
+    image_shape: tuple[int, int]
+    """Height and width of the images, in pixels."""
+
+    train_examples: int
+    """Number of training images."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a value that no data set has."""
+        texts = (self.name, self.source, self.checksum)
+        sizes = (*self.image_shape, self.train_examples)
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or len(self.image_shape) != 2
+            or not all(type(size) is int and size > 0 for size in sizes)
+        ):
+            raise ValueError(f"{self} does not describe a data set")
+
+
+# Of new runs; a run keeps the format that it began with.
+# 1: parameters and the orders of epochs are drawn from one stream of random numbers. 2: from two.
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The settings of a run: the model, how it is trained, on which data, and when it is saved."""
+
+    model: ModelConfig
+    train: TrainConfig
+    data: DataConfig
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+
+    imported_from: str | None = None
+    """The file that the parameters came from, if they were imported instead of trained."""
+
+    format: int = FORMAT
+    """Of the run's folder; decides which streams its random numbers are drawn from."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the format is known and the file is named by text."""
+        if type(self.format) is not int or not 1 <= self.format <= FORMAT:
+            raise ValueError(f"format {self.format!r}, this version reads 1 to {FORMAT}")
+        if not isinstance(self.imported_from, str | None):
+            raise ValueError(f"imported_from is {self.imported_from!r}; expected a file's name")
 
 
 @dataclass(frozen=True)

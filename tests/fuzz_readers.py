@@ -13,7 +13,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,10 +23,10 @@ from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
 from jaxae._utils.npy import ArrayFile, prefix_errors
+from jaxae.config import DataConfig, RunConfig
 from jaxae.data.folder import read_class_names
 from jaxae.data.idx import read_idx
 from jaxae.interchange import safetensors
-from jaxae.runs.config_file import DataRecord, RunRecord
 from jaxae.runs.metrics_file import read_rows
 from tests.idx_files import gzip_bomb, idx_header
 
@@ -260,32 +260,32 @@ def _edited_json(whole: Any) -> Callable[[random.Random], bytes]:
 
 # A run's folder.
 
-_RECORD = RunRecord(
+_SETTINGS = RunConfig(
     ModelConfig(hidden_dim=2, latent_dim=1),
     TrainConfig(),
-    DataRecord("blobs", "nowhere", "0" * 64, (2, 2), 300),
+    DataConfig("blobs", "nowhere", "0" * 64, (2, 2), 300),
 )
 _COMPUTED = {"device": {"platform": "cpu", "kind": "cpu"}, "versions": {"jax": "0.8.1"}}
 _CONFIG: dict[str, Any] = {
     "format": 1,
-    **_RECORD.as_json(),
+    **{name: asdict(_SETTINGS)[name] for name in ("model", "train", "data")},
     "checkpoints": {"checkpoint_every": 2, "keep": 1},
     **_COMPUTED,
 }
 _RESUMED = _CONFIG | {"format": 2, "resumed": [{"epoch": 3, **_COMPUTED}]}
 
 
-def _check_record(given: Any, record: RunRecord) -> None:
-    """Check a record against the JSON that it was read from, in which defaults may be missing."""
-    written = json.loads(json.dumps(record.as_json()))
-    for name, values in written.items():
-        assert values | given[name] == values, (values, given[name])
+def _check_config(given: Any, config: RunConfig) -> None:
+    """Check settings against the JSON that they were read from, which may lack defaults."""
+    written = json.loads(json.dumps(asdict(config)))
+    for name in ("model", "train", "data"):
+        assert written[name] | given[name] == written[name], (written[name], given[name])
 
 
 def _verify_config(path: Path, run: Run) -> None:
     given = json.loads(path.read_bytes())
-    _check_record(given, run.record)
-    assert run.format == given["format"]
+    _check_config(given, run.config)
+    assert run.config.format == given["format"]
     computed = (given, *given.get("resumed", ()))[-1]
     device = {"count": None} | {
         name: value
@@ -365,7 +365,7 @@ def _whole_safetensors(kind: Any, image_shape: tuple[int, int]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         model = create_model(config, image_shape, seed=0)
-        safetensors.write(path, model, _RECORD._replace(model=config))
+        safetensors.write(path, model, replace(_SETTINGS, model=config))
         return path.read_bytes()
 
 
@@ -379,11 +379,11 @@ def _safetensors_bytes(header: Any, body: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + body
 
 
-def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunRecord]) -> None:
-    model, record = result
+def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunConfig]) -> None:
+    model, config = result
     header, body = _parse_safetensors(path.read_bytes())
     if "jaxae" in header.get("__metadata__", {}):
-        _check_record(json.loads(header["__metadata__"]["jaxae"]), record)
+        _check_config(json.loads(header["__metadata__"]["jaxae"]), config)
     for (part, layer, kind), param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
         entry = header[f"{part}.{layer}.{'weight' if kind == 'kernel' else kind}"]
         begin, end = entry["data_offsets"]

@@ -151,7 +151,7 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
     args = [arg for option, value in options for arg in (option, value) if arg is not True]
     assert jaxae("train", "--data-dir", blobs, "--run-dir", run, *args) == 0
     opened = Run.open(run)
-    assert (opened.train_config, opened.model_config) == (train, model)
+    assert (opened.config.train, opened.config.model) == (train, model)
 
 
 @pytest.mark.parametrize("command", ["train", "study"])
@@ -184,7 +184,7 @@ def test_without_a_run_dir_the_run_is_named_after_data_and_time(
     assert jaxae("train", "--data-dir", blobs, "--dataset", "a/b", *SMALL) == 0
     (run,) = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"a-b-\d{8}-\d{6}", run.name)
-    assert Run.open(run).data.name == "a/b"
+    assert Run.open(run).config.data.name == "a/b"
 
 
 def test_two_runs_of_one_second_get_folders_of_their_own(
@@ -227,7 +227,7 @@ def test_a_data_sets_name_is_no_path_and_no_markup(
     assert first.startswith(f"{printable(name)}: 300 training images")
     (run,) = Path("runs").iterdir()
     assert re.fullmatch(r"[\w.+-]+", run.name)
-    assert Run.open(run).data.name == name
+    assert Run.open(run).config.data.name == name
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
@@ -259,7 +259,7 @@ def test_overwrite_replaces_the_whole_run(run: Path, blobs: Path) -> None:
     (run / "figures" / "old.png").write_text("of the old run")
     args = ("--epochs", 1, "--hidden-dim", 8, "--run-dir", run, "--overwrite")
     assert jaxae("train", "--data-dir", blobs, *args) == 0
-    assert Run.open(run).model_config.hidden_dim == 8
+    assert Run.open(run).config.model.hidden_dim == 8
     assert [row.epoch for row in Run.open(run).history()] == [1]
     assert not (run / "figures" / "old.png").exists()
 
@@ -731,7 +731,7 @@ def test_a_run_without_a_checkpoint_is_refused(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(run / "checkpoints")
-    assert f"{run} holds no checkpoint" in refusal(capsys, "figures", run)
+    assert f"{run} has no checkpoint" in refusal(capsys, "figures", run)
     assert not (run / "checkpoints").exists()
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from jaxae import CheckpointConfig, ModelConfig, TrainConfig
 from jaxae._utils.files import read_text
-from jaxae.config import ProcessConfig
-from jaxae.runs.config_file import DataRecord, RunRecord, parse_record
+from jaxae.config import DataConfig, ProcessConfig, RunConfig
+from jaxae.runs.config_file import parse_config
 
 LECTURE: list[tuple[Any, dict[str, Any]]] = [
     (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae"}),
@@ -100,16 +100,17 @@ def test_processes_are_told_whole_or_not_at_all(told: tuple[Any, Any, Any], good
             ProcessConfig(*told)
 
 
-DATA = DataRecord("blobs", "nowhere", "0" * 64, (8, 6), 300)
+DATA = DataConfig("blobs", "nowhere", "0" * 64, (8, 6), 300)
 
 
-def test_a_record_comes_back_from_json() -> None:
-    record = RunRecord(
+def test_a_config_comes_back_from_json() -> None:
+    config = RunConfig(
         ModelConfig(3, 16, "vae"),
         TrainConfig(7, 64, 0.5, "onecycle", 9, 2.0, 0.25, "bfloat16", True),
         DATA,
+        CheckpointConfig(7, 3),
     )
-    assert parse_record(json.loads(json.dumps(record.as_json()))) == record
+    assert parse_config(json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_record_comes_back_from_json() -> None:
     ],
 )
 def test_what_no_data_set_has_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no data set"):
+    with pytest.raises(ValueError, match="does not describe a data set"):
         dataclasses.replace(DATA, **changes)
 
 

@@ -163,7 +163,7 @@ def test_all_stream_if_one_process_must(
     monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}"]) == 0
     assert asked == [here]
-    assert Run.open(tmp_path / "run").train_config.stream is (here or elsewhere)
+    assert Run.open(tmp_path / "run").config.train.stream is (here or elsewhere)
 
 
 # Joining and leaving.

@@ -46,7 +46,7 @@ def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
     opened = jaxae.Run.open(run)
     assert source["path"] == ".." and str(tmp_path) not in json.dumps(said)
     assert source["runs"][0]["config"]["train"]["seed"] == 0
-    assert source["runs"][0]["config"]["data"]["checksum"] == opened.data.checksum
+    assert source["runs"][0]["config"]["data"]["checksum"] == opened.config.data.checksum
     assert source["runs"][0]["parameters"] == parameters_hash(opened.load_model())
     assert jaxae.verify(file) == []
 

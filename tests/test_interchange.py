@@ -1,5 +1,6 @@
 """Exported files: run by PyTorch, ONNX Runtime and JAX without jaxae, and imported again."""
 
+import dataclasses
 import json
 import os
 import re
@@ -20,10 +21,10 @@ from flax import nnx
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model, decode, encode
 from jaxae._utils.text import printable
 from jaxae.cli.app import main
+from jaxae.config import DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.interchange import onnx, stablehlo
 from jaxae.interchange import safetensors as format_safetensors
-from jaxae.runs.config_file import DataRecord, RunRecord
 from jaxae.runs.recorder import Recorder
 
 PAGE = (Path(__file__).parents[1] / "docs" / "interchange.md").read_text()
@@ -45,8 +46,8 @@ def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencod
     return model
 
 
-def record(config: ModelConfig, image_shape: tuple[int, int]) -> RunRecord:
-    return RunRecord(config, TrainConfig(), DataRecord("blobs", "nowhere", "0", image_shape, 300))
+def config_of(config: ModelConfig, image_shape: tuple[int, int]) -> RunConfig:
+    return RunConfig(config, TrainConfig(), DataConfig("blobs", "nowhere", "0", image_shape, 300))
 
 
 def parameters(model: Autoencoder) -> dict[str, bytes]:
@@ -67,7 +68,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A run of each kind of model, for images of 8×6."""
     config = ModelConfig(latent_dim=3, hidden_dim=16, model=request.param)
     path = tmp_path_factory.mktemp("runs") / "run"
-    made = Run.create(path, *record(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
+    made = Run.create(path, config_of(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
     state = made.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
     Recorder(made, state).close()
     return path
@@ -81,8 +82,8 @@ def test_a_run_exported_and_imported_is_the_same_to_the_bit(run: Path, tmp_path:
     assert jaxae("export", run, "--format", "safetensors", "--out", file) == 0
     assert jaxae("import", file, again) == 0
     old, new = Run.open(run), Run.open(again)
-    assert (new.model_config, new.train_config, new.data) == (
-        *(old.model_config, old.train_config, old.data),
+    assert (new.config.model, new.config.train, new.config.data) == (
+        *(old.config.model, old.config.train, old.config.data),
     )
     assert new.history() == []
     assert json.loads((again / "config.json").read_text())["imported_from"] == file.name
@@ -136,7 +137,7 @@ SHAPES = {
 def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: Any) -> None:
     config = ModelConfig(latent_dim=3, hidden_dim=16, model=kind)
     file = tmp_path / "model.safetensors"
-    format_safetensors.write(file, random_model(config, (8, 6)), record(config, (8, 6)))
+    format_safetensors.write(file, random_model(config, (8, 6)), config_of(config, (8, 6)))
     arrays = safetensors.numpy.load_file(file)
     assert {name: array.shape for name, array in arrays.items()} == SHAPES[kind]
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
@@ -148,7 +149,7 @@ def test_the_pages_pytorch_module_computes_the_same(
 ) -> None:
     torch = pytest.importorskip("torch")
     model = random_model(ModelConfig(), (28, 28))
-    record_ = record(ModelConfig(), (28, 28))
+    record_ = config_of(ModelConfig(), (28, 28))
     format_safetensors.write(tmp_path / "mnist.safetensors", model, record_)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -166,7 +167,7 @@ def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(latent_dim=3, hidden_dim=16, model="vae")
     model = random_model(config, (8, 6))
-    format_safetensors.write(tmp_path / "vae", model, record(config, (8, 6)))
+    format_safetensors.write(tmp_path / "vae", model, config_of(config, (8, 6)))
     nn = torch.nn
     heads = {"latent": nn.Linear(16, 3), "log_variance": nn.Linear(16, 3)}
     encoder = nn.ModuleDict({"hidden": nn.Linear(48, 16), **heads})
@@ -193,7 +194,7 @@ def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: P
     torch = pytest.importorskip("torch")
     config = ModelConfig(hidden_dim=16, model="conv")
     model = random_model(config, (28, 28))
-    format_safetensors.write(tmp_path / "conv", model, record(config, (28, 28)))
+    format_safetensors.write(tmp_path / "conv", model, config_of(config, (28, 28)))
     nn = torch.nn
     layers: dict[str, Any] = {
         "encoder.first": nn.Conv2d(1, 16, 3, stride=2),
@@ -227,14 +228,14 @@ def whole_file(tmp_path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, A
     """The arrays of a valid file, and what its metadata say."""
     config = ModelConfig(hidden_dim=4)
     file = tmp_path / "whole"
-    format_safetensors.write(file, random_model(config, (8, 6)), record(config, (8, 6)))
+    format_safetensors.write(file, random_model(config, (8, 6)), config_of(config, (8, 6)))
     with safetensors.safe_open(file, framework="numpy") as opened:
         (about,) = opened.metadata().values()
     return safetensors.numpy.load_file(file), json.loads(about)
 
 
 def section(name: str, **changes: object) -> dict[str, Any]:
-    return {name: record(ModelConfig(hidden_dim=4), (8, 6)).as_json()[name] | changes}
+    return {name: dataclasses.asdict(config_of(ModelConfig(hidden_dim=4), (8, 6)))[name] | changes}
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def section(name: str, **changes: object) -> dict[str, Any]:
         ({}, section("model", hidden_dim=10**30), "has 5,?0.* parameters"),
         ({}, section("model", latent_dim=2**40), "has .* parameters"),
         ({}, section("data", image_shape=[2**20, 2**20]), "has .* parameters"),
-        ({}, section("data", image_shape=[8, -6]), "no data set"),
+        ({}, section("data", image_shape=[8, -6]), "does not describe a data set"),
         ({}, section("train", learning_rate=-1), "learning_rate is -1"),
         ({"decoder.hidden.bias": None}, {}, "decoder.hidden.bias missing for model ae"),
         (
@@ -296,12 +297,12 @@ def test_a_file_that_pytorch_saved_again_is_the_same_model(
     torch = pytest.importorskip("safetensors.torch")
     config = ModelConfig(hidden_dim=8, latent_dim=3, model=kind)
     model = random_model(config, (28, 28))
-    format_safetensors.write(tmp_path / "whole", model, record(config, (28, 28)))
+    format_safetensors.write(tmp_path / "whole", model, config_of(config, (28, 28)))
     torch.save_file(torch.load_file(tmp_path / "whole"), tmp_path / "again")
     assert jaxae("import", tmp_path / "again", tmp_path / "run") == 0
     run = Run.open(tmp_path / "run")
-    assert (run.model_config, run.train_config) == (config, TrainConfig())
-    assert (run.data.name, run.data.image_shape, run.data.train_examples) == (
+    assert (run.config.model, run.config.train) == (config, TrainConfig())
+    assert (run.config.data.name, run.config.data.image_shape, run.config.data.train_examples) == (
         *("mnist", (28, 28), 60_000),
     )
     assert parameters(run.load_model()) == parameters(model)
@@ -318,7 +319,8 @@ def test_a_file_of_other_images_takes_what_it_does_not_say_from_a_run(
     safetensors.numpy.save_file(arrays, tmp_path / "again", {"format": "pt"})
     assert jaxae("import", tmp_path / "again", tmp_path / "new", "--like", run) == 0
     was, now = Run.open(run), Run.open(tmp_path / "new")
-    assert now.record == was.record
+    for name in ("model", "train", "data"):
+        assert getattr(now.config, name) == getattr(was.config, name)
     assert parameters(now.load_model()) == parameters(was.load_model())
     assert not caplog.messages
 

@@ -15,9 +15,9 @@ from flax import nnx
 
 from jaxae import CheckpointConfig, EpochMetrics, ModelConfig, Run, TrainConfig, TrainState
 from jaxae._utils.locking import LOCK_NAME
+from jaxae.config import DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
-from jaxae.runs.config_file import DataRecord
 from jaxae.runs.metrics_file import append_row, read_rows, whole_rows
 from jaxae.runs.recorder import Recorder, state_to_resume
 from jaxae.training.loop import Epoch
@@ -218,11 +218,13 @@ def new_run(
 ) -> Run:
     return Run.create(
         path,
-        ModelConfig(hidden_dim=2, latent_dim=1),
-        TrainConfig(),
-        DataRecord("blobs", "nowhere", "0", (2, 2), 300),
+        RunConfig(
+            ModelConfig(hidden_dim=2, latent_dim=1),
+            TrainConfig(),
+            DataConfig("blobs", "nowhere", "0", (2, 2), 300),
+            checkpoints or CheckpointConfig(),
+        ),
         mesh=make_mesh(jax.devices()[:1]),
-        checkpoint_config=checkpoints,
         overwrite=overwrite,
     )
 
@@ -367,7 +369,7 @@ def test_a_folder_of_other_files_is_never_taken(tmp_path: Path, name: str, overw
     path = tmp_path / "run"
     path.mkdir()
     (path / name).write_text("precious")
-    with pytest.raises(ValueError, match="holds files that are no run"):
+    with pytest.raises(ValueError, match="is not empty, and not a jaxae run"):
         new_run(path, overwrite=overwrite)
     assert [entry.name for entry in path.iterdir()] == [name]
 
@@ -384,9 +386,9 @@ def test_what_a_process_that_was_killed_early_leaves_is_no_hindrance(tmp_path: P
 def test_a_format_that_is_not_known_is_refused(tmp_path: Path, version: object) -> None:
     path = new_run(tmp_path / "run").path
     config = json.loads((path / "config.json").read_text())
-    assert config["format"] == Run.open(path).format == 2
+    assert config["format"] == Run.open(path).config.format == 2
     (path / "config.json").write_text(json.dumps(config | {"format": 1}))
-    assert Run.open(path).format == 1
+    assert Run.open(path).config.format == 1
     (path / "config.json").write_text(json.dumps(config | {"format": version}))
     with pytest.raises(ValueError, match=rf"format {version!r}, this version reads 1 to 2"):
         Run.open(path)

@@ -271,7 +271,7 @@ def test_more_epochs_give_the_run_that_had_them_from_the_start(
     args = ("--epochs=8", "--hidden-dim=16")
     assert train(f"--data-dir={blobs}", f"--run-dir={longer}", *args) == 0
     assert outcome(run) == outcome(longer)
-    assert Run.open(run).train_config == Run.open(longer).train_config
+    assert Run.open(run).config.train == Run.open(longer).config.train
 
 
 def test_a_finished_run_says_so_and_stays_as_it_is(
@@ -296,7 +296,7 @@ def test_data_that_moved_is_found_by_data_dir(
     (stopped / "config.json").write_text(json.dumps(config))
     assert train(f"--run-dir={stopped}", "--resume", f"--data-dir={blobs}") == 0
     assert outcome(stopped) == outcome(whole)
-    assert Run.open(stopped).data == Run.open(whole).data
+    assert Run.open(stopped).config.data == Run.open(whole).config.data
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_a_finished_run_takes_the_place_to_which_its_data_moved(
     moved = Path(shutil.copytree(blobs, tmp_path / "moved"))
     assert train(f"--run-dir={run}", "--resume", f"--data-dir={moved}") == 0
     assert "is finished" in capsys.readouterr().out
-    assert Run.open(run).data.source == str(moved)
+    assert Run.open(run).config.data.source == str(moved)
     assert Run.open(run).environment == Run.open(whole).environment
     other = tmp_path / "other"
     write_blobs(other, seed=1)
@@ -447,7 +447,7 @@ def test_fewer_epochs_end_sooner(
     # The line that began a run with fewer epochs finds it finished, and takes none away.
     assert train(f"--run-dir={stopped}", "--resume", "--epochs=2") == 0
     assert "is finished, with 5 epochs" in capsys.readouterr().out
-    assert Run.open(stopped).train_config.epochs == 5
+    assert Run.open(stopped).config.train.epochs == 5
     assert train(f"--run-dir={stopped}", "--resume", "--epochs=6") == 0
     assert outcome(stopped) == outcome(whole)
 
@@ -614,7 +614,7 @@ def test_a_run_of_format_1_keeps_its_streams(tmp_path: Path) -> None:
 
 def test_a_new_run_has_separate_streams_and_format_2(whole: Path) -> None:
     run = Run.open(whole)
-    assert run.format == json.loads((whole / "config.json").read_text())["format"] == 2
+    assert run.config.format == json.loads((whole / "config.json").read_text())["format"] == 2
     assert resumed(whole).key == jax.random.fold_in(jax.random.key(0), 2**32 - 2)
 
 
@@ -635,8 +635,8 @@ def test_a_config_that_lacks_later_fields_has_their_defaults(whole: Path, tmp_pa
     del config["checkpoints"]
     (run / "config.json").write_text(json.dumps(config))
     opened = Run.open(run)
-    assert opened.checkpoint_config == CheckpointConfig()
-    assert (opened.train_config, opened.model_config) == (
+    assert opened.config.checkpoints == CheckpointConfig()
+    assert (opened.config.train, opened.config.model) == (
         TrainConfig(epochs=6),
         ModelConfig(hidden_dim=16),
     )

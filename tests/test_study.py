@@ -94,7 +94,7 @@ def test_a_study_leaves_runs_and_a_report(whole: Path, capsys: Any) -> None:
     values = []
     for seed in (0, 1):
         run = jaxae.Run.open(whole / f"seed-{seed}")
-        assert run.train_config.seed == seed and len(run.history()) == 6
+        assert run.config.train.seed == seed and len(run.history()) == 6
         report = json.loads((run.path / "report.json").read_text())
         values.append(report["numbers"]["gap_share"]["value"])
         again = main(["report", str(run.path), "--json"])
@@ -325,7 +325,7 @@ def test_states_of_other_seeds_epochs_or_models_are_refused(whole: Path, tiny: D
     for wrong in (states[:1], [states[0], states[1]._replace(epoch=jnp.int32(0))]):
         with pytest.raises(ValueError, match="expected one each, of one epoch"):
             fit_seeds(tiny, ModelConfig(), TrainConfig(), [0, 1], states=wrong)
-    wider = ModelConfig(hidden_dim=runs[0].model_config.hidden_dim + 1)
+    wider = ModelConfig(hidden_dim=runs[0].config.model.hidden_dim + 1)
     with pytest.raises(
         ValueError, match=r"^state\.params.* is float32\[.*; this model and optimizer"
     ):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jaxae
 from jaxae._utils.locking import locked
 from jaxae.cli.console import say, warn
-from jaxae.config import ModelConfig, TrainConfig, check_divergence
+from jaxae.config import ModelConfig, RunConfig, TrainConfig, check_divergence
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -36,7 +36,7 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training:
     dataset = options.data.load()
     jaxae.distributed.require_equal("the images or labels", _fingerprint(dataset))
     stream = options.train.stream or jaxae.training.exceeds_memory(dataset, mesh.local_devices[0])
-    config = dataclasses.replace(
+    train = dataclasses.replace(
         options.train, stream=bool(jaxae.distributed.all_reduce_max(stream))
     )
     path = options.run_dir or default_folder(dataset.name)
@@ -47,17 +47,19 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training:
         stack.enter_context(locked(path))
         jaxae.Run.create(
             path,
-            options.model,
-            config,
-            jaxae.runs.DataRecord.of(dataset, options.data.source()),
+            RunConfig(
+                options.model,
+                train,
+                dataset.describe(options.data.source()),
+                options.checkpoints,
+            ),
             mesh=mesh,
-            checkpoint_config=options.checkpoints,
             overwrite=options.overwrite,
         )
 
     jaxae.distributed.run_on_main_process(create)
     run = _open(path)
-    return Training(run, dataset, run.first_state())
+    return Training(run, dataset, run.initial_state())
 
 
 def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training | None:
@@ -66,9 +68,9 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training 
     path, source = options.run_dir, options.data.source()
     jaxae.distributed.run_on_main_process(lambda: stack.enter_context(locked(path)))
     run = jaxae.Run.open(path)
-    if run.imported_from is not None:
+    if run.config.imported_from is not None:
         raise ValueError(
-            f"{path} was imported from {run.imported_from}, without the optimizer's state; "
+            f"{path} was imported from {run.config.imported_from}, without the optimizer's state; "
             "train from the start in another --run-dir"
         )
     refuse_other_settings(options.model, options.train, run)
@@ -81,8 +83,8 @@ def resume(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training 
     )
     finished = epoch >= options.train.epochs
     environment = run.environment if finished else jaxae.runs.Environment.of(mesh)
-    if not finished or source != run.data.source:
-        dataset = dataclasses.replace(options.data.load(), name=run.data.name)
+    if not finished or source != run.config.data.source:
+        dataset = dataclasses.replace(options.data.load(), name=run.config.data.name)
         jaxae.distributed.require_equal("the images or labels", _fingerprint(dataset))
 
         def update() -> None:
@@ -144,7 +146,7 @@ def describe(mesh: Mesh) -> str:
 
 def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: jaxae.Run) -> None:
     """Raise ValueError, naming the option, if a setting would change a resumed run's result."""
-    began = _settings(run.model_config, run.train_config)
+    began = _settings(run.config.model, run.config.train)
     for name, value in _settings(model, train).items():
         # A run that streams keeps streaming without the flag.
         if value == began[name] or (name == "stream" and not value):

@@ -12,7 +12,7 @@ import jaxae
 from jaxae._utils.locking import LOCK_NAME, locked
 from jaxae.cli.begin import default_folder, refuse_other_settings, say_resuming
 from jaxae.cli.console import say
-from jaxae.config import TrainConfig, check_divergence
+from jaxae.config import RunConfig, TrainConfig, check_divergence
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -52,7 +52,7 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     for path in set(before) - set(wanted):
         shutil.rmtree(path)
     runs = [_create(path, options, dataset, mesh) for path in wanted]
-    return Seeds(folder, runs, dataset, [run.first_state() for run in runs])
+    return Seeds(folder, runs, dataset, [run.initial_state() for run in runs])
 
 
 def resume(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
@@ -94,9 +94,9 @@ def resume(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     for run in runs:
         environment = run.environment if finished else now
         epochs = max(options.train.epochs, epoch)
-        run.update(epochs, source, run.checkpoint_config, environment, epoch)
+        run.update(epochs, source, run.config.checkpoints, environment, epoch)
     runs = [jaxae.Run.open(path) for path in wanted]
-    return Seeds(folder, runs, dataclasses.replace(dataset, name=runs[0].data.name), states)
+    return Seeds(folder, runs, dataclasses.replace(dataset, name=runs[0].config.data.name), states)
 
 
 def _folders(folder: Path, options: Study) -> list[Path]:
@@ -116,9 +116,11 @@ def _lock(stack: contextlib.ExitStack, *folders: Path) -> None:
 def _create(path: Path, options: Study, dataset: jaxae.Dataset, mesh: Mesh) -> jaxae.Run:
     return jaxae.Run.create(
         path,
-        options.model,
-        _with_seed(options.train, path),
-        jaxae.runs.DataRecord.of(dataset, options.data.source()),
+        RunConfig(
+            options.model,
+            _with_seed(options.train, path),
+            dataset.describe(options.data.source()),
+        ),
         mesh=mesh,
         overwrite=options.overwrite,
     )

@@ -14,6 +14,7 @@ import jaxae
 from jaxae._utils.files import make_folder, sync
 from jaxae.cli.console import say
 from jaxae.cli.options import CheckpointOption, Folder, RunArgument
+from jaxae.config import RunConfig
 
 Format = Literal["safetensors", "onnx", "stablehlo"]
 
@@ -56,7 +57,7 @@ class Export:
             )
         model = run.load_model(self.checkpoint)
         if self.format == "safetensors":
-            paths = jaxae.interchange.safetensors.write(out, model, run.record)
+            paths = jaxae.interchange.safetensors.write(out, model, run.config)
         elif self.format == "onnx":
             paths = jaxae.interchange.onnx.write(out, model)
         else:
@@ -89,19 +90,20 @@ class Import:
         """Read the file, check it, make the run."""
         if self.run.exists() and not (self.run.is_dir() and not any(self.run.iterdir())):
             raise ValueError(f"{self.run} exists already; choose a folder that is new or empty")
-        like = jaxae.Run.open(self.like).record if self.like else None
-        model, record = jaxae.interchange.safetensors.read(self.file, like)
+        like = jaxae.Run.open(self.like).config if self.like else None
+        model, config = jaxae.interchange.safetensors.read(self.file, like)
         make_folder(self.run.parent)
         partial = self.run.with_name(f".{self.run.name}-{secrets.token_hex(4)}")
         partial.mkdir()
         try:
             # Device, versions and date in config.json are the import's, not the training's.
             mesh = jaxae.make_mesh(jaxae.find_devices())
-            run = jaxae.Run.create(partial, *record, mesh=mesh, imported_from=self.file.name)
+            own = RunConfig(config.model, config.train, config.data, imported_from=self.file.name)
+            run = jaxae.Run.create(partial, own, mesh=mesh)
             state = run.initial_state(jaxae.models.parameters(model))
             jaxae.Recorder(run, state).close()  # Saves the initial state.
             partial.replace(self.run)
             sync(self.run.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        say(f"{self.run}: {record.model.model} for images of {record.data.image_shape}")
+        say(f"{self.run}: {config.model.model} for images of {config.data.image_shape}")

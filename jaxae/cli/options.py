@@ -42,8 +42,10 @@ class DataOptions:
     @classmethod
     def of(cls, run: jaxae.Run) -> DataOptions:
         """Return the options that a run's data were loaded with."""
-        source = run.data.source
-        return cls(run.data.name, Path(source)) if Path(source).is_absolute() else cls(source)
+        source = run.config.data.source
+        return (
+            cls(run.config.data.name, Path(source)) if Path(source).is_absolute() else cls(source)
+        )
 
     def source(self) -> str:
         """Return the argument for `load_dataset`, valid in any working directory.

@@ -45,7 +45,7 @@ class MakeReport:
         """Measure, print, write."""
         source = jaxae.Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
         _warn_of_memory(source)
-        kl_weight = source.run.train_config.kl_weight
+        kl_weight = source.run.config.train.kl_weight
         report = jaxae.measure(source.embedding, source.classifier, kl_weight=kl_weight)
         claims = jaxae.analysis.evaluate_claims(report)
         content = as_json(report, claims)
@@ -115,7 +115,7 @@ def _cell(report: jaxae.analysis.Report, name: str) -> str:
 
 
 def _warn_of_memory(source: jaxae.Source) -> None:
-    if source.run.train_config.stream:
+    if source.run.config.train.stream:
         dataset = source.embedding.dataset
         n = len(dataset.train)
         gigabytes = 5 * n * math.prod(dataset.image_shape) / 1e9  # As bytes, and as float32.

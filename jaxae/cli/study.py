@@ -70,8 +70,8 @@ class Study:
         return Study(
             seeds=len(jaxae.drawing.seed_folders(self.run_dir)),
             data=DataOptions.of(run),
-            model=run.model_config,
-            train=run.train_config,
+            model=run.config.model,
+            train=run.config.train,
         )
 
     def __call__(self) -> None:
@@ -102,7 +102,7 @@ def study(options: Study) -> None:
 
 
 def _train(seeds: Seeds, mesh: Mesh) -> None:
-    config = seeds.runs[0].train_config
+    config = seeds.runs[0].config.train
     if seeds.epoch == config.epochs:
         return
     with contextlib.ExitStack() as stack:
@@ -124,9 +124,9 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
 
         jaxae.training.fit_seeds(
             seeds.dataset,
-            seeds.runs[0].model_config,
+            seeds.runs[0].config.model,
             config,
-            [run.train_config.seed for run in seeds.runs],
+            [run.config.train.seed for run in seeds.runs],
             states=seeds.states,
             mesh=mesh,
             on_epoch=on_epoch,
@@ -153,7 +153,7 @@ def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
     reports = []
     for run in seeds.runs:
         source = jaxae.Source(run.path, mesh, data=seeds.dataset)
-        kl_weight = run.train_config.kl_weight
+        kl_weight = run.config.train.kl_weight
         reports.append(jaxae.measure(source.embedding, classifier, kl_weight=kl_weight))
         say(f"measured {run.path.name}")
         draw_all(source, run.path / "figures", "png", False, jaxae.drawing.AFTER_TRAINING)
@@ -166,7 +166,7 @@ def _report(seeds: Seeds, reports: list[jaxae.analysis.Report]) -> None:
         write_json(run.path / "report.json", as_json(report, own))
     total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
     path = seeds.folder / "report.json"
-    numbers = [run.train_config.seed for run in seeds.runs]
+    numbers = [run.config.train.seed for run in seeds.runs]
     write_json(path, as_json(total, verdicts) | {"seeds": numbers})
     show_numbers(total)
     rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in verdicts]

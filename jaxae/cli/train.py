@@ -78,10 +78,10 @@ class Train:
         run = jaxae.Run.open(self.run_dir)
         return Train(
             data=DataOptions.of(run),
-            model=run.model_config,
+            model=run.config.model,
             # With True as its default, the flag would be --no-stream.
-            train=dataclasses.replace(run.train_config, stream=False),
-            checkpoints=run.checkpoint_config,
+            train=dataclasses.replace(run.config.train, stream=False),
+            checkpoints=run.config.checkpoints,
         )
 
     def __call__(self) -> None:
@@ -130,7 +130,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
         state = jaxae.distributed.put_replicated(state, mesh)
         agree = jaxae.distributed.all_reduce_max
         stop_if_asked = stack.enter_context(signals_held_back(agree))
-        progress = stack.enter_context(TrainingProgress(console, run.train_config.epochs))
+        progress = stack.enter_context(TrainingProgress(console, run.config.train.epochs))
         recorder = stack.enter_context(jaxae.Recorder(run, state))
         board = None
         events = run.path / "tensorboard"
@@ -152,7 +152,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
         jaxae.fit(
             run.new_model(),
             dataset,
-            run.train_config,
+            run.config.train,
             state=state,
             mesh=mesh,
             on_epoch=on_epoch,
@@ -162,7 +162,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
 
 def _saved(run: jaxae.Run) -> str:
     epochs = jaxae.runs.saved_numbers(run.checkpoints)
-    steps = jaxae.runs.saved_numbers(run.parts)
+    steps = jaxae.runs.saved_numbers(run.positions)
     within = [f"step {steps[-1]:,}, within an epoch"] if steps else []
     return " and ".join([f"epoch {max(epochs, default=0)}", *within])
 

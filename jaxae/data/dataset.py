@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from jaxae.config import DataConfig
+
 RowIndex = int | slice | list[int] | npt.NDArray[np.integer]
 
 # Bytes of pixels that the checksum reads at a time.
@@ -130,6 +132,10 @@ class Dataset:
         """Height and width of every image, in pixels."""
         _, height, width = self.train.images.shape
         return height, width
+
+    def describe(self, source: str) -> DataConfig:
+        """Return what a run's configuration says of it, given what `load_dataset` was given."""
+        return DataConfig(self.name, source, self.checksum, self.image_shape, len(self.train))
 
     @cached_property
     def checksum(self) -> str:

@@ -1,5 +1,6 @@
 """What figures are drawn from: a run, or a study of several seeds, read once."""
 
+import dataclasses
 import os
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from jaxae.analysis import Classifier, Embedding, classifier_of
-from jaxae.config import Checkpoint
+from jaxae.config import Checkpoint, RunConfig
 from jaxae.data import Dataset
 from jaxae.drawing.provenance import parameters_hash
 from jaxae.models import Autoencoder
@@ -159,7 +160,7 @@ class Source:
     def name(self) -> str:
         """Name of the model in figures."""
         names = {"ae": "autoencoder", "vae": "variational", "conv": "convolutional"}
-        return names[self.runs[0].model_config.model]
+        return names[self.runs[0].config.model.model]
 
     def provenance(self, file: Path) -> dict[str, Any]:
         """Describe the runs, with their path relative to a figure's file."""
@@ -169,7 +170,16 @@ class Source:
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
             **chosen,
             "runs": [
-                {"config": run.settings(), "parameters": snapshot.parameters}
+                {"config": _settings(run.config), "parameters": snapshot.parameters}
                 for run, snapshot in zip(self.runs, self.snapshots, strict=True)
             ],
         }
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    # What decides the result. The source of the data does not: they may have moved.
+    return {
+        "model": dataclasses.asdict(config.model),
+        "train": dataclasses.asdict(config.train),
+        "data": {"name": config.data.name, "checksum": config.data.checksum},
+    }

@@ -7,6 +7,7 @@ PyTorch drops the metadata when it saves a file again; the model's sizes are the
 arrays' shapes.
 """
 
+import dataclasses
 import functools
 import json
 import logging
@@ -21,23 +22,24 @@ from flax import nnx
 
 from jaxae._utils.files import atomic
 from jaxae._utils.text import reason
-from jaxae.config import Architecture, ModelConfig, TrainConfig
+from jaxae.config import FORMAT, Architecture, DataConfig, ModelConfig, RunConfig, TrainConfig
 from jaxae.data import load_dataset
 from jaxae.interchange.torch_layout import torch_layouts
 from jaxae.models import Autoencoder, abstract_model
-from jaxae.runs import DataRecord, RunRecord, parse_record
+from jaxae.runs import parse_config
 
 _LAYOUT = 1
+_SECTIONS = ("model", "train", "data")
 _log = logging.getLogger(__name__)
 
 
-def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
+def write(path: Path, model: Autoencoder, config: RunConfig) -> list[Path]:
     """Write a model's parameters, float32, whole or not at all.
 
     Args:
       path: the file; PyTorch's names and order of axes are those of `torch_layouts`.
       model: the trained model.
-      record: what its run was made from.
+      config: what its run was made from.
 
     Returns:
       The one file.
@@ -51,14 +53,15 @@ def write(path: Path, model: Autoencoder, record: RunRecord) -> list[Path]:
         for name, (key, layout) in torch_layouts(model).items()
     }
     # One entry, because the library writes several in random order.
-    about = json.dumps({"layout": _LAYOUT, **record.as_json()})
+    sections = {name: dataclasses.asdict(getattr(config, name)) for name in _SECTIONS}
+    about = json.dumps({"layout": _LAYOUT, **sections})
     content = safetensors.numpy.save(arrays, {"jaxae": about})
     with atomic(path) as partial:
         partial.write_bytes(content)
     return [path]
 
 
-def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRecord]:
+def read(path: Path, like: RunConfig | None = None) -> tuple[Autoencoder, RunConfig]:
     """Read what `write` wrote, or PyTorch saved under the same names; the parameters are the bits.
 
     Args:
@@ -82,13 +85,13 @@ def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRec
         with safetensors.safe_open(path, framework="numpy") as file:
             about = (file.metadata() or {}).get("jaxae")
             if like is not None:
-                record = like
+                config = like
             elif about is not None:
-                record = _told(about)
+                config = _told(about)
             else:
                 hint = "; it does not say what it was trained on: if not MNIST, pass --like RUN"
-                record = _assumed(file)
-            model = _with_parameters(file, record, size)
+                config = _assumed(file)
+            model = _with_parameters(file, config, size)
     except OSError:
         raise
     except Exception as error:  # The library's own exception derives from Exception alone.
@@ -96,19 +99,19 @@ def read(path: Path, like: RunRecord | None = None) -> tuple[Autoencoder, RunRec
     if hint:
         _log.warning(
             "%s does not say what it was trained on; taken as %s of %s with default settings",
-            *(path, record.model, record.data.name),
+            *(path, config.model, config.data.name),
         )
-    return model, record
+    return model, config
 
 
-def _told(about: str) -> RunRecord:
+def _told(about: str) -> RunConfig:
     sections = json.loads(about)
     if sections["layout"] != _LAYOUT:
         raise ValueError(f"layout {sections['layout']!r}, this version of jaxae reads {_LAYOUT}")
-    return parse_record(sections)
+    return parse_config({"format": FORMAT, **{name: sections[name] for name in _SECTIONS}})
 
 
-def _assumed(file: Any) -> RunRecord:
+def _assumed(file: Any) -> RunConfig:
     names = set(file.keys())
     units = {}
     for layer in ("latent", "hidden"):
@@ -121,32 +124,32 @@ def _assumed(file: Any) -> RunRecord:
         model = "vae"
     elif "encoder.first.weight" in names:
         model = "conv"
-    return RunRecord(ModelConfig(model=model, **units), TrainConfig(), _mnist())
+    return RunConfig(ModelConfig(model=model, **units), TrainConfig(), _mnist())
 
 
 @functools.cache
-def _mnist() -> DataRecord:
-    return DataRecord.of(load_dataset("mnist"), "mnist")
+def _mnist() -> DataConfig:
+    return load_dataset("mnist").describe("mnist")
 
 
-def _with_parameters(file: Any, record: RunRecord, size: int) -> Autoencoder:
-    height, width = record.data.image_shape
+def _with_parameters(file: Any, config: RunConfig, size: int) -> Autoencoder:
+    height, width = config.data.image_shape
     # A lower bound for all models: their first dense layer sees one input per pixel or more.
-    fewest = record.model.hidden_dim * (height * width + record.model.latent_dim)
+    fewest = config.model.hidden_dim * (height * width + config.model.latent_dim)
     if 4 * fewest > size:
         raise ValueError(
-            f"a model of hidden_dim {record.model.hidden_dim} and latent_dim "
-            f"{record.model.latent_dim} for images of {height}×{width} has {fewest:,} parameters "
+            f"a model of hidden_dim {config.model.hidden_dim} and latent_dim "
+            f"{config.model.latent_dim} for images of {height}×{width} has {fewest:,} parameters "
             f"or more, the file has {size:,} bytes"
         )
-    graphdef, abstract = abstract_model(record.model, record.data.image_shape)
+    graphdef, abstract = abstract_model(config.model, config.data.image_shape)
     expected = torch_layouts(nnx.merge(graphdef, abstract))
     names = set(file.keys())
     if names != expected.keys():
         missing, extra = sorted(expected.keys() - names), sorted(names - expected.keys())
         parts = [f"{', '.join(missing)} missing"] * bool(missing)
         parts += [f"{', '.join(extra)} unknown"] * bool(extra)
-        raise ValueError(f"{'; '.join(parts)} for model {record.model.model}")
+        raise ValueError(f"{'; '.join(parts)} for model {config.model.model}")
     state = dict(nnx.to_flat_state(abstract))
     for name, (key, layout) in expected.items():
         claimed = file.get_slice(name)

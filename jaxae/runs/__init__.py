@@ -10,20 +10,18 @@ tensorboard    event files for TensorBoard
 """
 
 from jaxae.runs.checkpoints import saved_numbers
-from jaxae.runs.config_file import DataRecord, RunRecord, parse_record
+from jaxae.runs.config_file import parse_config
 from jaxae.runs.environment import Environment, versions_of
 from jaxae.runs.recorder import Recorder, state_to_resume, states_to_resume
 from jaxae.runs.run import Run
 from jaxae.runs.tensorboard import TensorBoard
 
 __all__ = [
-    "DataRecord",
     "Environment",
     "Recorder",
     "Run",
-    "RunRecord",
     "TensorBoard",
-    "parse_record",
+    "parse_config",
     "saved_numbers",
     "state_to_resume",
     "states_to_resume",

@@ -1,116 +1,92 @@
-"""What a run was made from, as config.json has it, read with suspicion.
+"""config.json: a run's settings and the environment that computed it.
 
-The file may come from anywhere. One that is too large is refused before it is read, and nothing in
-it is believed before it is checked.
+The file may come from anywhere. It is refused if it is too large, and every value is checked.
 """
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jaxae._utils.files import read_text
+from jaxae._utils.files import read_text, write_json
 from jaxae._utils.text import reason
-from jaxae.config import CheckpointConfig, ModelConfig, TrainConfig
-from jaxae.data import Dataset
+from jaxae.config import CheckpointConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
 from jaxae.runs.environment import Environment
 
-# Of new runs. A run keeps the one that it began with:
-# 1: parameters and epochs' orders are drawn from one stream. 2: from a stream each.
-FORMAT = 2
-# What JSON of another form than expected raises when it is taken apart.
+# Raised by JSON of another form than expected when it is taken apart.
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-@dataclasses.dataclass(frozen=True)
-class DataRecord:
-    """Which data a run was trained on.
+def parse_config(sections: Any) -> RunConfig:
+    """Make a configuration from the sections of a config.json.
 
-    Attributes:
-      name: the data set's name.
-      source: what `load_dataset` was given.
-      checksum: `Dataset.checksum`.
-      image_shape: height and width.
-      train_examples: number of training images.
+    A section or a field that is missing because an older version did not have it gets its default.
 
     Raises:
-      ValueError: a value that no data set has.
-    """
-
-    name: str
-    source: str
-    checksum: str
-    image_shape: tuple[int, int]
-    train_examples: int
-
-    def __post_init__(self) -> None:
-        """Refuse what no data set has."""
-        texts = (self.name, self.source, self.checksum)
-        sizes = (*self.image_shape, self.train_examples)
-        if (
-            not all(isinstance(text, str) for text in texts)
-            or len(self.image_shape) != 2
-            or not all(type(size) is int and size > 0 for size in sizes)
-        ):
-            raise ValueError(f"no data set is like {self}")
-
-    @classmethod
-    def of(cls, dataset: Dataset, source: str) -> "DataRecord":
-        """Describe a data set."""
-        return cls(dataset.name, source, dataset.checksum, dataset.image_shape, len(dataset.train))
-
-
-class RunRecord(NamedTuple):
-    """What a run was made from: all that its model's structure and its figures need."""
-
-    model: ModelConfig
-    train: TrainConfig
-    data: DataRecord
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the sections `model`, `train` and `data`."""
-        return {name: dataclasses.asdict(section) for name, section in self._asdict().items()}
-
-
-def parse_record(sections: Any) -> RunRecord:
-    """Make a record from what `RunRecord.as_json` gave, once through JSON.
-
-    Raises:
-      ValueError: it is of another form, or holds a value that no run has.
+      ValueError: a section has another form, or a value that no run has.
     """
     try:
         data = dict(sections["data"])
         data["image_shape"] = tuple(data["image_shape"])
-        return RunRecord(
-            ModelConfig(**sections["model"]), TrainConfig(**sections["train"]), DataRecord(**data)
+        return RunConfig(
+            ModelConfig(**sections["model"]),
+            TrainConfig(**sections["train"]),
+            DataConfig(**data),
+            CheckpointConfig(**sections.get("checkpoints", {})),
+            sections.get("imported_from"),
+            sections["format"],
         )
     except DAMAGED as error:
         raise ValueError(reason(error)) from error
 
 
-def read_record(
-    file: Path,
-) -> tuple[RunRecord, CheckpointConfig, Environment, str | None, int]:
-    """Read a config.json.
-
-    Returns:
-      What the run was made from, when it is saved, what computed it last, the file that it was
-      imported from, if it was, and the format.
+def read_config(file: Path) -> tuple[RunConfig, Environment]:
+    """Read a config.json, with the environment that computed the run last.
 
     Raises:
       ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
       OSError: it cannot be opened.
     """
     try:
-        config = json.loads(read_text(file))
-        if type(config["format"]) is not int or not 1 <= config["format"] <= FORMAT:
-            raise ValueError(f"format {config['format']!r}, this version reads 1 to {FORMAT}")
-        # A section or a field that an older version did not know has its default.
-        checkpoints = CheckpointConfig(**config.get("checkpoints", {}))
-        imported_from = config.get("imported_from")
-        if not isinstance(imported_from, str | None):
-            raise ValueError(f"imported_from is {imported_from!r}; expected the name of a file")
-        environment = Environment.parse([config, *config.get("resumed", [])][-1])
-        return parse_record(config), checkpoints, environment, imported_from, config["format"]
+        sections = json.loads(read_text(file))
+        environment = Environment.parse([sections, *sections.get("resumed", [])][-1])
+        return parse_config(sections), environment
     except DAMAGED as error:
         raise ValueError(f"{file} is damaged or of another version: {reason(error)}") from error
+
+
+def write_config(file: Path, config: RunConfig, environment: Environment) -> None:
+    """Write the config.json of a new run, atomically.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(file, {**_sections(config), **environment.as_json(), "created": created})
+
+
+def update_config(
+    file: Path, config: RunConfig, resumed: Environment | None, after_epoch: int
+) -> None:
+    """Replace the settings in a config.json.
+
+    Args:
+      file: of an existing run.
+      config: its new settings.
+      resumed: the environment, if another than before computes the run from now on.
+      after_epoch: where it took over.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    content = json.loads(file.read_text()) | _sections(config)
+    if resumed is not None:
+        entry = {"epoch": after_epoch, **resumed.as_json()}
+        content["resumed"] = [*content.get("resumed", []), entry]
+    write_json(file, content)
+
+
+def _sections(config: RunConfig) -> dict[str, Any]:
+    sections = dataclasses.asdict(config)
+    return {name: section for name, section in sections.items() if section is not None}

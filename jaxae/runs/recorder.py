@@ -41,7 +41,7 @@ class Recorder:
         rows = whole_rows(run.metrics)[: int(whole.epoch)]
         run_on_main_process(lambda: cut_rows(run.metrics, len(rows)))
         losses = {row.epoch: row.test_loss for row in rows}
-        config = run.checkpoint_config
+        config = run.config.checkpoints
         self._writer = CheckpointWriter(run.checkpoints, config.keep, int(whole.epoch), losses)
         self._parts: CheckpointWriter | None = None
         self._saved_step = int(whole.step)
@@ -68,7 +68,7 @@ class Recorder:
         if is_main_process():
             append_row(self._run.metrics, epoch.metrics)
         self._last, self._part = (epoch.state, epoch.metrics.test_loss), None
-        if epoch.metrics.epoch % self._run.checkpoint_config.checkpoint_every == 0:
+        if epoch.metrics.epoch % self._run.config.checkpoints.checkpoint_every == 0:
             self._writer.save(epoch.metrics.epoch, *self._last)
 
     def record_position(self, part: EpochPosition) -> None:
@@ -79,12 +79,12 @@ class Recorder:
         """
         self._part = part
         step = int(part.state.step)
-        if step - self._saved_step >= self._run.checkpoint_config.checkpoint_steps:
+        if step - self._saved_step >= self._run.config.checkpoints.checkpoint_steps:
             self._save_position(part._replace(state=copy_state(part.state)))
 
     def _save_position(self, part: EpochPosition) -> None:
         if self._parts is None:
-            self._parts = CheckpointWriter(self._run.parts, keep=1, newest=self._saved_step)
+            self._parts = CheckpointWriter(self._run.positions, keep=1, newest=self._saved_step)
         self._saved_step = int(part.state.step)
         self._parts.save(self._saved_step, part)
 
@@ -103,7 +103,7 @@ class Recorder:
         if self._parts is not None:
             self._parts.close()
         if self._part is None and self._last is not None and is_main_process():
-            shutil.rmtree(self._run.parts, ignore_errors=True)
+            shutil.rmtree(self._run.positions, ignore_errors=True)
 
     def __enter__(self) -> Self:
         """Record what the block trains."""
@@ -134,7 +134,7 @@ def state_to_resume(run: Run) -> TrainState | EpochPosition:
     part = _position_to_resume(run, like, rows)
     saved = saved_numbers(run.checkpoints)
     if not saved:
-        return part or run.first_state()
+        return part or run.initial_state()
     usable = [epoch for epoch in saved if epoch <= rows]
     if usable != saved:
         _log.warning(
@@ -180,23 +180,23 @@ def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
             f"{runs[0].path.parent} has no whole checkpoint of one epoch in every run ({have}); "
             "resume each run by jaxae train --run-dir RUN --resume, or pass --overwrite"
         )
-    return [run.first_state() for run in runs]
+    return [run.initial_state() for run in runs]
 
 
 def _state_like(run: Run) -> TrainState:
-    _, params = abstract_model(run.model_config, run.data.image_shape)
+    _, params = abstract_model(run.config.model, run.config.data.image_shape)
     like: TrainState = jax.eval_shape(run.initial_state, params)
     return like
 
 
 def _position_to_resume(run: Run, like: TrainState, rows: int) -> EpochPosition | None:
-    saved = saved_numbers(run.parts)
+    saved = saved_numbers(run.positions)
     if not saved:
         return None
-    steps = num_steps(run.data.train_examples, run.train_config.batch_size)
-    loss = np.float32(0) if run.train_config.stream else np.zeros(steps, np.float32)
+    steps = num_steps(run.config.data.train_examples, run.config.train.batch_size)
+    loss = np.float32(0) if run.config.train.stream else np.zeros(steps, np.float32)
     try:
-        part = read_newest_state(run.parts, saved, EpochPosition(like, np.int32(0), loss))
+        part = read_newest_state(run.positions, saved, EpochPosition(like, np.int32(0), loss))
     except ValueError as error:
         _log.warning("%s; the epoch's start is taken in its place", error)
         return None

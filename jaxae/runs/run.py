@@ -1,11 +1,9 @@
-"""A run's folder: what it was made from, its metrics, its checkpoints, its figures."""
+"""A run's folder: its settings, its metrics, its checkpoints, its figures."""
 
 import dataclasses
-import json
 import math
 import os
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,13 @@ import jax
 from flax import nnx
 from jax.sharding import Mesh
 
-from jaxae._utils.files import write_json
 from jaxae._utils.locking import LOCK_NAME
-from jaxae.config import Checkpoint, CheckpointConfig, ModelConfig, TrainConfig
+from jaxae.config import Checkpoint, CheckpointConfig, RunConfig
 from jaxae.data import Dataset, load_dataset, names_folder
 from jaxae.distributed import find_devices, make_mesh, replicate
 from jaxae.models import Autoencoder, Params, abstract_model, create_model
 from jaxae.runs.checkpoints import read_newest_state, read_state, saved_numbers
-from jaxae.runs.config_file import FORMAT, DataRecord, RunRecord, read_record
+from jaxae.runs.config_file import read_config, update_config, write_config
 from jaxae.runs.environment import Environment
 from jaxae.runs.metrics_file import read_rows
 from jaxae.training import EpochMetrics, TrainState, init_state, make_optimizer
@@ -32,38 +29,23 @@ class Run:
 
     Attributes:
       path: the folder.
-      model_config: the model's sizes.
-      train_config: how it is trained.
-      data: which data it is trained on.
-      checkpoint_config: when it is saved.
-      environment: what computed it last.
-      imported_from: the file that its parameters came from, if it was not trained.
-      format: of its config.json; decides which streams its random numbers are drawn from.
+      config: settings of the run.
+      environment: the devices and versions that computed it last.
     """
 
     path: Path
-    model_config: ModelConfig
-    train_config: TrainConfig
-    data: DataRecord
-    checkpoint_config: CheckpointConfig
+    config: RunConfig
     environment: Environment
-    imported_from: str | None = None
-    format: int = FORMAT
 
     @classmethod
-    def create(
-        cls,
-        path: Path,
-        model_config: ModelConfig,
-        train_config: TrainConfig,
-        data: DataRecord,
-        *,
-        mesh: Mesh,
-        checkpoint_config: CheckpointConfig | None = None,
-        imported_from: str | None = None,
-        overwrite: bool = False,
-    ) -> "Run":
-        """Make the folder with its config.json, whole or not at all.
+    def create(cls, path: Path, config: RunConfig, *, mesh: Mesh, overwrite: bool = False) -> "Run":
+        """Make the folder with its config.json, atomically.
+
+        Args:
+          path: the folder.
+          config: settings of the run.
+          mesh: the devices that will compute it.
+          overwrite: whether to replace a run that the folder holds.
 
         Raises:
           ValueError: as `check_free`.
@@ -72,35 +54,27 @@ class Run:
         cls.check_free(path, overwrite=overwrite)
         if path.is_dir():
             _empty(path)
-        checkpoint_config = checkpoint_config or CheckpointConfig()
-        configs = model_config, train_config, data, checkpoint_config
-        environment = Environment.of(mesh)
-        run = cls(path, *configs, environment, imported_from)
-        config = {
-            "format": run.format,
-            **run._sections(),
-            **environment.as_json(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            **({} if imported_from is None else {"imported_from": imported_from}),
-        }
-        write_json(path / "config.json", config)
+        run = cls(path, config, Environment.of(mesh))
+        write_config(path / "config.json", config, run.environment)
         return run
 
     @staticmethod
     def check_free(path: Path, *, overwrite: bool) -> None:
-        """Raise ValueError if the folder cannot become a run, or holds what is to be kept."""
+        """Raise ValueError if the folder cannot become a run, or holds something to keep."""
         if path.exists() and not path.is_dir():
             raise ValueError(f"{path} is a file; choose another --run-dir")
         if os.name != "nt" and "\\" in str(path.resolve()):
             raise ValueError(
-                f"{path} has a backslash in its path, with which Orbax cannot read what it saved; "
-                "choose another --run-dir"
+                f"{path} has a backslash in its path, and Orbax cannot read back what it saves "
+                "there; choose another --run-dir"
             )
-        # A process that was killed early leaves a lock that nobody holds, and an unfinished config.
+        # A process that was killed early leaves a lock that nobody holds, and a partial config.
         own = (LOCK_NAME, ".config-")
         if path.is_dir() and any(not entry.name.startswith(own) for entry in path.iterdir()):
             if not (path / "config.json").is_file():
-                raise ValueError(f"{path} holds files that are no run; choose another --run-dir")
+                raise ValueError(
+                    f"{path} is not empty, and not a jaxae run; choose another --run-dir"
+                )
             if not overwrite:
                 raise ValueError(
                     f"{path} holds a run; pass --resume, --overwrite or another --run-dir"
@@ -118,68 +92,48 @@ class Run:
         if not file.is_file():
             if seeds := sorted(path.glob("seed-*/config.json")):
                 raise ValueError(
-                    f"{path} is a study; expected one of its runs, as {seeds[0].parent}"
+                    f"{path} is a study; expected one of its runs, such as {seeds[0].parent}"
                 )
-            raise ValueError(f"{path} is not a run: it has no config.json; make one by jaxae train")
-        record, checkpoint_config, environment, imported_from, version = read_record(file)
-        return cls(path, *record, checkpoint_config, environment, imported_from, version)
-
-    def settings(self) -> dict[str, Any]:
-        """What decides the run's result: model, training, and the data's checksum."""
-        return {
-            "model": dataclasses.asdict(self.model_config),
-            "train": dataclasses.asdict(self.train_config),
-            "data": {"name": self.data.name, "checksum": self.data.checksum},
-        }
+            raise ValueError(
+                f"{path} is not a run: it has no config.json; make one with jaxae train"
+            )
+        return cls(path, *read_config(file))
 
     def update(
         self,
         epochs: int,
         source: str,
-        checkpoint_config: CheckpointConfig,
+        checkpoints: CheckpointConfig,
         environment: Environment,
         epoch: int,
     ) -> None:
-        """Change what may change in a run that is resumed after an epoch, in config.json.
+        """Change what may change in a run that resumes after an epoch, in config.json.
 
-        Another environment than the last is added to its list `resumed`, with the epoch.
+        An environment that differs from the last one is appended to the file's list `resumed`.
         """
-        updated = dataclasses.replace(
-            self,
-            train_config=dataclasses.replace(self.train_config, epochs=epochs),
-            data=dataclasses.replace(self.data, source=source),
-            checkpoint_config=checkpoint_config,
-            environment=environment,
+        config = dataclasses.replace(
+            self.config,
+            train=dataclasses.replace(self.config.train, epochs=epochs),
+            data=dataclasses.replace(self.config.data, source=source),
+            checkpoints=checkpoints,
         )
-        if updated != self:
-            file = self.path / "config.json"
-            config = json.loads(file.read_text()) | updated._sections()
-            if environment != self.environment:
-                entry = {"epoch": epoch, **environment.as_json()}
-                config["resumed"] = [*config.get("resumed", []), entry]
-            write_json(file, config)
-
-    @property
-    def record(self) -> RunRecord:
-        """What it was made from."""
-        return RunRecord(self.model_config, self.train_config, self.data)
-
-    def _sections(self) -> dict[str, Any]:
-        return {**self.record.as_json(), "checkpoints": dataclasses.asdict(self.checkpoint_config)}
+        resumed = environment if environment != self.environment else None
+        if config != self.config or resumed is not None:
+            update_config(self.path / "config.json", config, resumed, epoch)
 
     def load_dataset(self, source: str | Path | None = None) -> Dataset:
         """Load the data that the run was trained on.
 
         Args:
-          source: where it is now, as `load_dataset` takes it; by default where it was.
+          source: where it is now, as `load_dataset` takes it; by default where it was then.
 
         Raises:
-          ValueError: it is not there any more, or has changed.
+          ValueError: it is no longer there, or has changed.
         """
         try:
-            dataset = load_dataset(source or self.data.source)
+            dataset = load_dataset(source or self.config.data.source)
         except ValueError as error:
-            if source is not None or not names_folder(self.data.source):
+            if source is not None or not names_folder(self.config.data.source):
                 raise
             raise ValueError(f"{error}; if the data moved, pass --data-dir") from error
         self.check_dataset(dataset, source)
@@ -187,47 +141,46 @@ class Run:
 
     def check_dataset(self, dataset: Dataset, source: str | Path | None = None) -> None:
         """Raise ValueError if a data set is not the one that the run was trained on."""
-        if dataset.checksum == self.data.checksum:
+        if dataset.checksum == self.config.data.checksum:
             return
-        if source is not None and str(source) != self.data.source:
+        if source is not None and str(source) != self.config.data.source:
             raise ValueError(
                 f"{source} is not what {self.path} was trained on (its checksum differs); pass the "
                 "folder of those data"
             )
         raise ValueError(
-            f"{self.data.source} has changed since {self.path} was trained on it "
+            f"{self.config.data.source} has changed since {self.path} was trained on it "
             "(its checksum differs); put the old data back or train again"
         )
 
     def history(self) -> list[EpochMetrics]:
-        """Read metrics.jsonl, an entry an epoch.
+        """Read metrics.jsonl, one entry per epoch.
 
         Raises:
-          ValueError: a line is not the next epoch's row.
+          ValueError: a row is damaged, or not that of the next epoch.
         """
         return read_rows(self.metrics)
 
     def load_model(
         self, checkpoint: Checkpoint = "newest", *, mesh: Mesh | None = None
     ) -> Autoencoder:
-        """Make the model and give it the parameters of a checkpoint.
+        """Make the model with the parameters of a checkpoint.
 
         Args:
-          checkpoint: an epoch, or `"newest"`, the last one that is whole, or `"best"`, the one with
-            the lowest test loss; that loss is too low an estimate, since it was chosen by it.
-          mesh: the devices to put it on, of this process; by default all, or the one that
-            `jax.default_device` chose.
+          checkpoint: an epoch; or `"newest"`, the last one that is intact; or `"best"`, the one
+            with the lowest test loss, which is then biased low, since it was selected by it.
+          mesh: devices of this process to put the model on; by default all, or the one chosen by
+            `jax.default_device`.
 
         Raises:
-          ValueError: there is no checkpoint, or it cannot be read.
+          ValueError: there is no such checkpoint, or it cannot be read.
         """
-        graphdef, params = abstract_model(self.model_config, self.data.image_shape)
-        like = jax.eval_shape(self.initial_state, params)
+        graphdef, like = self.abstract_state()
         saved = saved_numbers(self.checkpoints)
         if not saved:
             raise ValueError(
-                f"{self.path} holds no checkpoint; jaxae train --run-dir {self.path} --resume "
-                "trains it"
+                f"{self.path} has no checkpoint; train it with jaxae train --run-dir {self.path} "
+                "--resume"
             )
         if checkpoint == "newest":
             state = read_newest_state(self.checkpoints, saved, like)
@@ -250,19 +203,25 @@ class Run:
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters that the run's seed draws."""
-        return create_model(self.model_config, self.data.image_shape, self.train_config.seed)
+        config = self.config
+        return create_model(config.model, config.data.image_shape, config.train.seed)
 
-    def initial_state(self, params: Params) -> TrainState:
-        """Return the state before the first epoch, with these parameters."""
-        optimizer = make_optimizer(self.train_config, self.data.train_examples)
-        state = init_state(params, optimizer, self.train_config.seed)
-        if self.format == 1:  # One stream for parameters and epochs.
-            return state._replace(key=jax.random.key(self.train_config.seed))
+    def initial_state(self, params: Params | None = None) -> TrainState:
+        """Return the state before the first epoch; by default with the seed's parameters."""
+        if params is None:
+            params = nnx.state(self.new_model(), nnx.Param)
+        train = self.config.train
+        state = init_state(
+            params, make_optimizer(train, self.config.data.train_examples), train.seed
+        )
+        if self.config.format == 1:  # One stream of random numbers for parameters and epochs.
+            return state._replace(key=jax.random.key(train.seed))
         return state
 
-    def first_state(self) -> TrainState:
-        """Return the state before the first epoch, with the parameters that the seed draws."""
-        return self.initial_state(nnx.state(self.new_model(), nnx.Param))
+    def abstract_state(self) -> tuple[Any, TrainState]:
+        """Return the model's graphdef, and the shapes and types of a state's arrays."""
+        graphdef, params = abstract_model(self.config.model, self.config.data.image_shape)
+        return graphdef, jax.eval_shape(self.initial_state, params)
 
     @property
     def checkpoints(self) -> Path:
@@ -270,13 +229,13 @@ class Run:
         return self.path / "checkpoints"
 
     @property
-    def parts(self) -> Path:
-        """The folder of the states inside an epoch."""
+    def positions(self) -> Path:
+        """The folder of the states saved within an epoch."""
         return self.checkpoints / "within"
 
     @property
     def metrics(self) -> Path:
-        """The file with a row an epoch."""
+        """The file with one row per epoch."""
         return self.path / "metrics.jsonl"
 
 
