@@ -1,4 +1,4 @@
-"""Arrays on disk: encoded and decoded from file to file, whole or not at all, in bounded memory."""
+"""`jaxae encode` and `decode` from file to file: atomically, and in bounded memory."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def test_a_file_of_any_layout_is_encoded_and_decoded(
 
 @pytest.mark.parametrize("shape", [(7, 5), (0, 3), (4,), (3, 4, 5), (1, 4, 5), (5, 1, 1)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_slices_of_a_file_are_those_of_its_array(
+def test_slices_of_a_file_equal_those_of_its_array(
     tmp_path: Path, shape: tuple[int, ...], order: Any
 ) -> None:
     array = np.arange(np.prod(shape), dtype=">i4").reshape(shape).copy(order)
@@ -93,7 +93,7 @@ def test_slices_of_a_file_are_those_of_its_array(
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (7, 2), (5, 4, 3)])
-def test_blocks_make_the_file_that_numpy_makes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_written_blocks_give_the_same_file_as_numpy(tmp_path: Path, shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     np.save(tmp_path / "numpy.npy", array)
     blocks = [array[i : i + 2].copy("F") for i in range(0, len(array), 2)]
@@ -120,8 +120,8 @@ def interrupt() -> None:
 
 
 @pytest.fixture
-def ctrl_c_counts() -> Iterator[None]:
-    """In the background of a shell, SIGINT is ignored, and jaxae leaves it so."""
+def default_sigint() -> Iterator[None]:
+    """Undo what a shell does to background processes, which ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -137,9 +137,9 @@ def ctrl_c_counts() -> Iterator[None]:
     ],
     ids=["KeyboardInterrupt", "SIGINT", "SIGTERM", "SIGHUP"],
 )
-@pytest.mark.usefixtures("ctrl_c_counts")
+@pytest.mark.usefixtures("default_sigint")
 @pytest.mark.parametrize("command", ["encode", "decode"])
-def test_a_job_stopped_in_the_middle_leaves_nothing(
+def test_an_interrupted_command_leaves_nothing(
     run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,7 +156,7 @@ def test_a_job_stopped_in_the_middle_leaves_nothing(
         if rows.start == 4 * 8192:
             sizes.extend(path.stat().st_size for path in out.parent.iterdir())
             stop()
-            pytest.fail("the signal waits for the block's end")
+            pytest.fail("the signal was not handled at once")
         return read(file, rows)
 
     monkeypatch.setattr(ArrayFile, "__getitem__", read_or_stop)
@@ -164,11 +164,11 @@ def test_a_job_stopped_in_the_middle_leaves_nothing(
         assert jaxae(command, run, given, out) == status
     except SystemExit as stopped:
         assert stopped.code == status
-    assert len(sizes) == 1 and sizes[0] > 100_000, "nothing was written yet: the test tells nothing"
+    assert len(sizes) == 1 and sizes[0] > 100_000, "interrupted before anything was written"
     assert [path.name for path in tmp_path.iterdir()] == ["given.npy"]
 
 
-# Peaks of resource.getrusage would count the parent's, here pytest's, too.
+# The peaks of resource.getrusage would include those of the parent, here pytest.
 PEAKS = """
 import json, re, sys
 from jaxae.cli.app import main

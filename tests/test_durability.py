@@ -1,4 +1,4 @@
-"""What is left after a power cut, on a disk that keeps only what it was told to sync."""
+"""What a power cut leaves on a simulated disk that keeps only what was synced."""
 
 import errno
 import os
@@ -19,18 +19,18 @@ from jaxae.runs.metrics_file import append_row, cut_rows
 from jaxae.training.loop import EpochMetrics
 
 pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/fd").is_dir(), reason="which file is synced is read from /proc"
+    not Path("/proc/self/fd").is_dir(), reason="reads from /proc which file is synced"
 )
 
 
 class Disk:
-    """A folder whose files keep their content, and whose folders their names, as last synced.
+    """A folder whose files keep their contents, and whose folders their entries, as last synced.
 
-    A name that was not synced may survive all the same, for file systems may write it early.
+    An entry that was not synced may also survive, because file systems may write it early.
     """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch):
-        """Take what is there as synced."""
+        """Consider existing files as synced."""
         self._root = root
         self._contents: dict[int, bytes] = {}
         self._names: dict[int, dict[str, int]] = {}
@@ -53,7 +53,7 @@ class Disk:
         return act
 
     def _keep(self, path: Path) -> None:
-        self._open.append(os.open(path, os.O_RDONLY))  # Or its number would go to another file.
+        self._open.append(os.open(path, os.O_RDONLY))  # Else its inode number may be reused.
         if path.is_dir():
             entries = {entry.name: entry.stat().st_ino for entry in path.iterdir()}
             self._names[path.stat().st_ino] = entries
@@ -61,7 +61,7 @@ class Disk:
             self._contents[path.stat().st_ino] = path.read_bytes()
 
     def survivors(self, path: Path) -> set[bytes | None]:
-        """What a power cut may leave under a path: contents, None where there is nothing."""
+        """Return the contents that a power cut may leave under a path; None stands for no file."""
         found: set[int | None] = {self._root.stat().st_ino}
         for place in (*reversed(path.parents), path):
             if place != self._root and place.is_relative_to(self._root):
@@ -72,13 +72,13 @@ class Disk:
 
     @contextmanager
     def watching(self, path: Path) -> Iterator[set[bytes | None]]:
-        """Collect what power cuts may leave under a path, at any moment of the block."""
+        """Collect the contents that a power cut during the block may leave under a path."""
         found = self._watched[path] = self.survivors(path)
         yield found
         del self._watched[path]
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for handle in self._open:
             os.close(handle)
 
@@ -92,7 +92,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk.close()
 
 
-def test_the_disk_loses_what_was_not_synced(disk: Disk, tmp_path: Path) -> None:
+def test_the_simulated_disk_loses_what_was_not_synced(disk: Disk, tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     with disk.watching(old) as found:
         new.write_bytes(b"new")
@@ -105,7 +105,7 @@ def test_the_disk_loses_what_was_not_synced(disk: Disk, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["old", "new", "folder/in/folder/new"])
-def test_a_file_is_the_old_one_or_the_new_one_and_then_the_new_one(
+def test_writing_leaves_the_old_file_or_the_new_one_and_in_the_end_the_new_one(
     disk: Disk, tmp_path: Path, name: str
 ) -> None:
     path, before = tmp_path / name, b"old" if name == "old" else None
@@ -120,7 +120,7 @@ def test_a_locked_folder_survives(disk: Disk, tmp_path: Path) -> None:
         assert None not in disk.survivors(tmp_path / "runs" / "new")
 
 
-def test_folders_that_are_made_are_listed_from_within(tmp_path: Path) -> None:
+def test_created_folders_are_returned_innermost_first(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "a" / "b"
     assert (make_folder(b), make_folder(b)) == ([b, a], [])
 
@@ -129,7 +129,7 @@ def row(epoch: int) -> EpochMetrics:
     return EpochMetrics(epoch, 2.5, 3.0, 0.1, 9.0)
 
 
-def test_each_row_is_on_the_disk_when_it_is_written(disk: Disk, tmp_path: Path) -> None:
+def test_each_row_is_synced_when_it_is_written(disk: Disk, tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     for epoch in range(1, 4):
         append_row(file, row(epoch))
@@ -137,9 +137,7 @@ def test_each_row_is_on_the_disk_when_it_is_written(disk: Disk, tmp_path: Path) 
         assert len(file.read_bytes().splitlines()) == epoch
 
 
-def test_rows_are_cut_without_a_moment_in_which_others_can_be_lost(
-    disk: Disk, tmp_path: Path
-) -> None:
+def test_cutting_rows_never_risks_the_others(disk: Disk, tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     for epoch in range(1, 4):
         append_row(file, row(epoch))
@@ -151,7 +149,7 @@ def test_rows_are_cut_without_a_moment_in_which_others_can_be_lost(
 
 
 @pytest.mark.parametrize("epochs", [3, 4])
-def test_a_file_of_which_nothing_is_cut_is_left_alone(
+def test_a_file_is_not_rewritten_if_nothing_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
 ) -> None:
     file = tmp_path / "metrics.jsonl"
@@ -165,7 +163,7 @@ def test_a_file_of_which_nothing_is_cut_is_left_alone(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_state_is_on_the_disk_before_an_older_one_is_deleted(
+def test_a_checkpoint_is_synced_before_an_older_one_is_deleted(
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "checkpoints"
@@ -193,7 +191,7 @@ def test_a_state_is_on_the_disk_before_an_older_one_is_deleted(
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
-def test_file_systems_that_cannot_sync_a_folder_still_take_files(
+def test_files_can_be_written_where_folders_cannot_be_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     fsync = os.fsync
@@ -212,7 +210,7 @@ def test_file_systems_that_cannot_sync_a_folder_still_take_files(
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_file_that_cannot_be_synced_is_not_put_in_place(
+def test_a_file_that_cannot_be_synced_does_not_replace_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fsync(handle: int) -> None:
@@ -227,12 +225,12 @@ def test_a_file_that_cannot_be_synced_is_not_put_in_place(
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o002])
-def test_a_file_has_the_permissions_that_the_umask_gives(
+def test_a_new_file_has_the_permissions_of_the_umask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
 ) -> None:
     before = os.umask(umask)
     try:
-        # It is the process's own, and other threads make files too.
+        # Changing the umask would affect the files of other threads.
         monkeypatch.delattr(os, "umask")
         with atomic(tmp_path / "file") as partial:
             partial.write_bytes(b"new")

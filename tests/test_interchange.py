@@ -1,4 +1,4 @@
-"""Exported files: run by PyTorch, ONNX Runtime and JAX without jaxae, and imported again."""
+"""Exported files: used by PyTorch, ONNX Runtime and JAX without jaxae, and imported again."""
 
 import dataclasses
 import json
@@ -28,17 +28,17 @@ from jaxae.interchange import safetensors as format_safetensors
 from jaxae.runs.recorder import Recorder
 
 PAGE = (Path(__file__).parents[1] / "docs" / "interchange.md").read_text()
-# To be run as it stands in a folder that holds mnist.safetensors.
+# It expects mnist.safetensors in the working directory.
 _BLOCK = r"```python\n(from collections import OrderedDict\n.*?)```"
 (PYTORCH,) = re.findall(_BLOCK, PAGE, re.DOTALL)
 
 KINDS = ("ae", "vae", "conv")
 BATCHES = (1, 7, 300)
-PARTS = ("encoder", "decoder")
+PROGRAMS = ("encoder", "decoder")
 
 
 def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencoder:
-    """A model no two of whose parameters are equal: new ones have biases of zero."""
+    """Return a model whose parameters all differ; in a new model the biases are zero."""
     model = create_model(config, image_shape, seed=0)
     rng = np.random.default_rng(0)
     params = nnx.state(model, nnx.Param)
@@ -77,7 +77,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 # safetensors.
 
 
-def test_a_run_exported_and_imported_is_the_same_to_the_bit(run: Path, tmp_path: Path) -> None:
+def test_exporting_and_importing_a_run_keeps_every_bit(run: Path, tmp_path: Path) -> None:
     file, again = tmp_path / "model.safetensors", tmp_path / "deep" / "again"
     assert jaxae("export", run, "--format", "safetensors", "--out", file) == 0
     assert jaxae("import", file, again) == 0
@@ -95,7 +95,7 @@ def test_a_run_exported_and_imported_is_the_same_to_the_bit(run: Path, tmp_path:
     np.testing.assert_array_equal(decode(now, batch(5, 3)), decode(was, batch(5, 3)), strict=True)
 
 
-def test_the_file_of_an_imported_run_is_the_same_file(run: Path, tmp_path: Path) -> None:
+def test_exporting_an_imported_run_gives_the_same_file(run: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert jaxae("export", run, "--format", "safetensors", "--out", first) == 0
     assert jaxae("import", first, tmp_path / "again") == 0
@@ -163,7 +163,7 @@ def test_the_pages_pytorch_module_computes_the_same(
 
 
 @pytest.mark.slow
-def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
+def test_the_heads_of_a_vae_fit_pytorchs_linear_layers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(latent_dim=3, hidden_dim=16, model="vae")
     model = random_model(config, (8, 6))
@@ -190,7 +190,7 @@ def test_a_vaes_heads_are_pytorchs_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: Path) -> None:
+def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(hidden_dim=16, model="conv")
     model = random_model(config, (28, 28))
@@ -210,7 +210,7 @@ def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: P
     for name, layer in layers.items():
         kinds = ("weight", "bias")
         layer.load_state_dict({kind: torch.from_numpy(arrays[f"{name}.{kind}"]) for kind in kinds})
-    ends = nn.ZeroPad2d((0, 1, 0, 1))  # Where jaxae pads an even size for stride 2.
+    ends = nn.ZeroPad2d((0, 1, 0, 1))  # An even size is padded at its end for stride 2.
     images, z = batch(50, 28, 28), batch(50, 2)
     with torch.inference_mode():
         x = torch.from_numpy(images)[:, None]
@@ -225,7 +225,7 @@ def test_the_convolutional_models_parameters_fit_pytorchs_own_layers(tmp_path: P
 
 
 def whole_file(tmp_path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """The arrays of a valid file, and what its metadata say."""
+    """Return the arrays and the metadata of a valid file."""
     config = ModelConfig(hidden_dim=4)
     file = tmp_path / "whole"
     format_safetensors.write(file, random_model(config, (8, 6)), config_of(config, (8, 6)))
@@ -268,7 +268,7 @@ def section(name: str, **changes: object) -> dict[str, Any]:
         ({"decoder.hidden.bias": np.zeros(400, np.float32)}, {}, r"\(400,\).*\(4,\)"),
     ],
 )
-def test_a_file_that_is_no_model_is_refused_and_makes_no_run(
+def test_an_invalid_file_is_refused_and_creates_no_run(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arrays: dict[str, Any],
@@ -291,7 +291,7 @@ def test_a_file_that_is_no_model_is_refused_and_makes_no_run(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_pytorch_saved_again_is_the_same_model(
+def test_a_file_saved_again_by_pytorch_gives_the_same_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, kind: Any
 ) -> None:
     torch = pytest.importorskip("safetensors.torch")
@@ -311,7 +311,7 @@ def test_a_file_that_pytorch_saved_again_is_the_same_model(
         assert part in said
 
 
-def test_a_file_of_other_images_takes_what_it_does_not_say_from_a_run(
+def test_settings_missing_from_a_file_are_taken_from_a_run(
     run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert jaxae("export", run, "--format", "safetensors", "--out", tmp_path / "whole") == 0
@@ -325,7 +325,7 @@ def test_a_file_of_other_images_takes_what_it_does_not_say_from_a_run(
     assert not caplog.messages
 
 
-def test_import_refuses_a_folder_that_holds_something(
+def test_import_refuses_a_folder_that_is_not_empty(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole_file(tmp_path)
@@ -340,7 +340,7 @@ def test_import_refuses_a_folder_that_holds_something(
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["text"]
 
 
-def test_an_imported_run_is_as_private_as_the_umask_says(tmp_path: Path) -> None:
+def test_an_imported_run_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     whole_file(tmp_path)
     before = os.umask(0o077)
     try:
@@ -351,7 +351,7 @@ def test_an_imported_run_is_as_private_as_the_umask_says(tmp_path: Path) -> None
     assert modes and not any(mode & 0o077 for mode in modes)
 
 
-def test_an_imported_run_is_not_gone_on_with(
+def test_an_imported_run_cannot_be_resumed(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert jaxae("export", run, "--format", "safetensors", "--out", tmp_path / "x") == 0
@@ -361,9 +361,7 @@ def test_an_imported_run_is_not_gone_on_with(
     assert "was imported from x" in capsys.readouterr().err
 
 
-def test_an_import_that_fails_half_way_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_import_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole_file(tmp_path)
 
     def full(*_: object) -> None:
@@ -398,25 +396,25 @@ def test_onnx_runtime_computes_the_same_for_batches_of_any_size(
         np.testing.assert_allclose(decoded, decode(model, z), atol=1e-5, strict=True)
 
 
-# Run where jaxae cannot be imported, which is more than not importing it.
+# Importing jaxae fails, also indirectly.
 WITHOUT_JAXAE = """
 import sys
 from pathlib import Path
 sys.modules["jaxae"] = None
 import numpy as np
 from jax import export
-for part in ("encoder", "decoder"):
-    program = export.deserialize(Path(f"model-{part}.hlo").read_bytes())
+for name in ("encoder", "decoder"):
+    program = export.deserialize(Path(f"model-{name}.hlo").read_bytes())
     assert program.platforms == ("cpu", "cuda", "tpu"), program.platforms
     for n in map(int, sys.argv[1:]):
-        np.save(f"{part}-{n}-out.npy", program.call(np.load(f"{part}-{n}.npy")))
+        np.save(f"{name}-{n}-out.npy", program.call(np.load(f"{name}-{n}.npy")))
 assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
 """
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
-def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) -> None:
+def test_stablehlo_runs_without_jaxae(tmp_path: Path, kind: Any) -> None:
     pytest.importorskip("flatbuffers")
     model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
     files = stablehlo.write(tmp_path / "model.hlo", model)
@@ -428,7 +426,7 @@ def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) ->
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     for n in BATCHES:
-        encoded, decoded = (np.load(tmp_path / f"{part}-{n}-out.npy") for part in PARTS)
+        encoded, decoded = (np.load(tmp_path / f"{name}-{n}-out.npy") for name in PROGRAMS)
         expected = encode(model, batch(n, 8, 6)), decode(model, batch(n, 3))
         np.testing.assert_allclose(encoded, expected[0], atol=1e-5, strict=True)
         np.testing.assert_allclose(decoded, expected[1], atol=1e-5, strict=True)
@@ -437,7 +435,7 @@ def test_stablehlo_runs_in_a_process_without_jaxae(tmp_path: Path, kind: Any) ->
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
 @pytest.mark.parametrize("format", ["onnx", "stablehlo"])
 @pytest.mark.slow
-def test_the_command_writes_both_programs_and_says_so_alone(
+def test_the_command_writes_both_programs_and_prints_only_their_names(
     run: Path, tmp_path: Path, format: str
 ) -> None:
     pytest.importorskip({"onnx": "jax2onnx", "stablehlo": "flatbuffers"}[format])
@@ -450,7 +448,7 @@ def test_the_command_writes_both_programs_and_says_so_alone(
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    files = [out.with_name(f"model-{part}.{format}") for part in PARTS]
+    files = [out.with_name(f"model-{name}.{format}") for name in PROGRAMS]
     assert done.stdout.splitlines() == list(map(str, files))
     assert sorted(out.parent.iterdir()) == sorted(files)
 
@@ -459,7 +457,7 @@ def test_the_command_writes_both_programs_and_says_so_alone(
 @pytest.mark.parametrize(
     ("format", "package"), [("onnx", "jax2onnx"), ("stablehlo", "flatbuffers")]
 )
-def test_a_format_without_its_package_is_one_line_with_the_remedy(
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -482,7 +480,7 @@ def test_a_format_without_its_package_is_one_line_with_the_remedy(
         ("stablehlo", ["run-decoder.stablehlo", "run-encoder.stablehlo"]),
     ],
 )
-def test_an_export_to_a_folder_is_in_it_under_the_runs_name(
+def test_an_export_to_a_folder_is_named_after_the_run(
     run: Path, tmp_path: Path, format: str, names: list[str]
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -509,7 +507,7 @@ def test_the_suffix_of_another_format_is_refused(
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
 @pytest.mark.parametrize("format", ["safetensors", "stablehlo"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_an_export_stopped_in_its_last_file_leaves_nothing(
+def test_an_interrupted_export_leaves_nothing(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, number: signal.Signals
 ) -> None:
     out, written = tmp_path / "new" / f"model.{format}", []
@@ -536,7 +534,7 @@ def test_an_export_stopped_in_its_last_file_leaves_nothing(
 
 @pytest.mark.parametrize("run", ["ae"], indirect=True)
 @pytest.mark.parametrize("name", ["[red]a[/red]", ":smile:", "[/]", "a\x1b[2Jb", "a\nb", "\u202ea"])
-def test_a_files_name_is_shown_as_it_is_on_one_line(
+def test_a_file_name_is_printed_verbatim_on_one_line(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     capsys.readouterr()
@@ -548,6 +546,6 @@ def test_a_files_name_is_shown_as_it_is_on_one_line(
     assert line.isprintable()
 
 
-def test_printable_escapes_what_steers_a_terminal_and_nothing_else() -> None:
+def test_printable_escapes_only_control_sequences() -> None:
     assert printable("[red] é 数 $x$ :a:") == "[red] é 数 $x$ :a:"
     assert printable("a\x1b[2J\r\nb\udc80\u202e") == r"a\x1b[2J\r\nb\udc80\u202e"

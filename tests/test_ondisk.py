@@ -26,10 +26,6 @@ def some(n: int, height: int = 5, width: int = 4) -> Pixels:
     return np.random.default_rng(n).integers(0, 256, (n, height, width), dtype=np.uint8)
 
 
-def cut(path: Path, by: int) -> None:
-    path.write_bytes(path.read_bytes()[:-by])
-
-
 # Reading.
 
 
@@ -43,14 +39,14 @@ def cut(path: Path, by: int) -> None:
     ],
     ids=str,
 )
-def test_any_rows_are_what_numpy_takes_from_the_array(tmp_path: Path, rows: Any) -> None:
+def test_indexing_agrees_with_numpy(tmp_path: Path, rows: Any) -> None:
     pixels = some(10)
     found, expected = store(tmp_path, pixels)[rows], pixels[rows]
     assert found.dtype == np.uint8 and found.shape == expected.shape
     np.testing.assert_array_equal(found, expected)
 
 
-def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path) -> None:
+def test_images_have_an_arrays_attributes_and_convert_to_one(tmp_path: Path) -> None:
     pixels = some(10)
     images = store(tmp_path, pixels)
     for name in ("shape", "dtype", "ndim", "size"):
@@ -70,14 +66,16 @@ def test_they_have_an_arrays_attributes_and_become_one(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_rows_that_are_not_there_or_no_rows_are_refused(
+def test_rows_out_of_range_and_other_indices_are_refused(
     tmp_path: Path, rows: Any, reason: str
 ) -> None:
     with pytest.raises(IndexError, match=reason):
         store(tmp_path, some(10))[rows]
 
 
-def test_more_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_of_several_blocks_are_correct(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pixels = some(50)
     images, rows = store(tmp_path, pixels), np.random.default_rng(0).integers(0, 50, 200)
     for limit, value in (("_BLOCK_IMAGES", 7), ("_BLOCK_BYTES", 45), ("_BLOCK_BYTES", 1)):
@@ -95,9 +93,9 @@ def test_platforms_without_pread_and_advice_read_the_same(
     np.testing.assert_array_equal(store(tmp_path, pixels)[::-2], pixels[::-2])
 
 
-@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux can tell")
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux has the flag")
 @pytest.mark.parametrize("error", [None, BlockingIOError(11, "wait"), OSError(95, "unsupported")])
-def test_what_is_not_in_memory_is_fetched_at_once(
+def test_images_that_are_not_cached_are_requested_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError | None
 ) -> None:
     fetched = []
@@ -119,7 +117,7 @@ def test_what_is_not_in_memory_is_fetched_at_once(
     assert fetched == ([] if error is None else [7, 2, 5])
 
 
-def test_a_path_from_elsewhere_still_reads_after_a_change_of_folder(
+def test_a_relative_path_still_works_after_a_change_of_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = some(3)
@@ -129,16 +127,16 @@ def test_a_path_from_elsewhere_still_reads_after_a_change_of_folder(
     np.testing.assert_array_equal(images, pixels)
 
 
-def test_pickling_takes_the_path_along_and_not_the_pixels(tmp_path: Path) -> None:
+def test_pickling_keeps_the_path_and_not_the_pixels(tmp_path: Path) -> None:
     pixels = some(1000)
     images = store(tmp_path, pixels)
-    np.testing.assert_array_equal(images[:3], pixels[:3])  # A reader is open now.
+    np.testing.assert_array_equal(images[:3], pixels[:3])  # Open files must not be pickled.
     packed = pickle.dumps(images)
     assert len(packed) < 1000
     np.testing.assert_array_equal(pickle.loads(packed), pixels)
 
 
-def test_many_threads_may_read_at_once(tmp_path: Path) -> None:
+def test_several_threads_can_read_at_once(tmp_path: Path) -> None:
     pixels = some(500)
     images = store(tmp_path, pixels)
 
@@ -150,7 +148,7 @@ def test_many_threads_may_read_at_once(tmp_path: Path) -> None:
         assert sum(threads.map(wrong, range(100))) == 0
 
 
-# Files that are not what they should be.
+# Damaged files and files of another kind.
 
 
 @pytest.mark.parametrize(
@@ -161,7 +159,7 @@ def test_many_threads_may_read_at_once(tmp_path: Path) -> None:
         (np.zeros((3, 5, 4), np.uint8, order="F"), "Fortran order.*ascontiguousarray"),
     ],
 )
-def test_an_npy_file_of_something_else_is_named(
+def test_an_npy_file_of_another_kind_is_named(
     tmp_path: Path, array: npt.NDArray[Any], reason: str
 ) -> None:
     path = tmp_path / "images.npy"
@@ -179,9 +177,9 @@ def test_a_damaged_npy_file_is_named(tmp_path: Path, content: bytes | str) -> No
         NpyImages(path)
 
 
-def test_an_npy_file_cut_short_after_opening_is_named(tmp_path: Path) -> None:
+def test_an_npy_file_truncated_after_opening_is_named(tmp_path: Path) -> None:
     images = store(tmp_path, some(10))
-    cut(images.path, 1)
+    images.path.write_bytes(images.path.read_bytes()[:-1])
     np.testing.assert_array_equal(images[:9], some(10)[:9])
     with pytest.raises(ValueError, match=rf"^{images.path} was truncated"):
         images[:]
@@ -216,12 +214,12 @@ def test_a_folder_of_arrays_is_the_data_set_that_was_written(tmp_path: Path, tin
     assert dataset.image_shape == tiny.image_shape
 
 
-def test_the_checksum_is_the_same_wherever_the_images_are(
+def test_the_checksum_is_the_same_in_memory_and_on_disk(
     tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_folder(tmp_path / "blobs", tiny)
     assert load_dataset(folder).checksum == tiny.checksum
-    monkeypatch.setattr("jaxae.data.dataset._BLOCK_BYTES", 48 * 7)  # 300 images are no multiple.
+    monkeypatch.setattr("jaxae.data.dataset._BLOCK_BYTES", 48 * 7)  # 300 is not a multiple of 7.
     assert load_dataset(folder).checksum == tiny.checksum
 
 
@@ -255,7 +253,7 @@ def test_a_missing_file_of_a_folder_is_named(tmp_path: Path, tiny: Dataset, name
         ('{"class_names": ["a", "b"]}', "labels run from 0 to 2; expected 0 to 1"),
     ],
 )
-def test_what_meta_json_gets_wrong_is_one_line(
+def test_an_invalid_meta_json_is_reported_in_one_line(
     tmp_path: Path, tiny: Dataset, meta: str, reason: str
 ) -> None:
     folder = write_folder(tmp_path / "blobs", tiny)
@@ -288,6 +286,6 @@ def test_files_that_do_not_fit_each_other_are_named(
         load_dataset(folder)
 
 
-def test_a_folder_of_nothing_known_is_told_what_is_expected(tmp_path: Path) -> None:
+def test_a_folder_without_known_files_is_refused_with_the_expected_names(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.*train_images\.npy"):
         load_dataset(tmp_path)

@@ -1,4 +1,4 @@
-"""The stream of chunks against a plain gather, its threads, its errors and its memory."""
+"""The stream of chunks: its content, checked by plain indexing, its thread, errors and memory."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module", params=["memory", "npy"])
 def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Images:
-    """The same 103 images of 3×2 pixels, no two alike, in all places they may be."""
+    """The same 103 different images of 3×2 pixels, in memory or on disk."""
     path = tmp_path_factory.mktemp("images") / f"images.{request.param}"
     if request.param == "npy":
         np.save(path, pixels())
@@ -46,8 +46,8 @@ def threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("jaxae-stream")}
 
 
-def ended(before: set[threading.Thread]) -> bool:
-    """Wait for a reading thread to see that nobody wants its chunk."""
+def threads_end(before: set[threading.Thread]) -> bool:
+    """Wait until the threads started since have ended."""
     deadline = time.monotonic() + 10
     while threads() - before and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -58,7 +58,7 @@ def batches(chunks: Iterable[Chunk]) -> list[tuple[Any, Any]]:
     return [batch for chunk in chunks for batch in zip(*chunk, strict=True)]
 
 
-# What comes.
+# Content.
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_chunks_are_the_batches_of_a_plain_loop(
         np.testing.assert_array_equal(mask, np.arange(batch_size) < len(rows))
 
 
-def test_chunks_are_what_the_scan_in_memory_sees_padding_included(images: Images) -> None:
+def test_chunks_equal_the_batches_of_the_scan_in_memory_including_padding(images: Images) -> None:
     order = order_of(103)
 
     def collect(carry: int, batch: Batch) -> tuple[int, Any]:
@@ -102,7 +102,7 @@ def test_chunks_are_what_the_scan_in_memory_sees_padding_included(images: Images
 
 
 @pytest.mark.parametrize("start", range(12))
-def test_a_stream_from_the_middle_gives_the_rest(images: Images, start: int) -> None:
+def test_a_stream_can_start_in_the_middle(images: Images, start: int) -> None:
     order = order_of(103)  # 11 batches of 10.
     whole, rest = (batches(stream(images, order, 10, 4, start=first)) for first in (0, start))
     assert len(rest) == 11 - start
@@ -117,7 +117,7 @@ def test_a_start_outside_the_epoch_is_refused(start: int) -> None:
 
 
 @pytest.mark.parametrize(("processes", "padded"), [(1, 10), (1, 16), (2, 10), (2, 12), (4, 12)])
-def test_the_columns_of_all_processes_are_the_whole_batch(
+def test_the_columns_of_all_processes_form_the_batch(
     images: Images, processes: int, padded: int
 ) -> None:
     order, width = order_of(103), padded // processes
@@ -134,7 +134,7 @@ def test_the_columns_of_all_processes_are_the_whole_batch(
         assert not together.mask[:, 10:].any()
 
 
-def test_a_process_reads_its_own_columns_and_no_others() -> None:
+def test_a_process_reads_only_its_own_columns() -> None:
     asked: list[int] = []
 
     class Recorded(np.ndarray[Any, np.dtype[np.uint8]]):
@@ -147,7 +147,7 @@ def test_a_process_reads_its_own_columns_and_no_others() -> None:
     assert asked == order.reshape(10, 10)[:, 5:].ravel().tolist()
 
 
-def test_chunks_are_arrays_of_their_own() -> None:
+def test_chunks_do_not_share_memory() -> None:
     chunks = list(stream(pixels(), order_of(103), 10, 4))
     assert not any(
         np.shares_memory(one.images, other.images)
@@ -156,11 +156,11 @@ def test_chunks_are_arrays_of_their_own() -> None:
     )
 
 
-# The thread that reads ahead.
+# The reading thread.
 
 
 class Counting:
-    """Images that count how often they are read, and may fail at a read."""
+    """Images that count reads, and raise an error at one of them."""
 
     def __init__(self, fail_at: int = -1):
         self.reads, self.fail_at = 0, fail_at
@@ -185,10 +185,10 @@ def wait_for(images: Counting, reads: int) -> None:
     deadline = time.monotonic() + 10
     while images.reads < reads and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.1)  # For more of them, if there were more.
+    time.sleep(0.1)  # Would more follow, they would be counted.
 
 
-def test_it_reads_at_once_and_one_chunk_ahead() -> None:
+def test_reading_starts_at_once_and_stays_one_chunk_ahead() -> None:
     images = Counting()
     chunks = stream(images, order_of(103), 10, 1)
     for reads in (1, 2, 3):
@@ -208,21 +208,21 @@ def test_no_thread_outlives_its_stream(images: Images, how: str) -> None:
         assert len(list(chunks)) == 5
     if how == "close":
         chunks.close()
-        assert ended(before)
+        assert threads_end(before)
     chunks = None
-    assert ended(before)
+    assert threads_end(before)
 
 
-def test_a_loop_left_by_an_error_leaves_no_thread() -> None:
+def test_a_loop_that_raises_leaves_no_thread() -> None:
     before = threads()
     with pytest.raises(KeyboardInterrupt):
         for _ in stream(pixels(), order_of(103), 10, 1):
             raise KeyboardInterrupt
-    assert ended(before)
+    assert threads_end(before)
 
 
 @pytest.mark.parametrize("fail_at", [1, 2, 6])
-def test_an_error_while_reading_ahead_comes_to_the_consumer_in_its_place(fail_at: int) -> None:
+def test_an_error_while_reading_ahead_is_raised_in_its_place(fail_at: int) -> None:
     before = threads()
     chunks = stream(Counting(fail_at), order_of(103), 10, 2)
     for _ in range(fail_at - 1):
@@ -230,10 +230,10 @@ def test_an_error_while_reading_ahead_comes_to_the_consumer_in_its_place(fail_at
     with pytest.raises(OSError, match="Input/output error"):
         next(chunks)
     del chunks
-    assert ended(before)
+    assert threads_end(before)
 
 
-def test_a_file_deleted_or_cut_midway_is_named(tmp_path: Path) -> None:
+def test_a_file_deleted_or_truncated_midway_is_named(tmp_path: Path) -> None:
     path = tmp_path / "images.npy"
     np.save(path, pixels())
     images = NpyImages(path)
@@ -254,14 +254,14 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of 300,000 images, 293 MiB: sparse, so that it takes no room."""
+    """A sparse file of 300,000 images, 293 MiB, that takes no space."""
     path = tmp_path_factory.mktemp("large") / "images.npy"
     np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(300_000, 32, 32))
     return path
 
 
 def growth(path: Path, opened: str, use: str) -> int:
-    """Bytes by which a process of its own grows at most, in the statement `use`."""
+    """Return by how many bytes a new process's peak memory grows in the statement `use`."""
     script = f"""
 import re
 from pathlib import Path
@@ -280,7 +280,7 @@ def check(images):
     small = Split(np.zeros((1, 32, 32), np.uint8), np.zeros(1, int))
     Dataset("large", Split(images, np.zeros(300_000, int)), small, ("a",)).checksum
 
-next(stream(np.zeros((1, 32, 32), np.uint8), np.arange(1), 1, 1))  # What importing takes.
+next(stream(np.zeros((1, 32, 32), np.uint8), np.arange(1), 1, 1))  # Allocates once.
 images = {opened}
 before = peak()
 {use}
@@ -294,7 +294,7 @@ print(peak() - before)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("use", ["visit(images)", "check(images)"])
 @pytest.mark.slow
-def test_what_is_on_disk_stays_there(large: Path, use: str) -> None:
+def test_images_on_disk_take_little_memory(large: Path, use: str) -> None:
     assert growth(large, "NpyImages(path)", use) < 48 * MIB
-    # The measure itself: mapped pages that were touched count.
+    # The measure detects growth: touched pages of a mapping count.
     assert growth(large, "np.load(path, mmap_mode='r')", use) > 250 * MIB

@@ -1,4 +1,4 @@
-"""Data sets of TFDS: the real MNIST, small ones made here, and what can go wrong."""
+"""Data sets of TFDS: the real MNIST, small synthetic ones, and failures."""
 
 import json
 import socket
@@ -60,7 +60,7 @@ def converted_mnist(tfds: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def make(tfds: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Make `tfds.builder` know a data set "toy" of given splits of (image, label) pairs."""
+    """Make `tfds.builder` return a data set "toy" of given splits of (image, label) pairs."""
 
     def make(
         splits: dict[str, list[tuple[Image, int]]],
@@ -103,14 +103,14 @@ def pictures(n: int, channels: int = 3, height: int = 5) -> list[tuple[Image, in
 
 
 def records(split: Split) -> npt.NDArray[np.void]:
-    """Each image with its label as one value of raw bytes, sorted."""
+    """Return each image with its label as one value of raw bytes, sorted."""
     pixels = np.asarray(split.images).reshape(len(split), -1)
     rows = np.column_stack([pixels, split.labels.astype(np.uint8)])
     return np.sort(rows.view(np.dtype((np.void, rows.shape[1]))).ravel())
 
 
-def what_is_left(cache: Path) -> set[str]:
-    """What a failed conversion leaves, apart from TFDS's own files."""
+def left_in(cache: Path) -> set[str]:
+    """Return what a failed conversion leaves, apart from TFDS's own files."""
     return {path.name for path in cache.iterdir()} - {"tfds"} if cache.exists() else set()
 
 
@@ -125,8 +125,8 @@ def write_cache(folder: Path) -> None:
 def test_mnist_of_tfds_has_every_image_and_label_of_the_bundled_mnist(
     converted_mnist: Path,
 ) -> None:
-    # TFDS writes examples in the order of a hash of their keys, so the two orders differ. All
-    # 70,000 images are different ones, so sorting pairs each with itself.
+    # TFDS orders examples by a hash of their keys. All 70,000 images differ, so sorting pairs each
+    # with itself.
     ours, theirs = load_dataset("mnist"), load_from_tfds("mnist")
     for mine, other in ((ours.train, theirs.train), (ours.test, theirs.test)):
         expected = records(mine)
@@ -136,7 +136,7 @@ def test_mnist_of_tfds_has_every_image_and_label_of_the_bundled_mnist(
     assert theirs.image_shape == ours.image_shape
 
 
-def test_a_converted_data_set_stays_on_disk_and_needs_no_tfds(
+def test_a_converted_data_set_stays_on_disk_and_does_not_need_tfds(
     converted_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for package in ("tensorflow", "tensorflow_datasets", "array_record"):
@@ -146,15 +146,15 @@ def test_a_converted_data_set_stays_on_disk_and_needs_no_tfds(
         assert isinstance(split.images, NpyImages)
 
 
-def test_conversion_leaves_nothing_but_the_five_files(converted_mnist: Path) -> None:
-    assert what_is_left(converted_mnist) == {"mnist"}
+def test_conversion_writes_five_files(converted_mnist: Path) -> None:
+    assert left_in(converted_mnist) == {"mnist"}
     names = {path.name for path in (converted_mnist / "mnist").iterdir()}
     arrays = {f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")}
     assert names == {"meta.json", *arrays}
 
 
 @pytest.mark.parametrize("test", ["test", "validation"])
-def test_rgb_becomes_grey_and_validation_stands_in_for_a_missing_test_split(
+def test_rgb_is_converted_to_grey_and_validation_replaces_a_missing_test_split(
     make: Make, cache: Path, test: str
 ) -> None:
     train, held_out = pictures(4), pictures(3)
@@ -168,7 +168,7 @@ def test_rgb_becomes_grey_and_validation_stands_in_for_a_missing_test_split(
             np.testing.assert_array_equal(image, to_grey(pairs[label][0]))
 
 
-def test_grey_pixels_come_through_unchanged(make: Make) -> None:
+def test_grey_pixels_are_unchanged(make: Make) -> None:
     pairs = pictures(4, channels=1)
     split = load_dataset(make({"train": pairs, "test": pairs}, channels=1)).train
     for image, label in zip(np.asarray(split.images), split.labels, strict=True):
@@ -180,7 +180,7 @@ def test_test_is_preferred_to_validation(make: Make) -> None:
     assert len(load_dataset(make(splits)).test) == 3
 
 
-def test_the_cache_is_where_the_environment_says_or_the_platform(
+def test_the_cache_is_set_by_the_environment_or_the_platform(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("JAXAE_DATA_DIR", str(tmp_path))
@@ -212,11 +212,11 @@ def test_a_data_set_of_another_kind_is_refused_and_leaves_nothing(
     with pytest.raises(ValueError, match=reason) as caught:
         load_from_tfds(make(splits, **options))
     assert "\n" not in str(caught.value)
-    assert what_is_left(cache) == set()
+    assert left_in(cache) == set()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_a_conversion_cut_short_leaves_nothing_and_the_next_one_is_whole(
+def test_an_interrupted_conversion_leaves_nothing_and_can_be_repeated(
     make: Make, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     name = make({"train": pictures(4), "test": pictures(2)})
@@ -232,27 +232,27 @@ def test_a_conversion_cut_short_leaves_nothing_and_the_next_one_is_whole(
     with monkeypatch.context() as patch, pytest.raises(type(error)):
         patch.setattr("jaxae.data.tfds.to_grey", fail_late)
         load_from_tfds(name)
-    assert what_is_left(cache) == set()
+    assert left_in(cache) == set()
     assert len(load_from_tfds(name).train) == 4
 
 
-def test_a_data_set_that_tfds_cannot_prepare_is_one_line(make: Make, cache: Path) -> None:
+def test_a_failure_of_tfds_is_reported_in_one_line(make: Make, cache: Path) -> None:
     broken: list[Any] = [("not an image\nat all", 0)]
     with pytest.raises(ValueError, match="TFDS could not prepare toy: ") as caught:
         load_from_tfds(make({"train": broken, "test": broken}))
     assert "\n" not in str(caught.value)
-    assert what_is_left(cache) == set()
+    assert left_in(cache) == set()
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_a_network_a_fetch_fails_soon_and_in_one_line(tfds: Any, cache: Path) -> None:
+def test_without_a_network_a_download_fails_soon_and_in_one_line(tfds: Any, cache: Path) -> None:
     start = time.perf_counter()
     with pytest.raises(ValueError, match="TFDS could not prepare fashion_mnist: ") as caught:
         load_dataset("fashion_mnist")
     assert time.perf_counter() - start < 30
     assert "\n" not in str(caught.value)
     assert "Name or service not known" in str(caught.value)
-    assert what_is_left(cache) == set()
+    assert left_in(cache) == set()
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_without_a_network_a_fetch_fails_soon_and_in_one_line(tfds: Any, cache: 
         ("fashion_mnist:9.9.9", "fashion_mnist"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_names_close_to_it(
+def test_an_unknown_name_is_refused_with_close_matches(
     tfds: Any, cache: Path, name: str, close: str
 ) -> None:
     with pytest.raises(ValueError, match=f"unknown data set '{name}'; close matches: ") as caught:
@@ -277,7 +277,7 @@ def test_an_unknown_name_is_refused_with_the_names_close_to_it(
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", ["qqzzqq", "huggingface:mnist", "a/b/c"])
-def test_an_unknown_name_like_no_other_is_refused_alone(
+def test_an_unknown_name_without_close_matches_is_refused(
     tfds: Any, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)  # TFDS asks Hugging Face again and again.
@@ -286,7 +286,7 @@ def test_an_unknown_name_like_no_other_is_refused_alone(
 
 
 @pytest.mark.parametrize("package", ["tensorflow", "tensorflow_datasets"])
-def test_a_missing_package_is_answered_with_the_command_that_installs_it(
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     cache: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -351,7 +351,7 @@ class Trap:
         return pytest.fail, ("a pickle was opened",)
 
 
-def test_grey_is_that_of_pillow_within_one_level() -> None:
+def test_grey_agrees_with_pillow_within_one_level() -> None:
     pillow = pytest.importorskip("PIL.Image")
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     expected = np.asarray(pillow.fromarray(image).convert("L"))
@@ -359,7 +359,7 @@ def test_grey_is_that_of_pillow_within_one_level() -> None:
     assert np.abs(difference).max() <= 1
 
 
-def test_every_grey_level_written_as_rgb_keeps_its_level() -> None:
+def test_grey_levels_written_as_rgb_are_kept() -> None:
     level = np.arange(256, dtype=np.uint8).reshape(16, 16)
     np.testing.assert_array_equal(to_grey(np.stack([level] * 3, axis=-1)), level)
     np.testing.assert_array_equal(to_grey(level[..., None]), level)
@@ -375,6 +375,6 @@ def test_every_grey_level_written_as_rgb_keeps_its_level() -> None:
         np.zeros((4, 4, 1), np.uint16),
     ],
 )
-def test_grey_refuses_what_is_no_8_bit_grey_or_rgb_image(image: Any) -> None:
+def test_grey_refuses_images_that_are_not_8_bit_grey_or_rgb(image: Any) -> None:
     with pytest.raises(ValueError, match="expected uint8 with 1"):
         to_grey(image)
