@@ -1,136 +1,72 @@
-# What `import jaxae` offers, and where it comes from; read by type checkers and by __init__.py.
+# The names that `import jaxae` offers; read by type checkers, and by __init__.py at run time.
 
-from . import (
-    analysis,
-    config,
-    data,
-    distributed,
-    drawing,
-    interchange,
-    latent,
-    models,
-    plots,
-    runs,
-    training,
-)
-from .analysis import Embedding, measure
-from .config import CheckpointConfig, ModelConfig, TrainConfig
-from .data import Dataset, Split, load_dataset
-from .distributed import find_devices, make_mesh, replicate
-from .drawing import FIGURES, Source, draw, verify
-from .latent import (
-    LECTURE_BOX,
-    Box,
-    Plane,
-    decode,
-    encode,
-    fitted_box,
-    grid_points,
-    interpolate,
-    latent_grid,
-    latent_plane,
-    pca_plane,
-    reconstruct,
-)
-from .models import (
-    Autoencoder,
-    Decoder,
-    Encoder,
-    VariationalAutoencoder,
-    VariationalEncoder,
-    create_model,
-)
-from .plots import save_figure
-from .runs import Recorder, Run, state_to_resume
-from .training import (
-    Batch,
-    DivergedError,
-    Epoch,
-    EpochMetrics,
-    EpochPosition,
-    Objective,
-    TrainState,
-    UnfinishedEpoch,
-    batch_loss,
-    copy_state,
-    evaluate,
-    fit,
-    init_state,
-    kl_divergence,
-    make_optimizer,
-    make_train_epoch,
-    make_train_step,
-    reconstruction_loss,
-    scan_batches,
-)
+from . import analysis as analysis
+from . import config as config
+from . import data as data
+from . import distributed as distributed
+from . import drawing as drawing
+from . import interchange as interchange
+from . import latent as latent
+from . import models as models
+from . import plots as plots
+from . import runs as runs
+from . import training as training
+from .analysis import Embedding as Embedding
+from .analysis import measure as measure
+from .config import CheckpointConfig as CheckpointConfig
+from .config import ModelConfig as ModelConfig
+from .config import TrainConfig as TrainConfig
+from .data import Dataset as Dataset
+from .data import Split as Split
+from .data import load_dataset as load_dataset
+from .distributed import find_devices as find_devices
+from .distributed import make_mesh as make_mesh
+from .distributed import replicate as replicate
+from .drawing import FIGURES as FIGURES
+from .drawing import Source as Source
+from .drawing import draw as draw
+from .drawing import verify as verify
+from .latent import LECTURE_BOX as LECTURE_BOX
+from .latent import Box as Box
+from .latent import Plane as Plane
+from .latent import decode as decode
+from .latent import encode as encode
+from .latent import fitted_box as fitted_box
+from .latent import grid_points as grid_points
+from .latent import interpolate as interpolate
+from .latent import latent_grid as latent_grid
+from .latent import latent_plane as latent_plane
+from .latent import pca_plane as pca_plane
+from .latent import reconstruct as reconstruct
+from .models import Autoencoder as Autoencoder
+from .models import Decoder as Decoder
+from .models import Encoder as Encoder
+from .models import VariationalAutoencoder as VariationalAutoencoder
+from .models import VariationalEncoder as VariationalEncoder
+from .models import create_model as create_model
+from .plots import save_figure as save_figure
+from .runs import Recorder as Recorder
+from .runs import Run as Run
+from .runs import state_to_resume as state_to_resume
+from .training import Batch as Batch
+from .training import DivergedError as DivergedError
+from .training import Epoch as Epoch
+from .training import EpochMetrics as EpochMetrics
+from .training import EpochPosition as EpochPosition
+from .training import Objective as Objective
+from .training import TrainState as TrainState
+from .training import UnfinishedEpoch as UnfinishedEpoch
+from .training import batch_loss as batch_loss
+from .training import copy_state as copy_state
+from .training import evaluate as evaluate
+from .training import fit as fit
+from .training import init_state as init_state
+from .training import kl_divergence as kl_divergence
+from .training import make_optimizer as make_optimizer
+from .training import make_train_epoch as make_train_epoch
+from .training import make_train_step as make_train_step
+from .training import reconstruction_loss as reconstruction_loss
+from .training import scan_batches as scan_batches
 
 __version__: str
-__all__ = [
-    "FIGURES",
-    "LECTURE_BOX",
-    "Autoencoder",
-    "Batch",
-    "Box",
-    "CheckpointConfig",
-    "Dataset",
-    "Decoder",
-    "DivergedError",
-    "Embedding",
-    "Encoder",
-    "Epoch",
-    "EpochMetrics",
-    "EpochPosition",
-    "ModelConfig",
-    "Objective",
-    "Plane",
-    "Recorder",
-    "Run",
-    "Source",
-    "Split",
-    "TrainConfig",
-    "TrainState",
-    "UnfinishedEpoch",
-    "VariationalAutoencoder",
-    "VariationalEncoder",
-    "analysis",
-    "batch_loss",
-    "config",
-    "copy_state",
-    "create_model",
-    "data",
-    "decode",
-    "distributed",
-    "draw",
-    "drawing",
-    "encode",
-    "evaluate",
-    "find_devices",
-    "fit",
-    "fitted_box",
-    "grid_points",
-    "init_state",
-    "interchange",
-    "interpolate",
-    "kl_divergence",
-    "latent",
-    "latent_grid",
-    "latent_plane",
-    "load_dataset",
-    "make_mesh",
-    "make_optimizer",
-    "make_train_epoch",
-    "make_train_step",
-    "measure",
-    "models",
-    "pca_plane",
-    "plots",
-    "reconstruct",
-    "reconstruction_loss",
-    "replicate",
-    "runs",
-    "save_figure",
-    "scan_batches",
-    "state_to_resume",
-    "training",
-    "verify",
-]
+__all__: list[str]

@@ -16,59 +16,37 @@ claims           evaluate_claims: the lecture's sentences, evaluated on a report
 summary          summarize, verdicts: reports and claims of several seeds
 """
 
-from jaxae.analysis.claims import Claim, evaluate_claims
-from jaxae.analysis.classifier import Classifier, fit_classifier
-from jaxae.analysis.embedding import Embedding, Tiles
-from jaxae.analysis.entropy import entropy_map
-from jaxae.analysis.estimates import Estimate, UndefinedError, difference, mean, proportion
-from jaxae.analysis.evidence import divergences, log_evidence_bound
-from jaxae.analysis.gaps import distance_to_nearest, gap_fraction, gap_radius, hull_gap_fraction
-from jaxae.analysis.measurements import classifier_of, measure
-from jaxae.analysis.nonsense import nearest_image_distance
-from jaxae.analysis.reconstruction import squared_errors
-from jaxae.analysis.report import NUMBERS, Report
-from jaxae.analysis.separation import (
-    knn_accuracy,
-    neighbour_confusion,
-    silhouette,
-    trustworthiness,
-)
-from jaxae.analysis.shape import Normality, elongation, henze_zirkler
-from jaxae.analysis.summary import Verdict, summarize, verdicts
-
-__all__ = [
-    "NUMBERS",
-    "Claim",
-    "Classifier",
-    "Embedding",
-    "Estimate",
-    "Normality",
-    "Report",
-    "Tiles",
-    "UndefinedError",
-    "Verdict",
-    "classifier_of",
-    "difference",
-    "distance_to_nearest",
-    "divergences",
-    "elongation",
-    "entropy_map",
-    "evaluate_claims",
-    "fit_classifier",
-    "gap_fraction",
-    "gap_radius",
-    "henze_zirkler",
-    "hull_gap_fraction",
-    "knn_accuracy",
-    "log_evidence_bound",
-    "mean",
-    "measure",
-    "nearest_image_distance",
-    "neighbour_confusion",
-    "proportion",
-    "silhouette",
-    "squared_errors",
-    "summarize",
-    "trustworthiness",
-    "verdicts",
-]
+from jaxae.analysis.claims import Claim as Claim
+from jaxae.analysis.claims import evaluate_claims as evaluate_claims
+from jaxae.analysis.classifier import Classifier as Classifier
+from jaxae.analysis.classifier import fit_classifier as fit_classifier
+from jaxae.analysis.embedding import Embedding as Embedding
+from jaxae.analysis.embedding import Tiles as Tiles
+from jaxae.analysis.entropy import entropy_map as entropy_map
+from jaxae.analysis.estimates import Estimate as Estimate
+from jaxae.analysis.estimates import UndefinedError as UndefinedError
+from jaxae.analysis.estimates import difference as difference
+from jaxae.analysis.estimates import mean as mean
+from jaxae.analysis.estimates import proportion as proportion
+from jaxae.analysis.evidence import divergences as divergences
+from jaxae.analysis.evidence import log_evidence_bound as log_evidence_bound
+from jaxae.analysis.gaps import distance_to_nearest as distance_to_nearest
+from jaxae.analysis.gaps import gap_fraction as gap_fraction
+from jaxae.analysis.gaps import gap_radius as gap_radius
+from jaxae.analysis.gaps import hull_gap_fraction as hull_gap_fraction
+from jaxae.analysis.measurements import classifier_of as classifier_of
+from jaxae.analysis.measurements import measure as measure
+from jaxae.analysis.nonsense import nearest_image_distance as nearest_image_distance
+from jaxae.analysis.reconstruction import squared_errors as squared_errors
+from jaxae.analysis.report import NUMBERS as NUMBERS
+from jaxae.analysis.report import Report as Report
+from jaxae.analysis.separation import knn_accuracy as knn_accuracy
+from jaxae.analysis.separation import neighbour_confusion as neighbour_confusion
+from jaxae.analysis.separation import silhouette as silhouette
+from jaxae.analysis.separation import trustworthiness as trustworthiness
+from jaxae.analysis.shape import Normality as Normality
+from jaxae.analysis.shape import elongation as elongation
+from jaxae.analysis.shape import henze_zirkler as henze_zirkler
+from jaxae.analysis.summary import Verdict as Verdict
+from jaxae.analysis.summary import summarize as summarize
+from jaxae.analysis.summary import verdicts as verdicts

@@ -1,5 +1,3 @@
 """The command line: one file per command."""
 
-from jaxae.cli.app import main
-
-__all__ = ["main"]
+from jaxae.cli.app import main as main

@@ -6,18 +6,12 @@ source       the runs that figures are drawn from
 provenance   metadata in PNG, PDF and SVG files
 """
 
-from jaxae.drawing.registry import AFTER_TRAINING, FIGURES, OF_ONE_RUN, MissingFigureError
-from jaxae.drawing.rendering import draw, verify
-from jaxae.drawing.source import Source, first_run, seed_folders
-
-__all__ = [
-    "AFTER_TRAINING",
-    "FIGURES",
-    "OF_ONE_RUN",
-    "MissingFigureError",
-    "Source",
-    "draw",
-    "first_run",
-    "seed_folders",
-    "verify",
-]
+from jaxae.drawing.registry import AFTER_TRAINING as AFTER_TRAINING
+from jaxae.drawing.registry import FIGURES as FIGURES
+from jaxae.drawing.registry import OF_ONE_RUN as OF_ONE_RUN
+from jaxae.drawing.registry import MissingFigureError as MissingFigureError
+from jaxae.drawing.rendering import draw as draw
+from jaxae.drawing.rendering import verify as verify
+from jaxae.drawing.source import Source as Source
+from jaxae.drawing.source import first_run as first_run
+from jaxae.drawing.source import seed_folders as seed_folders

@@ -10,29 +10,20 @@ comparison   side_by_side: several models
 style        the style of all figures, and save_figure
 """
 
-from jaxae.plots.comparison import Side, side_by_side
-from jaxae.plots.grids import coverage_grid, image_grid, reconstruction_grid
-from jaxae.plots.images import gap_tiles, interpolations, reconstructions
-from jaxae.plots.latent import entropy_map, latent_scatter
-from jaxae.plots.style import BLUE, COLUMN_WIDTH, ORANGE, save_figure, styled
-from jaxae.plots.training import seed_curves, training_curve
-
-__all__ = [
-    "BLUE",
-    "COLUMN_WIDTH",
-    "ORANGE",
-    "Side",
-    "coverage_grid",
-    "entropy_map",
-    "gap_tiles",
-    "image_grid",
-    "interpolations",
-    "latent_scatter",
-    "reconstruction_grid",
-    "reconstructions",
-    "save_figure",
-    "seed_curves",
-    "side_by_side",
-    "styled",
-    "training_curve",
-]
+from jaxae.plots.comparison import Side as Side
+from jaxae.plots.comparison import side_by_side as side_by_side
+from jaxae.plots.grids import coverage_grid as coverage_grid
+from jaxae.plots.grids import image_grid as image_grid
+from jaxae.plots.grids import reconstruction_grid as reconstruction_grid
+from jaxae.plots.images import gap_tiles as gap_tiles
+from jaxae.plots.images import interpolations as interpolations
+from jaxae.plots.images import reconstructions as reconstructions
+from jaxae.plots.latent import entropy_map as entropy_map
+from jaxae.plots.latent import latent_scatter as latent_scatter
+from jaxae.plots.style import BLUE as BLUE
+from jaxae.plots.style import COLUMN_WIDTH as COLUMN_WIDTH
+from jaxae.plots.style import ORANGE as ORANGE
+from jaxae.plots.style import save_figure as save_figure
+from jaxae.plots.style import styled as styled
+from jaxae.plots.training import seed_curves as seed_curves
+from jaxae.plots.training import training_curve as training_curve

@@ -9,21 +9,12 @@ environment    the devices and versions that computed a run
 tensorboard    event files for TensorBoard
 """
 
-from jaxae.runs.checkpoints import saved_numbers
-from jaxae.runs.config_file import parse_config
-from jaxae.runs.environment import Environment, versions_of
-from jaxae.runs.recorder import Recorder, state_to_resume, states_to_resume
-from jaxae.runs.run import Run
-from jaxae.runs.tensorboard import TensorBoard
-
-__all__ = [
-    "Environment",
-    "Recorder",
-    "Run",
-    "TensorBoard",
-    "parse_config",
-    "saved_numbers",
-    "state_to_resume",
-    "states_to_resume",
-    "versions_of",
-]
+from jaxae.runs.checkpoints import saved_numbers as saved_numbers
+from jaxae.runs.config_file import parse_config as parse_config
+from jaxae.runs.environment import Environment as Environment
+from jaxae.runs.environment import versions_of as versions_of
+from jaxae.runs.recorder import Recorder as Recorder
+from jaxae.runs.recorder import state_to_resume as state_to_resume
+from jaxae.runs.recorder import states_to_resume as states_to_resume
+from jaxae.runs.run import Run as Run
+from jaxae.runs.tensorboard import TensorBoard as TensorBoard
