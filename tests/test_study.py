@@ -17,6 +17,7 @@ from jaxae import Dataset, ModelConfig, Run, TrainConfig, analysis
 from jaxae._utils.locking import locked
 from jaxae.cli.app import main
 from jaxae.cli.progress import TrainingProgress
+from jaxae.cli.report import show_table
 from jaxae.runs.checkpoints import CheckpointWriter, read_state, saved_numbers
 from jaxae.runs.recorder import states_to_resume
 from jaxae.training.seeds import fit_seeds
@@ -126,6 +127,17 @@ def test_a_report_is_printed_in_tables(whole: Path, capsys: Any) -> None:
     assert main(["report", str(whole / "seed-0")]) == 0
     out = capsys.readouterr().out
     assert "| gap_share " in out and "| There are wide gaps between them. " in out
+
+
+def test_a_class_name_ends_no_cell_nor_row_of_a_table(capsys: Any) -> None:
+    show_table(["class", "n"], [["a|b\n\x1b[2J", "1e-300"], ["c", "—"]])
+    assert capsys.readouterr().out.splitlines() == [
+        r"| class         | n      |",
+        r"|---------------|--------|",
+        r"| a\|b\n\x1b[2J | 1e-300 |",
+        r"| c             | —      |",
+        "",
+    ]
 
 
 def test_a_report_that_cannot_be_written_is_printed_all_the_same(
