@@ -1,4 +1,4 @@
-"""A model whose cloud is made by hand, and lopsided: what is exchanged for another thing shows."""
+"""A model with a handmade, asymmetric cloud, so that confusing two quantities is noticed."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from jaxae.analysis.classifier import Network
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
 
-# Names are not labels; no test image is of the last class.
+# Names differ from labels; no test image is of the last class.
 NAMES = ("0", "1", "7", "8", "9", "x")
 SHAPE = (4, 3)
-# Of each class: the middle of its strip, the strip's direction, length and width.
+# For each class: centre, direction, length and width of its strip.
 _STRIPS = (
     ((8.0, 3.0), 0.3, 2.0, 0.5),
     ((-6.0, -4.0), 1.8, 1.5, 0.7),
@@ -30,14 +30,14 @@ _CROWD, _SPAN = (6.0, -6.0), 30.0
 
 
 def dataset() -> Dataset:
-    """351 training and 150 test images of 4×3 pixels, whose first two pixels say where z lies."""
+    """351 training and 150 test images of 4×3 pixels; the first two pixels determine z."""
     rng = np.random.default_rng(0)
     train = _split(rng, (60, 40, 50, 45, 50, 16), crowd=90, shift=(0.0, 0.0))
     return Dataset("strips", train, _split(rng, (20, 40, 15, 10, 25), 40, (0.5, -0.8)), NAMES)
 
 
 def model(kind: Architecture = "ae", seed: int = 0) -> Any:
-    """A model that reads z off an image's first two pixels, 0 to 1 for −15 to 15; random else."""
+    """A model that maps the first two pixels, 0 to 1, to z, −15 to 15; random otherwise."""
     made: Any = jaxae.create_model(ModelConfig(2, 12, kind), SHAPE, seed)
     rng = np.random.default_rng(seed)
     made.encoder.hidden.kernel[...] = jnp.eye(12)
@@ -54,14 +54,14 @@ def embedding(kind: Architecture = "ae", seed: int = 0) -> Embedding:
 
 
 def classifier(hits: int = 29, n: int = 100, seed: int = 3) -> Classifier:
-    """One that nothing trained, which is said to name `hits` of `n` images rightly."""
+    """An untrained classifier whose stated accuracy is `hits` of `n`."""
     network = Network(12, len(NAMES), rngs=nnx.Rngs(seed))
     network.logits.kernel[...] = 4 * network.logits.kernel[...]
     return Classifier(network, hits / n)
 
 
 def probabilities(classifier: Classifier, images: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The softmax of the classifier's logits, shape (n, classes), by NumPy."""
+    """Class probabilities by NumPy: the softmax of the logits, shape (n, classes)."""
     x = np.asarray(images, np.float64)
     x = x.reshape(len(x), -1)
     weights: dict[str, Any] = nnx.to_pure_dict(nnx.state(classifier.network, nnx.Param))
@@ -87,7 +87,7 @@ def _split(
     labels += rng.integers(0, 5, crowd).tolist()
     places.append(rng.normal(_CROWD, 0.25, (crowd, 2)) + shift)
     images = rng.integers(0, 256, (len(labels), 12))
-    # The other pixels tell the class, a little.
+    # The other pixels depend on the class, slightly.
     images[:, 2:8] = np.clip(images[:, 2:8] // 2 + 100 * np.eye(6)[labels], 0, 255)
     images[:, :2] = np.clip((np.concatenate(places) / _SPAN + 0.5) * 255, 0, 255).round()
     order = rng.permutation(len(labels))

@@ -1,4 +1,4 @@
-"""Read back what is drawn on a figure."""
+"""Read back what a figure shows."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def cloud(axes: Axes) -> PathCollection:
 
 
 def box_of(axes: Axes) -> tuple[float, ...]:
-    """Left, bottom, right, top of the one rectangle."""
+    """Left, bottom, right and top of the only rectangle."""
     (box,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
     return tuple(box.get_bbox().extents)
 
@@ -37,13 +37,13 @@ def from_the_top(figure: Figure) -> list[Axes]:
 
 
 def assert_grey(axes: Axes) -> None:
-    """Images are shown from black, 0, to white, 1, whatever their own range."""
+    """Check that images are shown from black, 0, to white, 1, whatever their range."""
     for image in axes.images:
         assert image.get_clim() == (0, 1) and image.get_cmap().name == "gray"
 
 
 def assert_shows(axes: Axes, points: np.ndarray) -> None:
-    """The dots are these points, in whatever order."""
+    """Check that the dots are these points, in any order."""
     found = np.asarray(cloud(axes).get_offsets())
     np.testing.assert_allclose(found[np.lexsort(found.T)], points[np.lexsort(points.T)])
 
@@ -56,7 +56,7 @@ def embedding(n: int = 500, latent_dim: int = 2) -> tuple[np.ndarray, np.ndarray
 
 
 def tiles(box: Box = LECTURE_BOX, rows: int = 12, columns: int = 12) -> np.ndarray:
-    """Each tile is flat grey, but for a white top-left pixel; its grey tells row and column."""
+    """Grey tiles with a white top-left pixel; the shade of grey identifies row and column."""
     grey = np.linspace(0, 0.9, rows * columns).reshape(rows, columns, 1, 1)
     images = np.tile(grey, (1, 1, 6, 5))
     images[:, :, 0, 0] = 1

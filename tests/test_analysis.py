@@ -26,7 +26,7 @@ UNIT = Box(0, 1, 0, 1)
 
 @pytest.fixture(scope="module")
 def pca() -> tuple[Any, Any, Any, Any]:
-    """MNIST in two principal components, an embedding that anyone can compute: 3,000 and 600."""
+    """MNIST in two principal components: 3,000 training and 600 test images."""
     data = jaxae.load_dataset("mnist")
     train, test = data.train.images[:3000], data.test.images[:600]
     fitted = PCA(2, svd_solver="full").fit(train.reshape(3000, -1) / 255)
@@ -36,7 +36,7 @@ def pca() -> tuple[Any, Any, Any, Any]:
     return z, data.train.labels[:3000], z_test, data.test.labels[:600]
 
 
-def test_intervals_cover_as_often_as_they_say() -> None:
+def test_intervals_have_their_nominal_coverage() -> None:
     rng = np.random.default_rng(0)
     trials = 1000
     of_means = [analysis.mean(rng.normal(3, 2, 8)) for _ in range(trials)]
@@ -49,7 +49,7 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         assert 0.93 <= covered <= 0.975
 
 
-def test_intervals_are_those_of_the_textbooks() -> None:
+def test_intervals_follow_the_textbook_formulas() -> None:
     """Student's t, Wilson's score and Welch's t, each from its formula."""
     x, y = np.array([1.0, 2.0, 4.0, 9.0]), np.array([0.5, 0.6, 0.9, 0.7, 0.2])
     reach = stats.t.ppf(0.975, 3) * x.std(ddof=1) / 2
@@ -72,7 +72,7 @@ def test_a_proportion_needs_a_trial_and_no_more_hits_than_trials(hits: int, n: i
     assert (analysis.proportion(0, 1).value, analysis.proportion(1, 1).value) == (0, 1)
 
 
-def test_a_difference_needs_two_values_on_both_sides() -> None:
+def test_a_difference_needs_two_values_in_each_sample() -> None:
     for a, b in (([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0])):
         with pytest.raises(ValueError, match="expected two or more"):
             analysis.difference(a, b)
@@ -112,7 +112,7 @@ def test_henze_zirkler_gives_the_published_value_for_iris() -> None:
     assert found.effect == pytest.approx(found.statistic / 50) and found.n == 50
 
 
-def test_henze_zirkler_tests_as_many_of_many_points_as_it_is_told() -> None:
+def test_henze_zirkler_tests_a_subset_of_many_points() -> None:
     z = np.random.default_rng(0).uniform(size=(900, 2))
     found, same = analysis.henze_zirkler(z, at_most=300), analysis.henze_zirkler(z, at_most=300)
     assert found == same and found.n == 300
@@ -121,7 +121,7 @@ def test_henze_zirkler_tests_as_many_of_many_points_as_it_is_told() -> None:
     assert analysis.henze_zirkler(z).n == 900
 
 
-def test_henze_zirkler_keeps_its_level_and_finds_what_is_not_normal() -> None:
+def test_henze_zirkler_keeps_its_level_and_has_power() -> None:
     rng = np.random.default_rng(0)
     correlated = np.array([[2.0, 0.3], [0.3, 0.5]])
     p_values = [
@@ -133,13 +133,13 @@ def test_henze_zirkler_keeps_its_level_and_finds_what_is_not_normal() -> None:
     assert analysis.henze_zirkler(far).effect > 20 * analysis.henze_zirkler(near).effect
 
 
-def test_henze_zirkler_of_a_line_is_its_definitions_four_n() -> None:
+def test_henze_zirkler_of_a_line_is_4_n_by_definition() -> None:
     line = np.stack([np.arange(10.0), 2 * np.arange(10.0)], axis=1)
     assert analysis.henze_zirkler(line) == (40.0, 0.0, 4.0, 10)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 3.5, 20.0])
-def test_elongation_of_an_ellipse_whatever_its_direction(ratio: float) -> None:
+def test_elongation_of_an_ellipse_in_any_direction(ratio: float) -> None:
     angle = np.linspace(0, 2 * np.pi, 1000, endpoint=False)
     ellipse = np.stack([ratio * np.cos(angle), np.sin(angle)], axis=1)
     turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
@@ -149,13 +149,13 @@ def test_elongation_of_an_ellipse_whatever_its_direction(ratio: float) -> None:
     assert analysis.elongation(ellipse) == pytest.approx(expected, rel=1e-6)
 
 
-def test_elongation_is_of_the_two_largest_of_many_deviations() -> None:
+def test_elongation_uses_the_two_largest_deviations() -> None:
     axes = np.kron(np.diag([6.0, 3.0, 1.0]), [[1.0], [-1.0]])
     assert analysis.elongation(axes) == pytest.approx(2)
 
 
 @pytest.mark.parametrize("n", [3, 4])
-def test_a_shape_needs_two_points_more_than_dimensions(n: int) -> None:
+def test_shapes_need_two_more_points_than_dimensions(n: int) -> None:
     points = np.array([[0.0, 0], [3, 1], [1, 2], [5, 1]])[:n]
     for function in (analysis.elongation, analysis.henze_zirkler):
         if n == 4:
@@ -190,7 +190,7 @@ def test_knn_accuracy_is_scikit_learns(k: int, pca: Any) -> None:
     assert found.low is not None and found.high is not None and found.low < expected < found.high
 
 
-def test_a_tie_of_votes_goes_to_the_lower_label() -> None:
+def test_ties_are_resolved_in_favour_of_the_lower_label() -> None:
     z, labels = np.array([[0.0], [1.0]]), np.array([2, 1])
     for label, accuracy in ((1, 1), (2, 0)):
         found = analysis.knn_accuracy(z, labels, np.array([[0.1]]), np.array([label]), 2)
@@ -216,13 +216,13 @@ def test_neighbour_confusion_of_pca_equals_brute_force(pca: Any) -> None:
 
 
 def test_silhouette_by_hand() -> None:
-    """Two pairs a distance of 1 apart, so each point's is 1 − 1 / b, b to the other pair."""
+    """Two pairs of points at distance 1: a coefficient is 1 − 1 / b, with b to the other pair."""
     z, labels = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 1])
     expected = np.mean([1 - 1 / 10.5, 1 - 1 / 9.5, 1 - 1 / 9.5, 1 - 1 / 10.5])
     assert analysis.silhouette(z, labels) == pytest.approx(expected)
 
 
-def test_silhouette_is_scikit_learns_of_some_points_if_there_are_many(pca: Any) -> None:
+def test_silhouette_is_scikit_learns_or_that_of_a_subset(pca: Any) -> None:
     z, labels, _, _ = pca
     assert analysis.silhouette(z, labels) == pytest.approx(silhouette_score(z, labels))
     rows = np.random.default_rng(3).permutation(3000)[:200]
@@ -240,10 +240,10 @@ def trust(images: Any, z: Any, k: int) -> float:
     return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * penalty
 
 
-def test_trustworthiness_is_its_formula_of_images_that_latent_neighbours_are() -> None:
-    """Two clusters of images folded onto one: what is near in latent space is not near as images.
+def test_trustworthiness_ranks_images_among_latent_neighbours() -> None:
+    """Two clusters of images are folded onto one: latent neighbours need not be near as images.
 
-    The other way round all is well: near images have near points.
+    In the other direction nothing is lost: near images have near points.
     """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 20, (40, 3, 2)).astype(np.uint8)
@@ -256,7 +256,7 @@ def test_trustworthiness_is_its_formula_of_images_that_latent_neighbours_are() -
     assert analysis.trustworthiness(images, z) == pytest.approx(trust(images, z, 5))
 
 
-def test_a_perfect_map_is_trusted_fully_and_needs_over_twice_its_neighbours() -> None:
+def test_a_perfect_map_has_trustworthiness_1_and_needs_over_2_k_examples() -> None:
     images = np.random.default_rng(0).integers(0, 256, (300, 3, 2)).astype(np.uint8)
     z = images.reshape(300, 6) * 3.0
     assert analysis.trustworthiness(images, z) == 1
@@ -274,7 +274,7 @@ def test_entropy_of_cells_by_hand() -> None:
     assert np.isnan(analysis.entropy_map(points, labels, UNIT, cells=2, least=5)[1, 1])
 
 
-def test_a_map_of_nothing_is_refused() -> None:
+def test_an_entropy_map_without_area_or_points_is_refused() -> None:
     points, labels = np.full((9, 2), 0.5), np.zeros(9, int)
     with pytest.raises(ValueError, match="no area"):
         analysis.entropy_map(points, labels, Box(0, 0, 0, 0))
@@ -282,6 +282,13 @@ def test_a_map_of_nothing_is_refused() -> None:
         analysis.entropy_map(points, labels, UNIT, least=10)
     with pytest.raises(ValueError, match="one latent dimension"):
         analysis.entropy_map(points[:, :1], labels, UNIT)
+
+
+def test_two_bits_are_exactly_two() -> None:
+    """SciPy's entropy of these labels is above 2, if only by 4e-16."""
+    labels = np.repeat(np.arange(7), (16, 8, 4, 1, 1, 1, 1))
+    found = analysis.entropy_map(np.full((32, 2), 0.5), labels, UNIT, cells=1)
+    assert found == 2 < stats.entropy(np.bincount(labels), base=2)
 
 
 def test_entropy_equals_scipys(pca: Any) -> None:
@@ -306,7 +313,7 @@ def test_the_gap_fraction_of_one_embedding_is_the_area_outside_its_disc() -> Non
 
 
 def test_the_gap_fraction_of_a_hull_is_of_its_area() -> None:
-    """Corners of a triangle: parts of their discs make half a disc, of its area, half the box's."""
+    """The discs at the corners of a triangle cover half a disc; the area is half the box."""
     z = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 4.0]])
     area, radius = 16, 1.9
     found = analysis.hull_gap_fraction(z, pca_plane(z), radius)
@@ -316,7 +323,7 @@ def test_the_gap_fraction_of_a_hull_is_of_its_area() -> None:
 
 
 def test_the_gap_fraction_depends_on_the_boxs_place_and_extent() -> None:
-    """The box is 8 by 2; an embedding at its lower right corner leaves a quarter of a disc."""
+    """The box is 8 by 2, and an embedding at its lower right corner covers a quarter of a disc."""
     box, corner = Box(2, 10, -1, 1), np.array([[10.0, -1.0]])
     found = analysis.gap_fraction(corner, pca_plane(corner), box, 1.5)
     assert found == pytest.approx(1 - np.pi * 1.5**2 / 4 / 16, abs=0.005)
@@ -328,8 +335,8 @@ def test_the_distance_to_the_nearest_is_scipys() -> None:
     np.testing.assert_allclose(analysis.distance_to_nearest(points, z), cdist(points, z).min(1))
 
 
-def test_gaps_of_a_large_latent_space_are_measured_there() -> None:
-    """A cloud far from its own plane leaves all of it a gap, though its shadow covers it."""
+def test_gaps_are_measured_in_latent_space_not_in_the_plane() -> None:
+    """A 16-D cloud is far from its plane, which is all gap although the projection covers it."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(500, 16))
     plane = pca_plane(z)
@@ -362,7 +369,7 @@ def test_nearest_image_distance_is_scipys() -> None:
 
 
 def test_the_classifier_learns_and_predicts_by_the_softmax(tiny: Dataset) -> None:
-    # A fifth of the test labels is wrong, none of the training labels.
+    # A fifth of the test labels are wrong, but none of the training labels.
     labels = np.where(np.arange(60) % 5 == 0, (tiny.test.labels + 1) % 3, tiny.test.labels)
     tiny = dataclasses.replace(tiny, test=Split(tiny.test.images, labels))
     fitted = analysis.fit_classifier(tiny)
@@ -376,14 +383,14 @@ def test_the_classifier_learns_and_predicts_by_the_softmax(tiny: Dataset) -> Non
     np.testing.assert_allclose(entropy, stats.entropy(p, base=2, axis=1), rtol=1e-3, atol=1e-5)
     assert fitted.test_accuracy == np.mean(label == labels)
     assert 0.7 < fitted.test_accuracy <= 0.8
-    many = fitted.predict(np.tile(images, (35, 1, 1)))  # More than it takes at a time.
+    many = fitted.predict(np.tile(images, (35, 1, 1)))  # More than one chunk.
     for part, whole in zip((label, confidence, entropy), many, strict=True):
         np.testing.assert_allclose(whole, np.tile(part, 35), rtol=1e-5, atol=1e-6)
     assert [len(part) for part in fitted.predict(images[:0])] == [0, 0, 0]
 
 
-def test_the_classifier_trains_for_five_epochs_by_adam_at_a_one_cycle_rate() -> None:
-    """Of black images of one class, only the last biases learn: by hand, two steps per epoch."""
+def test_the_classifier_trains_for_five_epochs_with_adam_and_a_one_cycle_rate() -> None:
+    """With black images of one class, only the last biases are trained: two steps per epoch."""
     black = Split(np.zeros((300, 2, 2), np.uint8), np.ones(300, int))
     network = analysis.fit_classifier(Dataset("black", black, black, ("white", "black"))).network
     rates = optax.cosine_onecycle_schedule(10, 3e-3, pct_start=0.2)
@@ -433,7 +440,7 @@ def test_the_evidence_bound_reaches_a_closed_form_from_below() -> None:
         analysis.log_evidence_bound(model, images, kl_weight=0)
 
 
-def test_divergences_are_the_losses_own() -> None:
+def test_divergences_follow_their_formula() -> None:
     model: Any = jaxae.create_model(ModelConfig(3, 8, "vae"), (2, 3), 0)
     images = np.random.default_rng(0).integers(0, 256, (5, 2, 3)).astype(np.uint8)
     expected = []
@@ -470,7 +477,7 @@ def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
         analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)
 
 
-def test_the_classifier_does_not_begin_as_an_autoencoder_does(
+def test_the_classifier_is_not_initialised_like_an_autoencoder(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "_fitted", lambda graphdef, params, *_: params)

@@ -1,4 +1,4 @@
-"""The lecture's sentences: each rule at its threshold, just off it, and without numbers."""
+"""The lecture's sentences: each rule at its threshold, beside it, and without its numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,7 @@ SENTENCES = {sentence: number for sentence, number, *_ in THRESHOLDS} | dict(INT
 def report_of(
     numbers: Mapping[str, Estimate | float] | None = None, names: Sequence[str] = DIGITS
 ) -> Report:
-    """A report on which every claim holds, but for the numbers given."""
+    """A report on which every claim holds, except for the numbers given."""
     usual: dict[str, Estimate | float] = {
         "normality_p": 0.0,
         "non_normality": 0.125,
@@ -61,7 +61,7 @@ def test_every_sentence_is_evaluated_once() -> None:
 
 @pytest.mark.parametrize(("sentence", "number", "threshold", "holds"), THRESHOLDS)
 @pytest.mark.parametrize("side", [-1, 0, 1])
-def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
+def test_a_rule_depends_on_its_threshold_alone(
     sentence: str, number: str, threshold: float, holds: tuple[int, int, int], side: int
 ) -> None:
     value = float(np.nextafter(threshold, threshold + side))
@@ -85,7 +85,7 @@ def test_a_rule_turns_at_its_threshold_and_nothing_else_does(
     ],
     ids=["above 0", "from 0", "below 0", "all below 0", "no interval"],
 )
-def test_a_difference_counts_only_where_its_whole_interval_is_above_zero(
+def test_a_difference_needs_an_interval_above_zero(
     sentence: str, number: str, estimate: Estimate, holds: bool
 ) -> None:
     found = evaluated(report_of({number: estimate}))
@@ -95,7 +95,7 @@ def test_a_difference_counts_only_where_its_whole_interval_is_above_zero(
 
 @pytest.mark.parametrize("cell", [(1, 7), (7, 1)])
 @pytest.mark.parametrize(("fraction", "holds"), [(0.0499, True), (0.05, False), (0.0501, False)])
-def test_one_and_seven_are_apart_below_five_percent_both_ways(
+def test_one_and_seven_separate_below_five_percent_in_both_directions(
     cell: tuple[int, int], fraction: float, holds: bool
 ) -> None:
     report = report_of()
@@ -123,7 +123,9 @@ def test_one_and_seven_are_not_evaluated_unless_both_are_classes(names: list[str
 
 
 @pytest.mark.parametrize(("classes", "bits"), [(2, 0.75), (4, 1.5), (47, 0.75 * np.log2(47))])
-def test_disorder_is_three_quarters_of_the_classes_bits(classes: int, bits: float) -> None:
+def test_disorder_starts_at_three_quarters_of_the_largest_entropy(
+    classes: int, bits: float
+) -> None:
     names = [str(label) for label in range(classes)]
     for value, holds in ((bits, True), (np.nextafter(bits, 0), False)):
         report = report_of({"largest_entropy": float(value)}, names)
@@ -131,9 +133,7 @@ def test_disorder_is_three_quarters_of_the_classes_bits(classes: int, bits: floa
 
 
 @pytest.mark.parametrize(("sentence", "number"), SENTENCES.items())
-def test_a_claim_names_the_number_that_decides_or_why_there_is_none(
-    sentence: str, number: str
-) -> None:
+def test_a_claim_gives_its_number_or_why_it_is_undefined(sentence: str, number: str) -> None:
     report = report_of()
     assert f"{number} {report.numbers[number]}" in evaluated(report)[sentence].found
     del report.numbers[number]
@@ -146,7 +146,7 @@ def test_a_claim_names_the_number_that_decides_or_why_there_is_none(
     assert evaluated(report)[sentence].found == "not measured"
 
 
-def test_a_reason_that_two_numbers_share_is_given_once() -> None:
+def test_the_same_reason_of_two_numbers_is_given_once() -> None:
     report = report_of()
     for name in ("normality_p", "non_normality"):
         del report.numbers[name]
@@ -156,21 +156,19 @@ def test_a_reason_that_two_numbers_share_is_given_once() -> None:
 
 
 @pytest.mark.parametrize(("purity", "separate"), [(0.9, ["1"]), (0.8999, [])])
-def test_a_class_is_separate_from_nine_in_ten_neighbours_of_its_own(
-    purity: float, separate: list[str]
-) -> None:
+def test_a_class_is_separate_at_a_purity_of_nine_tenths(purity: float, separate: list[str]) -> None:
     confusion = [[0.3, 0.7], [1 - purity, purity]]
     assert Report({}, confusion, ("0", "1")).separate == separate
 
 
-def test_classes_mix_from_a_tenth_of_each_others_neighbours_the_most_first() -> None:
+def test_classes_mix_from_a_tenth_and_are_sorted() -> None:
     rows = [[0.9, 0.05, 0.05, 0.0], [0.15, 0.4, 0.45, 0], [0.125, 0.5, 0.375, 0], [0.2, 0, 0, 1]]
     report = Report({}, rows, ("a", "b", "c", "d"))
     assert [pair[:2] for pair in report.mixed] == [("b", "c"), ("a", "b"), ("a", "d")]
     assert [pair[2] for pair in report.mixed] == pytest.approx([0.475, 0.1, 0.1])
 
 
-def test_a_report_as_json_has_all_that_it_says() -> None:
+def test_a_report_as_json_is_complete() -> None:
     report = report_of({"gap_share": Estimate(0.25, 0.125, 0.5)}, ("a", "b"))
     report.neighbour_confusion = [[0.5, 0.5], [0.25, 0.75]]
     report.undefined = {"purity": "the moon is full"}

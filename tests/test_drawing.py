@@ -1,4 +1,4 @@
-"""Figures of runs: what is drawn, and that a file tells truly what it was drawn from."""
+"""Figures of runs, and the provenance in their files."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SMALL = ("--epochs", "2", "--hidden-dim", "16")
 
 @pytest.fixture(scope="module")
 def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of each of two models, not to be changed."""
+    """A folder with runs of two models, which tests must not change."""
     folder = tmp_path_factory.mktemp("runs")
     for kind in ("ae", "vae"):
         options = ["--model", kind, "--data-dir", str(blobs), *SMALL]
@@ -34,7 +34,7 @@ def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 @pytest.mark.slow
-def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
+def test_a_file_has_its_provenance_and_is_redrawn_identically(
     runs: Path, tmp_path: Path, suffix: str
 ) -> None:
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
@@ -52,7 +52,7 @@ def test_a_file_says_what_it_was_drawn_from_and_is_the_same_again(
 
 
 @pytest.mark.slow
-def test_verify_finds_other_parameters_and_another_picture(
+def test_verify_finds_changed_parameters_and_a_changed_picture(
     runs: Path, blobs: Path, tmp_path: Path, capsys: Any
 ) -> None:
     run = tmp_path / "run"
@@ -81,7 +81,7 @@ def test_verify_finds_other_parameters_and_another_picture(
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg", "txt"])
-def test_a_file_without_an_origin_is_refused(tmp_path: Path, suffix: str, capsys: Any) -> None:
+def test_a_file_without_provenance_is_refused(tmp_path: Path, suffix: str, capsys: Any) -> None:
     file = tmp_path / f"x.{suffix}"
     file.write_bytes(b"neither picture nor text \xff\x00")
     assert main(["figures", "--verify", str(file)]) == 2
@@ -121,7 +121,7 @@ def test_figures_of_two_runs(runs: Path, tmp_path: Path) -> None:
         jaxae.draw("portrait", both[:1], tmp_path / "x.png")
 
 
-def test_a_run_or_a_file_but_not_both(runs: Path, capsys: Any) -> None:
+def test_figures_takes_a_run_or_a_file_but_not_both(runs: Path, capsys: Any) -> None:
     assert main(["figures"]) == 2
     assert "expected a run's folder, or --verify" in capsys.readouterr().err
     assert main(["figures", str(runs / "ae"), "--verify", "x.png"]) == 2
@@ -131,17 +131,17 @@ def test_a_run_or_a_file_but_not_both(runs: Path, capsys: Any) -> None:
 def test_provenance_names_the_parameters_that_were_drawn(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run is read once: what becomes of it between the drawing and the file doesn't matter."""
+    """A run is read once: changes between drawing and writing have no effect."""
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
     expected = parameters_hash(jaxae.Run.open(run).load_model())
     curve = FIGURES["curve"]
 
-    def drawn_before_it_went(*args: Any) -> Figure:
+    def drawn_then_removed(*args: Any) -> Figure:
         figure = curve.function(*args)
         shutil.rmtree(run)
         return figure
 
-    monkeypatch.setitem(FIGURES, "curve", curve._replace(function=drawn_before_it_went))
+    monkeypatch.setitem(FIGURES, "curve", curve._replace(function=drawn_then_removed))
     source = Source(run, data=jaxae.Run.open(run).load_dataset())
     for name in ("curve", "latent"):
         jaxae.draw(name, [source], tmp_path / f"{name}.png")
@@ -149,7 +149,7 @@ def test_provenance_names_the_parameters_that_were_drawn(
         assert said["runs"][0]["parameters"] == expected
 
 
-def test_folders_and_files_are_named_by_strings(
+def test_folders_and_files_may_be_strings(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -159,7 +159,7 @@ def test_folders_and_files_are_named_by_strings(
     assert (tmp_path / "empty.svg").is_file()
 
 
-def test_data_that_moved_are_found_by_data_dir(
+def test_data_that_moved_are_found_with_data_dir(
     runs: Path, blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))

@@ -1,4 +1,4 @@
-"""Each figure by its name: which data, box, model, classifier and labels it is drawn from."""
+"""Each figure of the registry: the data, box, model, classifier and labels it is drawn from."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,11 +20,13 @@ from tests import made_up
 from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
 
 LECTURE = Box(-5, 10, -10, 5)
-BOTH_BOXES = pytest.mark.parametrize("fit_box", [False, True], ids=["lecture's box", "own box"])
+BOTH_BOXES = pytest.mark.parametrize(
+    "fit_box", [False, True], ids=["lecture's box", "percentile box"]
+)
 
 
 def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any:
-    """Stands for a run, with a model that nothing trained."""
+    """Stand in for a run, with an untrained model."""
     own = made_up.embedding(kind, seed)
     if latent_dim != 2:
         model = jaxae.create_model(ModelConfig(latent_dim, 12), made_up.SHAPE, seed)
@@ -51,7 +53,7 @@ def two() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def cut() -> Any:
+def three_d() -> Any:
     return source(latent_dim=3)
 
 
@@ -60,12 +62,12 @@ def box_for(source: Any, fit_box: bool) -> Box:
 
 
 def left_and_bottom(box: Box) -> list[float]:
-    """Where a 12×12 grid's picture begins."""
+    """Left and bottom of the extent of a 12×12 grid."""
     return [box.x_min - (box.x_max - box.x_min) / 22, box.y_min - (box.y_max - box.y_min) / 22]
 
 
 def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """A grid's images as one, its last row on top."""
+    """The images of a grid as one, with the last row on top."""
     return np.vstack([np.hstack(list(row)) for row in images[::-1]])
 
 
@@ -82,9 +84,9 @@ def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: b
     assert [label[tuple(offset)] for offset in offsets] == colours.tolist()
 
 
-def test_latent_shows_a_cut_through_many_dimensions(cut: Any) -> None:
-    axes = drawn(drawing.latent([cut], False)).axes[0]
-    assert_shows(axes, jaxae.pca_plane(cut.embedding.z).project(cut.embedding.z))
+def test_latent_shows_the_principal_plane_of_many_dimensions(three_d: Any) -> None:
+    axes = drawn(drawing.latent([three_d], False)).axes[0]
+    assert_shows(axes, jaxae.pca_plane(three_d.embedding.z).project(three_d.embedding.z))
 
 
 @BOTH_BOXES
@@ -96,9 +98,9 @@ def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -
     np.testing.assert_allclose(axes.images[0].get_extent()[::2], left_and_bottom(box), rtol=1e-6)
 
 
-def test_grid_of_a_cut_is_decoded_there_and_says_so(cut: Any) -> None:
-    (axes,) = drawn(drawing.grid([cut], False)).axes
-    own = cut.embedding
+def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) -> None:
+    (axes,) = drawn(drawing.grid([three_d], False)).axes
+    own = three_d.embedding
     plane = jaxae.pca_plane(own.z)
     expected = mosaic(jaxae.latent_grid(own.model, LECTURE, plane=plane))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
@@ -114,13 +116,13 @@ def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> 
     np.testing.assert_allclose(strip(below), np.hstack(list(x_hat)), rtol=1e-5, atol=1e-6)
 
 
-def test_curve_is_of_the_runs_own_history(two: list[Any]) -> None:
+def test_curve_shows_the_history_of_the_run(two: list[Any]) -> None:
     (axes,) = drawn(drawing.curve(two[1:], False)).axes
     assert axes.texts[0].get_text() == "40.5"
 
 
 @BOTH_BOXES
-def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool) -> None:
+def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_box: bool) -> None:
     axes = drawn(drawing.coverage([one], fit_box)).axes[0]
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
@@ -137,7 +139,7 @@ def test_coverage_tints_each_tile_by_its_points_distance(one: Any, fit_box: bool
 
 
 @BOTH_BOXES
-def test_entropy_is_mapped_on_the_clouds_own_box_always(one: Any, fit_box: bool) -> None:
+def test_entropy_always_uses_the_percentile_box(one: Any, fit_box: bool) -> None:
     axes = drawn(drawing.entropy([one], fit_box)).axes[0]
     own, box = one.embedding, box_for(one, True)
     expected = analysis.entropy_map(own.z, own.labels, box)
@@ -148,7 +150,7 @@ def test_entropy_is_mapped_on_the_clouds_own_box_always(one: Any, fit_box: bool)
 
 
 @BOTH_BOXES
-def test_gaps_show_the_box_with_the_classifiers_confidence_and_distances_to_training_images(
+def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
     one: Any, fit_box: bool
 ) -> None:
     figure = drawn(drawing.gaps([one], fit_box))
@@ -170,7 +172,7 @@ def test_gaps_show_the_box_with_the_classifiers_confidence_and_distances_to_trai
     np.testing.assert_allclose(tile, images[farthest], rtol=1e-5, atol=1e-6)
 
 
-def test_interpolation_goes_from_the_first_class_to_the_second_by_each_model(
+def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
     two: list[Any],
 ) -> None:
     rows = from_the_top(drawn(drawing.interpolation(two, False)))
@@ -184,7 +186,7 @@ def test_interpolation_goes_from_the_first_class_to_the_second_by_each_model(
         assert axes.get_title(loc="left") == run.name
 
 
-def test_prior_decodes_standard_normal_points_of_a_variational_model(two: list[Any]) -> None:
+def test_prior_decodes_samples_of_a_variational_models_prior(two: list[Any]) -> None:
     (axes,) = drawn(drawing.prior(two[1:], False)).axes
     z = np.random.default_rng(0).normal(size=(144, 2))
     images = jaxae.decode(two[1].embedding.model, z).reshape(12, 12, *made_up.SHAPE)
@@ -194,7 +196,7 @@ def test_prior_decodes_standard_normal_points_of_a_variational_model(two: list[A
 
 
 @BOTH_BOXES
-def test_ae_vae_shows_each_models_own_cloud_box_grid_and_gaps(
+def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
     two: list[Any], fit_box: bool
 ) -> None:
     *panels, _ = drawn(drawing.ae_vae(two, fit_box)).axes
@@ -225,7 +227,7 @@ def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["coverage", "entropy", "ae_vae"])
-def test_one_latent_dimension_has_no(name: str) -> None:
+def test_some_figures_need_two_latent_dimensions(name: str) -> None:
     line = source(latent_dim=1)
     with pytest.raises(MissingFigureError, match="runs/ae-0: one latent dimension has no plane"):
         FIGURES[name].function([line] * FIGURES[name].least, False)
@@ -240,7 +242,7 @@ def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> N
     assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
 
 
-def test_figures_are_offered_where_they_can_be_drawn() -> None:
+def test_the_registry_states_which_runs_a_figure_needs() -> None:
     assert drawing.AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
     others = ("coverage", "entropy", "gaps", "interpolation", "prior")
     assert drawing.OF_ONE_RUN == (*drawing.AFTER_TRAINING, *others)

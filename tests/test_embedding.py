@@ -1,4 +1,4 @@
-"""An embedding's parts and its decoded tiles, each worked out another way."""
+"""The parts of an embedding and its decoded tiles, each computed in another way."""
 
 import dataclasses
 from typing import Any
@@ -39,13 +39,13 @@ def test_tiles_are_decoded_row_by_row_from_the_lowest(own: Embedding) -> None:
     z = own.plane.origin + points @ own.plane.axes
     np.testing.assert_allclose(tiles.images, jaxae.decode(own.model, z), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(tiles.distance, cdist(z, own.z).min(axis=1), rtol=1e-5)
-    # To test images too, which are nearest to some.
+    # Distances are to test images too, which are nearest to some tiles.
     assert (tiles.distance < cdist(z, own.z_train).min(axis=1) - 1e-4).any()
     assert tiles.radius == pytest.approx(np.sqrt(2 * 1) / 2)
     twelve = 12 if own.model.latent_dim == 1 else 144
     assert len(own.tiles(Box(-1, 3, 2, 4)).images) == twelve
 
 
-def test_a_tile_is_in_a_gap_beyond_the_radius_not_at_it() -> None:
+def test_a_tile_is_in_a_gap_beyond_the_radius_but_not_at_it() -> None:
     tiles = Tiles(np.zeros((3, 1, 1), np.float32), np.array([0.4, 0.5, 0.6]), 0.5)
     assert tiles.in_gap.tolist() == [False, False, True]

@@ -1,4 +1,4 @@
-"""Latent functions: a batch equals its examples, whatever its length, on any number of devices."""
+"""Encode and decode: a batch of any length equals its examples, on any number of devices."""
 
 import socket
 import subprocess
@@ -72,7 +72,7 @@ def test_any_number_of_examples_equals_a_loop_over_them(model: Autoencoder, n: i
         np.testing.assert_allclose(decoded[i], model.decoder(z[i]), rtol=1e-5, atol=1e-5)
 
 
-def test_a_new_length_compiles_nothing(model: Autoencoder) -> None:
+def test_a_new_length_needs_no_compilation(model: Autoencoder) -> None:
     for n in {*_ENCODE_CHUNKS, *_DECODE_CHUNKS}:
         jaxae.encode(model, random_images(n))
         jaxae.decode(model, random_points(n))
@@ -128,7 +128,7 @@ def test_a_mask_is_black_and_white_as_booleans(
 
 
 class Recorded:
-    """Rows that are to be sliced, and nothing else."""
+    """Rows that support slicing only, and record it."""
 
     def __init__(self, rows: npt.NDArray[Any]):
         self.shape, self.dtype = rows.shape, rows.dtype
@@ -144,7 +144,7 @@ class Recorded:
         return self._rows[rows]
 
 
-def test_what_has_slices_is_read_once_and_a_slice_at_a_time(model: Autoencoder) -> None:
+def test_rows_with_slicing_are_read_once_and_slice_by_slice(model: Autoencoder) -> None:
     images, z = Recorded(random_images(20_000) / 255), Recorded(random_points(20_000))
     np.testing.assert_array_equal(jaxae.encode(model, images), jaxae.encode(model, images._rows))
     np.testing.assert_array_equal(jaxae.decode(model, z), jaxae.decode(model, z._rows))
@@ -197,7 +197,7 @@ def test_any_number_of_devices_gives_the_same(model: Autoencoder, k: int) -> Non
 
 
 @pytest.mark.parametrize("kind", ["vae", "conv"])
-def test_other_models_spread_too(kind: Any) -> None:
+def test_other_models_run_on_several_devices_too(kind: Any) -> None:
     config = ModelConfig(2, 16, kind)
     model, several = jaxae.create_model(config, SHAPE, 0), spread(4, config)
     images, z = random_images(1500), random_points(1500)
@@ -207,7 +207,7 @@ def test_other_models_spread_too(kind: Any) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_on_several_devices_a_new_length_compiles_nothing() -> None:
+def test_a_new_length_needs_no_compilation_on_several_devices() -> None:
     model = spread(4)
     for n in (1, 144, 256, 4 * 144, 4 * 256, 4 * 512, 4 * 2048, 4 * 8192):
         jaxae.encode(model, random_images(n))
@@ -220,7 +220,7 @@ def test_on_several_devices_a_new_length_compiles_nothing() -> None:
 
 
 @pytest.mark.parametrize("k", [2, 8])
-def test_each_device_takes_its_share_and_few_examples_stay_on_one(k: int) -> None:
+def test_examples_are_divided_among_devices_but_few_stay_on_one(k: int) -> None:
     def device_of(decoder: Any, rows: jax.Array) -> jax.Array:
         return rows + lax.axis_index("batch")
 
@@ -234,7 +234,7 @@ def test_each_device_takes_its_share_and_few_examples_stay_on_one(k: int) -> Non
     assert devices(8 * k) == list(np.repeat(np.arange(k), 8))
     assert devices(16 * k) == 2 * list(np.repeat(np.arange(k), 8))
     assert devices(4 * k) == list(np.repeat(np.arange(k), 4))
-    with pytest.raises(NameError, match="batch"):  # One device alone has no place in a batch.
+    with pytest.raises(NameError, match="batch"):  # On one device there is no mesh axis.
         devices(4)
 
 
@@ -245,7 +245,7 @@ def test_no_devices_or_one_named_twice_are_refused() -> None:
             replicate(spread(1), devices)
 
 
-def test_a_model_that_was_trained_on_several_devices_stays_there(tiny: jaxae.Dataset) -> None:
+def test_a_model_trained_on_several_devices_stays_there(tiny: jaxae.Dataset) -> None:
     model = jaxae.create_model(ModelConfig(latent_dim=2, hidden_dim=16), SHAPE, 0)
     devices = jax.devices("cpu")[2:6]
     config = jaxae.TrainConfig(epochs=1)
@@ -279,7 +279,7 @@ for devices in (jax.devices(), jax.devices()[::2]):  # Two of each process, one 
     )
     nnx.update(model, jax.tree.map(spread, params))
     assert not jax.tree.leaves(nnx.state(model))[0].is_fully_addressable
-    for n in (1, 200, 5000) if process == 0 else ():  # The other process takes no part.
+    for n in (1, 200, 5000) if process == 0 else ():  # The other process is idle.
         found = jaxae.reconstruct(model, images[:n])
         np.testing.assert_allclose(found, expected[:n], rtol=1e-5, atol=1e-6)
         print(len(devices), n)
@@ -359,7 +359,7 @@ def test_grid_of_more_than_two_dimensions_asks_for_its_plane() -> None:
         (np.full((1, *SHAPE), 1j), "expected integers, floats or booleans"),
     ],
 )
-def test_encode_refuses_what_is_no_image(
+def test_encode_refuses_arrays_that_are_not_images(
     model: Autoencoder, images: np.ndarray, reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -377,7 +377,9 @@ def test_encode_refuses_what_is_no_image(
         (np.array([["a", "b"]]), "expected real numbers"),
     ],
 )
-def test_decode_refuses_what_is_no_point(model: Autoencoder, z: np.ndarray, reason: str) -> None:
+def test_decode_refuses_arrays_that_are_not_points(
+    model: Autoencoder, z: np.ndarray, reason: str
+) -> None:
     with pytest.raises(ValueError, match=reason):
         jaxae.decode(model, z)
 

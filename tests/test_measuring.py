@@ -1,4 +1,4 @@
-"""Reports of models, of awkward data too, and studies of many seeds."""
+"""Reports of models, also for awkward data, and studies of many seeds."""
 
 import dataclasses
 import json
@@ -89,7 +89,7 @@ def test_identical_points(tiny: Dataset) -> None:
 def test_a_box_that_is_all_gaps_or_has_none_says_so(
     tiny: Dataset, spread: float, missing: str, reason: str
 ) -> None:
-    """The embeddings are put by hand: far away, or one on each point of a fine lattice."""
+    """The embeddings are placed by hand: far away, or on the points of a fine lattice."""
     points = jaxae.grid_points(jaxae.LECTURE_BOX, 60).reshape(-1, 2)
     z = (points * spread + 100 * (1 - spread)).astype(np.float32)
     z += np.random.default_rng(0).normal(0, 1e-3, z.shape).astype(np.float32)
@@ -101,7 +101,7 @@ def test_a_box_that_is_all_gaps_or_has_none_says_so(
     assert reason in report.undefined[missing] and reason in report.undefined["entropy_rise"]
 
 
-def test_only_what_is_undefined_is_left_out() -> None:
+def test_only_undefined_numbers_are_left_out() -> None:
     def undefined() -> float:
         raise analysis.UndefinedError("one class")
 
@@ -116,7 +116,7 @@ def test_only_what_is_undefined_is_left_out() -> None:
         report.add("purity", wrong)
 
 
-def test_intervals_stay_within_what_a_number_can_be() -> None:
+def test_intervals_are_clipped_to_the_limits_of_a_number() -> None:
     report = Report()
     cases = {
         "box_coverage": ((-0.01, 1.5), (0, 1)),
@@ -177,7 +177,9 @@ def digits_report(**numbers: Estimate) -> Report:
 
 
 @pytest.mark.slow
-def test_seeds_at_once_train_as_seeds_apart(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seeds_train_together_as_they_do_alone(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, train = ModelConfig(2, 16, "vae"), TrainConfig(epochs=2, batch_size=64)
     histories: list[list[Any]] = []
     states = fit_seeds(tiny, config, train, [3, 5], on_epoch=histories.append)

@@ -1,4 +1,4 @@
-"""Every number of a report, by name, against what NumPy, SciPy and scikit-learn make of it."""
+"""Every number of a report, by name, against NumPy, SciPy and scikit-learn."""
 
 import dataclasses
 import itertools
@@ -70,13 +70,13 @@ HITS = next(hits for hits in range(20, 150) if int(hits / 150 * 150) < hits)
 
 
 @pytest.mark.parametrize("name", [*OF_ALL, *OF_CLASSES])
-def test_the_number_and_its_interval_are_those_of(
+def test_a_number_and_its_interval_equal_the_truth(
     name: str, report: Report, expected: dict[str, Estimate | float]
 ) -> None:
     assert_same(report.numbers[name], expected[name], rel=5e-4)
 
 
-def test_there_are_no_other_numbers_and_no_two_agree_by_accident(
+def test_there_are_no_other_numbers_and_no_two_are_equal_by_accident(
     report: Report, expected: dict[str, Estimate | float]
 ) -> None:
     assert report.numbers.keys() == expected.keys() == {*OF_ALL, *OF_CLASSES}
@@ -94,8 +94,8 @@ def test_neighbour_confusion_counts_the_ten_nearest_training_points(
     assert report.class_names == NAMES
 
 
-def test_edges_belong_to_a_box_and_only_more_than_two_bits_are_disorder() -> None:
-    """101 points, of which the 1st and 99th percentiles are the lecture's box."""
+def test_edges_belong_to_a_box_and_disorder_begins_above_two_bits() -> None:
+    """The 1st and 99th percentiles of these 101 points are the lecture's box."""
     heaps = [
         ((-5, -10), [0] * 40),
         ((10, 5), [1] * 40),
@@ -123,7 +123,7 @@ def test_edges_belong_to_a_box_and_only_more_than_two_bits_are_disorder() -> Non
 
 
 @pytest.mark.parametrize("kl_weight", [0.3, 4.0])
-def test_a_variational_models_numbers_are_of_test_images_under_its_own_weight(
+def test_numbers_of_a_variational_model_use_test_images_and_its_weight(
     kl_weight: float,
 ) -> None:
     data = made_up.dataset()
@@ -142,7 +142,7 @@ def test_a_variational_models_numbers_are_of_test_images_under_its_own_weight(
     assert_same(numbers["log_evidence"], analysis.mean(bound), rel=1e-6)
 
 
-def test_the_grids_on_the_clouds_own_box_have_names_of_their_own() -> None:
+def test_numbers_of_the_percentile_box_have_a_prefix() -> None:
     central = {name for name in NUMBERS if name.startswith("central_")}
     assert central == {f"central_{name}" for name in [*_TILES, "gap_share"]}
     for name in OF_TILES[len(_TILES) :]:
@@ -150,7 +150,7 @@ def test_the_grids_on_the_clouds_own_box_have_names_of_their_own() -> None:
 
 
 def assert_same(found: Estimate, truth: Estimate | float, rel: float) -> None:
-    """Value and interval are equal; None, where there is no interval, counts as NaN."""
+    """Compare value and interval; None counts as NaN."""
     whole = truth if isinstance(truth, Estimate) else Estimate(truth)
     np.testing.assert_allclose(np.array(found, float), np.array(whole, float), rtol=rel)
 
@@ -205,7 +205,7 @@ def neighbours(z: Floats, train: Split, z_test: Floats, test: Split) -> npt.NDAr
 
 
 def disorder(both: Floats, labels: npt.NDArray[np.integer]) -> dict[str, Estimate | float]:
-    """Of 48×48 cells between the 1st and the 99th percentiles, those with five points or more."""
+    """Divide the percentile box into 48×48 cells; those with five points or more count."""
     low, high = np.percentile(both, [1, 99], axis=0)
     inside = np.all((both >= low) & (both <= high), axis=1)
     cells = np.minimum((both[inside] - low) / (high - low) * 48, 47).astype(int)
@@ -255,5 +255,5 @@ def tiles(
 
 
 def classes(labels: npt.NDArray[np.integer]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Suffix of each class's numbers, and which images are of it."""
+    """Map the suffix of each class's numbers to a mask of its images."""
     return {f"/{NAMES[label]}": labels == label for label in np.unique(labels)}

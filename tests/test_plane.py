@@ -1,4 +1,4 @@
-"""The plane that figures show, and boxes and grids on it, by hand and against scikit-learn."""
+"""Planes, boxes and grids, by hand and against scikit-learn."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,13 @@ def test_the_plane_is_that_of_the_first_two_principal_components(
     assert plane.is_pca
 
 
-def test_three_dimensions_are_cut_too(z: npt.NDArray[np.float64]) -> None:
+def test_three_dimensions_are_projected_too(z: npt.NDArray[np.float64]) -> None:
     plane = pca_plane(z[:, :3])
     assert plane.is_pca and plane.axes.shape == (2, 3)
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
 
 
-def test_each_axis_points_to_where_its_largest_entry_is_positive(
+def test_the_largest_entry_of_each_axis_is_positive(
     z: npt.NDArray[np.float64],
 ) -> None:
     for cloud in (z, -z, z * [1, -1, 1, -1, -1, 1]):
@@ -50,7 +50,7 @@ def test_one_or_two_dimensions_are_shown_as_they_are(latent_dim: int) -> None:
     assert not plane.is_pca and plane.axes.shape == (latent_dim, latent_dim)
 
 
-def test_a_lifted_point_lies_that_far_along_each_axis_from_the_origin(
+def test_coordinates_are_distances_along_the_axes_from_the_origin(
     z: npt.NDArray[np.float64],
 ) -> None:
     plane = pca_plane(z)
@@ -65,7 +65,7 @@ def test_a_fitted_box_leaves_one_percent_at_each_side() -> None:
     assert fitted_box(points[:, :1]) == Box(1, 99, 0, 0)
 
 
-def test_grid_points_grow_rightward_in_a_row_and_upward_with_the_rows() -> None:
+def test_x_grows_along_a_row_of_grid_points_and_y_with_the_rows() -> None:
     points = grid_points(Box(-1, 3, 10, 16), n=3)
     np.testing.assert_array_equal(points[..., 0], [[-1, 1, 3]] * 3)
     np.testing.assert_array_equal(points[..., 1], [[10] * 3, [13] * 3, [16] * 3])
@@ -79,7 +79,7 @@ def test_a_box_without_area_is_refused(box: Box) -> None:
         grid_points(box)
 
 
-def test_a_grid_has_two_points_a_side_at_least_and_may_have_no_height() -> None:
+def test_a_grid_has_at_least_two_points_per_side_and_may_have_no_height() -> None:
     with pytest.raises(ValueError, match="n is 1"):
         grid_points(Box(0, 1, 0, 1), n=1)
     np.testing.assert_array_equal(grid_points(Box(0, 1, 4, 4), n=2)[:, 0], [[0, 4], [0, 4]])

@@ -1,4 +1,4 @@
-"""Clouds, maps and curves, by reading back what is drawn on them."""
+"""Clouds, maps and curves, read back from the figures."""
 
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,8 @@ def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
     assert (everything > [x_min, y_min]).all() and (everything < [x_max, y_max]).all()
 
 
-def test_no_class_hides_another_nor_dots_the_box() -> None:
-    """Of a data set sorted by class, every part of the drawing order has every class."""
+def test_no_class_hides_another_and_no_dot_hides_the_box() -> None:
+    """Also for a data set sorted by class, every fifth of the drawing order has every class."""
     z, labels = embedding()
     axes = drawn(plots.latent_scatter(z, np.sort(labels), DIGITS)).axes[0]
     dots = cloud(axes)
@@ -132,14 +132,14 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", ["figure", "figure.jpg", "figure."])
-def test_a_figures_name_that_tells_no_format_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_name_without_a_known_suffix_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"ends in \.png, \.pdf, \.svg"):
         jaxae.save_figure(Figure(), tmp_path / name)
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])
-def test_class_names_are_text_never_formulas_or_markup(tmp_path: Path, latent_dim: int) -> None:
+def test_class_names_are_neither_formulas_nor_markup(tmp_path: Path, latent_dim: int) -> None:
     z, _ = embedding(latent_dim=latent_dim)
     names = [r"$\frac$", "$x$", "<b>&amp;", "a\x1bb"]
     figure = plots.latent_scatter(z, np.arange(500) % 4, names)
@@ -152,7 +152,7 @@ def test_class_names_are_text_never_formulas_or_markup(tmp_path: Path, latent_di
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 11, 20, 26, 47])
-def test_every_class_has_a_colour_of_its_own(classes: int) -> None:
+def test_every_class_has_a_different_colour(classes: int) -> None:
     colours, norm = class_colours(classes)
     seen = {tuple(colours(norm(label))) for label in range(classes)}
     assert len(seen) == classes
@@ -198,11 +198,11 @@ def test_curve_draws_both_losses() -> None:
     assert isinstance(last, Annotation) and last.xy == (3, 41 / 3)
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["train", "test"]
-    # Of a variational model it is no squared error alone.
+    # For a variational model, the loss is not only the squared error.
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss per image")
 
 
-def test_seed_curves_have_a_mean_and_a_band_in_a_colour_of_their_own() -> None:
+def test_seed_curves_have_a_mean_and_a_band_in_one_colour_per_study() -> None:
     def history(*losses: float) -> list[EpochMetrics]:
         return [EpochMetrics(i + 1, 90, loss, 1, 1) for i, loss in enumerate(losses)]
 

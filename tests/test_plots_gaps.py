@@ -1,4 +1,4 @@
-"""Tiles in gaps beside tiles among embeddings, by reading back what is drawn."""
+"""Tiles in gaps and occupied tiles, read back from the figure."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.readback import assert_grey, drawn, from_the_top, strip
 
 @pytest.fixture
 def gaps() -> dict[str, Any]:
-    """40 tiles, of which every third lies in a gap."""
+    """40 tiles, of which every third is in a gap."""
     rng = np.random.default_rng(0)
     return {
         "images": rng.random((40, 4, 5)),
@@ -24,7 +24,7 @@ def gaps() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("row", "name"), [(0, "in gaps"), (1, "occupied")])
-def test_gap_tiles_go_evenly_from_the_nearest_to_the_farthest(
+def test_gap_tiles_are_evenly_spaced_in_order_of_distance(
     gaps: dict[str, Any], row: int, name: str
 ) -> None:
     axes = from_the_top(drawn(plots.gap_tiles(**gaps, shown=4)))[row]

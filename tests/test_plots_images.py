@@ -1,4 +1,4 @@
-"""Grids and rows of images, by reading back what is drawn on them."""
+"""Grids and rows of images, read back from the figures."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_each_tile_is_centred_on_the_point_it_was_decoded_from(box: Box) -> None
         (1, 5, Box(0, 8, 3, 5), (-1, 9, -1, 1)),
     ],
 )
-def test_a_grid_reaches_half_a_tile_past_its_box(
+def test_a_grid_extends_half_a_tile_beyond_its_box(
     rows: int, columns: int, box: Box, extent: tuple[float, ...]
 ) -> None:
     images = tiles(rows=rows, columns=columns)
@@ -77,7 +77,7 @@ def test_grid_of_one_dimension_is_a_single_row() -> None:
     assert len(axes.get_yticks()) == 0
 
 
-def test_a_grid_on_a_cut_names_the_components() -> None:
+def test_a_grid_on_a_principal_plane_names_the_components() -> None:
     plane = pca_plane(embedding(latent_dim=5)[0])
     axes = drawn(plots.reconstruction_grid(tiles(), plane=plane)).axes[0]
     assert axes.get_xlabel() == "principal component 1 of 5 latent dimensions"
@@ -92,7 +92,7 @@ def test_images_are_laid_out_row_by_row() -> None:
     assert_grey(axes)
 
 
-def test_frames_are_tinted_by_distance_and_stay_inside_their_tiles() -> None:
+def test_frames_are_coloured_by_distance_and_stay_inside_their_tiles() -> None:
     box, n = Box(0, 22, -11, 0), 12
     distance = np.arange(144.0).reshape(n, n)
     figure = drawn(plots.coverage_grid(tiles(), distance, 10.0, 0.253, box))

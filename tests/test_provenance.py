@@ -1,4 +1,4 @@
-"""What a figure's file says of its origin, and the hash that tells parameters apart."""
+"""The provenance in a figure's file, and the hash of parameters."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def model(seed: int = 0) -> Any:
 
 
 def test_the_parameters_hash_is_over_names_shapes_and_float32_values() -> None:
-    """Spelled out, for files that exist say it."""
+    """Written out, since existing files contain this hash."""
     made, digest = model(), hashlib.sha256()
     for part, layer in (
         ("decoder", "hidden"),
@@ -35,7 +35,7 @@ def test_the_parameters_hash_is_over_names_shapes_and_float32_values() -> None:
     assert parameters_hash(made) == digest.hexdigest()
 
 
-def test_the_parameters_hash_tells_any_change() -> None:
+def test_any_change_of_the_parameters_changes_the_hash() -> None:
     assert parameters_hash(model()) == parameters_hash(model()) != parameters_hash(model(1))
     for index, leaf in enumerate(jax.tree.leaves(nnx.state(model(), nnx.Param))):
         changed = model()
@@ -46,7 +46,7 @@ def test_the_parameters_hash_tells_any_change() -> None:
         assert parameters_hash(changed) != parameters_hash(model())
 
 
-def test_the_same_values_in_another_place_are_other_parameters() -> None:
+def test_the_same_values_in_another_layer_change_the_hash() -> None:
     one, other = model(), model()
     one.encoder.hidden.bias[...] += 1
     other.decoder.hidden.bias[...] += 1  # Of the same shape, and 0 before.
@@ -61,7 +61,7 @@ def test_a_file_gives_back_what_was_written_into_it(tmp_path: Path, suffix: str)
     assert read_provenance(file) == said
 
 
-def test_words_of_another_tool_are_no_provenance(tmp_path: Path) -> None:
+def test_metadata_of_another_tool_is_not_provenance(tmp_path: Path) -> None:
     for words in ("my holiday", json.dumps({"camera": "x"}), json.dumps([1])):
         Figure().savefig(tmp_path / "x.png", metadata={"Description": words})
         with pytest.raises(ValueError, match="does not say what it was drawn from"):
@@ -74,12 +74,12 @@ def test_other_types_of_files_hold_no_provenance() -> None:
             refused()
 
 
-def test_a_file_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_reported_as_damaged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_provenance(tmp_path / "x.png")
 
 
-def test_versions_are_of_all_that_draws() -> None:
+def test_versions_cover_every_package_that_draws() -> None:
     found = versions()
     assert found["jax"] == jax.__version__ and found["numpy"] == np.__version__
     expected = {"python", "jaxae", "jax", "jaxlib", "flax", "numpy", "matplotlib"}

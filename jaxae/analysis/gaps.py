@@ -35,7 +35,7 @@ def gap_fraction(z: Points, plane: Plane, box: Box, radius: float) -> float:
       z: embeddings of shape (n, latent_dim), n ≥ 1.
       plane: the plane of the box; distances are taken in latent space, not in the plane.
       box: the rectangle, in the plane's coordinates; an interval where the plane has one axis.
-      radius: in latent units, above 0.
+      radius: distance in latent units, above 0.
     """
     return float(np.mean(distance_to_nearest(plane.lift(lattice(box, plane)), z) > radius))
 

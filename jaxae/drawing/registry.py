@@ -53,8 +53,9 @@ def curve(sources: Sources, fit_box: bool) -> Figure:
 
 def coverage(sources: Sources, fit_box: bool) -> Figure:
     """The grid, with each tile framed in the colour of its distance to the nearest embedding."""
+    _check_plane(sources[0])
     embedding, box = sources[0].embedding, _box(sources[0], fit_box)
-    tiles = embedding.tiles(_needs_plane(sources[0], box))
+    tiles = embedding.tiles(box)
     n = int(np.sqrt(len(tiles.images)))
     covered = 1 - analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
     return plots.coverage_grid(
@@ -68,8 +69,9 @@ def coverage(sources: Sources, fit_box: bool) -> Figure:
 
 def entropy(sources: Sources, fit_box: bool) -> Figure:
     """Entropy of the labels over the percentile box: where classes mix."""
+    _check_plane(sources[0])
     embedding = sources[0].embedding
-    box = _needs_plane(sources[0], embedding.percentile_box)
+    box = embedding.percentile_box
     found = analysis.entropy_map(embedding.points, embedding.labels, box)
     return plots.entropy_map(found, box, len(embedding.dataset.class_names), plane=embedding.plane)
 
@@ -110,8 +112,9 @@ def ae_vae(sources: Sources, fit_box: bool) -> Figure:
     """Two models side by side: the cloud, and the grid on its percentile box with its gaps."""
     sides = []
     for source in sources:
+        _check_plane(source)
         embedding, classifier = source.embedding, source.classifier
-        box = _needs_plane(source, embedding.percentile_box)
+        box = embedding.percentile_box
         tiles = embedding.tiles(box)
         fraction = analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
         caption = f"{fraction:.1%} of the box in gaps"
@@ -171,10 +174,9 @@ def _box(source: Source, fit_box: bool) -> Box:
     return source.embedding.percentile_box if fit_box else LECTURE_BOX
 
 
-def _needs_plane(source: Source, box: Box) -> Box:
+def _check_plane(source: Source) -> None:
     if len(source.embedding.plane.axes) < 2:
         raise MissingFigureError(f"{source.path}: one latent dimension has no plane")
-    return box
 
 
 def _first_of_each_class(split: Split, at_most: int = 20) -> list[int]:

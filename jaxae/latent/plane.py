@@ -41,7 +41,7 @@ class Plane(NamedTuple):
 
 
 def pca_plane(z: npt.NDArray[np.floating]) -> Plane:
-    """Choose the plane to show embeddings in: two latent dimensions, or principal components.
+    """Choose the plane in which to show embeddings.
 
     Args:
       z: embeddings of shape (n, latent_dim).

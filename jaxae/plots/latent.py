@@ -39,7 +39,8 @@ def latent_scatter(
       n: number of grid points along each side of the box.
 
     Returns:
-      The figure. A single latent dimension is shown along x, with one row per class.
+      The figure; its axes are named after what they show. A single latent dimension is shown along
+      x, with one row per class.
     """
     plane = plane or pca_plane(z)
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))

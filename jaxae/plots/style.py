@@ -73,7 +73,7 @@ def save_figure(
 ) -> None:
     """Write a figure to a file, atomically and reproducibly.
 
-    The same figure gives the same bytes: no date is written.
+    The same figure gives the same bytes: no date is written, unless the metadata has one.
 
     Args:
       figure: the figure.
