@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import jaxae
-from jaxae import Dataset, ModelConfig, Run, TrainConfig, analysis
+from jaxae import Dataset, EpochMetrics, ModelConfig, Run, TrainConfig, analysis
 from jaxae._utils.locking import locked
+from jaxae.cli import study as study_module
 from jaxae.cli.app import main
-from jaxae.cli.progress import TrainingProgress
 from jaxae.cli.report import show_table
 from jaxae.runs.checkpoints import CheckpointWriter, read_state, saved_numbers
 from jaxae.runs.recorder import states_to_resume
@@ -176,15 +176,15 @@ def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
 def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     whole: Path, line: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    folder, show = tmp_path / "study", TrainingProgress.show
+    folder, mean = tmp_path / "study", study_module._mean
 
-    def interrupted(self: TrainingProgress, row: Any) -> None:
-        show(self, row)
-        if row.epoch == 3:
+    def interrupted(rows: list[EpochMetrics]) -> EpochMetrics:
+        if rows[0].epoch == 3:
             signal.raise_signal(signal.SIGINT)
+        return mean(rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingProgress, "show", interrupted)
+        patch.setattr(study_module, "_mean", interrupted)
         assert study(folder, *line) == 130
     monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"

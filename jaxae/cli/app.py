@@ -23,14 +23,14 @@ from jaxae.cli.arrays import Decode, Encode
 from jaxae.cli.console import warn
 from jaxae.cli.export import Export, Import
 from jaxae.cli.figures import Figures
-from jaxae.cli.report import MakeReport
+from jaxae.cli.report import Report
 from jaxae.cli.study import Study
 from jaxae.cli.train import Train
 
 COMMANDS: dict[str, Any] = {
     "train": Train,
     "study": Study,
-    "report": MakeReport,
+    "report": Report,
     "figures": Figures,
     "encode": Encode,
     "decode": Decode,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
-from types import TracebackType
-from typing import Self, TypeVar
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,56 +14,41 @@ import jaxae
 Block = TypeVar("Block", bound=Sized)
 
 
-class TrainingProgress:
-    """A context manager that shows each epoch's losses and speed, and the time left.
+@contextlib.contextmanager
+def training_progress(
+    epochs: int, console: Console
+) -> Iterator[Callable[[jaxae.EpochMetrics], None]]:
+    """Show each epoch's losses and speed, and the time left, while the block runs.
 
     Args:
-      console: where to show it.
       epochs: the number of epochs in the whole run.
+      console: where to show them.
+
+    Yields:
+      A function to call with the metrics of each epoch that has ended.
     """
+    columns = (
+        TextColumn("epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("train", total=epochs, numbers="compiling")
 
-    def __init__(self, console: Console, epochs: int):
-        """Prepare the bar without showing it."""
-        self._console = console
-        self._epochs = epochs
-        self._bar = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("train", total=epochs, numbers="compiling")
-
-    def __enter__(self) -> Self:
-        """Start the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the bar, and leave it on the screen."""
-        self._bar.stop()
-
-    def show(self, row: jaxae.EpochMetrics) -> None:
-        """Show the metrics of an epoch that has ended."""
-        numbers = (
-            f"loss {row.train_loss:.2f}, test {row.test_loss:.2f}, "
-            f"{row.images_per_second:,.0f} images/s"
-        )
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=row.epoch, numbers=numbers)
-        else:
-            self._console.print(
-                f"epoch {row.epoch}/{self._epochs}: {numbers}, "
-                f"{(self._epochs - row.epoch) * row.seconds:.0f} s left"
+        def show(row: jaxae.EpochMetrics) -> None:
+            numbers = (
+                f"loss {row.train_loss:.2f}, test {row.test_loss:.2f}, "
+                f"{row.images_per_second:,.0f} images/s"
             )
+            if console.is_terminal:
+                bar.update(task, completed=row.epoch, numbers=numbers)
+            else:
+                left = (epochs - row.epoch) * row.seconds
+                console.print(f"epoch {row.epoch}/{epochs}: {numbers}, {left:.0f} s left")
+
+        yield show
 
 
 def counted(blocks: Iterable[Block], title: str, total: int, console: Console) -> Iterator[Block]:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tabulate import tabulate
+
 import jaxae
 from jaxae._utils.files import write_json
 from jaxae._utils.text import printable
@@ -16,7 +18,7 @@ from jaxae.cli.options import CheckpointOption, File, Flag, Folder, RunArgument
 
 
 @dataclasses.dataclass(frozen=True)
-class MakeReport:
+class Report:
     """Measure what the lecture claims of an embedding, with 95 % intervals.
 
     Prints Markdown tables and writes report.json to the run's folder: the reconstruction error, how
@@ -103,8 +105,6 @@ def show_numbers(report: jaxae.analysis.Report) -> None:
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a Markdown table and an empty line."""
-    from tabulate import tabulate
-
     # In a class name, a bar would end the cell and a line break the row.
     cells = [[printable(cell).replace("|", r"\|") for cell in row] for row in rows]
     say(*tabulate(cells, headings, "github", disable_numparse=True).splitlines(), "")

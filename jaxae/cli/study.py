@@ -17,7 +17,7 @@ from jaxae.cli.begin_study import Seeds, resume, start
 from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
 from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
-from jaxae.cli.progress import TrainingProgress
+from jaxae.cli.progress import training_progress
 from jaxae.cli.report import as_json, show_numbers, show_table
 from jaxae.config import ModelConfig, TrainConfig
 
@@ -55,8 +55,8 @@ class Study:
     """Replace the study in --run-dir."""
 
     resume: Flag = False
-    """Resume the study in --run-dir from the newest checkpoint that all its runs have. Options that
-    are omitted keep the study's values. A finished study is reported again."""
+    """Resume the study in --run-dir, or report it again if it is finished; options that are omitted
+    keep the study's values."""
 
     def defaults_of_run(self) -> Study:
         """Return the options of the study to resume, as defaults for the command line.
@@ -76,29 +76,24 @@ class Study:
 
     def __call__(self) -> None:
         """Train all seeds, measure and draw each run, report."""
-        study(self)
-
-
-def study(options: Study) -> None:
-    """Train all seeds, measure and draw each run, report."""
-    if options.seeds < 1:
-        raise ValueError(f"seeds is {options.seeds}; expected 1 or more")
-    resumed = None
-    if options.resume and options.run_dir:
-        resumed = jaxae.drawing.first_run(options.run_dir)
-    mesh = options.hardware.mesh(resumed)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(jaxae.distributed.computing_on(mesh))
-        begin = resume if options.resume else start
-        seeds = begin(options, mesh, stack)
-        say(
-            f"{seeds.dataset.name}: {len(seeds.runs)} seeds at once on "
-            f"{len(seeds.dataset.train):,} images; {describe(mesh)}; {seeds.folder}"
-        )
-        with how_to_resume("study", seeds.folder, lambda: _saved(seeds)):
-            _train(seeds, mesh)
-            reports = _measure(seeds, mesh)
-        _report(seeds, reports)
+        if self.seeds < 1:
+            raise ValueError(f"seeds is {self.seeds}; expected 1 or more")
+        resumed = None
+        if self.resume and self.run_dir:
+            resumed = jaxae.drawing.first_run(self.run_dir)
+        mesh = self.hardware.mesh(resumed)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(jaxae.distributed.computing_on(mesh))
+            begin = resume if self.resume else start
+            seeds = begin(self, mesh, stack)
+            say(
+                f"{seeds.dataset.name}: {len(seeds.runs)} seeds at once on "
+                f"{len(seeds.dataset.train):,} images; {describe(mesh)}; {seeds.folder}"
+            )
+            with how_to_resume("study", seeds.folder, lambda: _saved(seeds)):
+                _train(seeds, mesh)
+                reports = _measure(seeds, mesh)
+            _report(seeds, reports)
 
 
 def _train(seeds: Seeds, mesh: Mesh) -> None:
@@ -107,7 +102,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
         return
     with contextlib.ExitStack() as stack:
         stop_if_asked = stack.enter_context(signals_held_back())
-        progress = stack.enter_context(TrainingProgress(console, config.epochs))
+        show = stack.enter_context(training_progress(config.epochs, console))
         recorders = [
             stack.enter_context(jaxae.Recorder(run, state))
             for run, state in zip(seeds.runs, seeds.states, strict=True)
@@ -119,7 +114,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
                 recorder.wait()
             for recorder, epoch in zip(recorders, epochs, strict=True):
                 recorder.record(epoch)
-            progress.show(_mean([epoch.metrics for epoch in epochs]))
+            show(_mean([epoch.metrics for epoch in epochs]))
             stop_if_asked()
 
         jaxae.training.fit_seeds(

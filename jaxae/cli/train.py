@@ -14,7 +14,7 @@ from jaxae.cli.begin import Training, describe, how_to_resume, resume, start
 from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
 from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
-from jaxae.cli.progress import TrainingProgress
+from jaxae.cli.progress import training_progress
 from jaxae.config import CheckpointConfig, ModelConfig, ProcessConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -56,16 +56,13 @@ class Train:
     """Replace the run in --run-dir."""
 
     resume: Flag = False
-    """Resume the run in --run-dir from its newest readable checkpoint. Options that are omitted
-    keep the run's values."""
+    """Resume the run in --run-dir; options that are omitted keep the run's values."""
 
     tensorboard: Flag = False
-    """Also write the metrics for TensorBoard, to the run's tensorboard/. A resumed run that has
-    this folder keeps writing to it."""
+    """Also write metrics for TensorBoard, to the run's tensorboard/; --resume continues them."""
 
     fit_box: Flag = False
-    """Decode the grid over the 1st to 99th percentile of the embedding, not over the lecture's
-    box."""
+    """Decode the grid over the embedding's 1st to 99th percentile, not over the lecture's box."""
 
     def defaults_of_run(self) -> Train:
         """Return the options of the run to resume, as defaults for the command line.
@@ -85,31 +82,26 @@ class Train:
         )
 
     def __call__(self) -> None:
-        """Train, save, draw."""
-        train(self)
-
-
-def train(options: Train) -> None:
-    """Train, save, draw; in every process of the run."""
-    with contextlib.ExitStack() as stack:
-        with jaxae.distributed.process_group(options.processes):
-            jaxae.distributed.require_equal("the options", _shared(options).encode())
-            resumed = (
-                jaxae.Run.open(options.run_dir) if options.resume and options.run_dir else None
-            )
-            mesh = options.hardware.mesh(resumed)
-            console.quiet = not jaxae.distributed.is_main_process()
-            if mesh.is_multi_process and options.run_dir is None:
-                raise ValueError("several processes need one folder; pass --run-dir to all of them")
-            jaxae.distributed.check_precision(options.train.precision, mesh.local_devices[0])
-            stack.enter_context(jaxae.distributed.computing_on(mesh))
-            begin = resume if options.resume else start
-            training = begin(options, mesh, stack)
-            if training is not None:
-                _fit(training, mesh, tensorboard=options.tensorboard)
-        # The other processes need not wait until the main process has drawn.
-        if jaxae.distributed.is_main_process():
-            _draw(options, training, mesh)
+        """Train, save and draw, in every process of the run."""
+        with contextlib.ExitStack() as stack:
+            with jaxae.distributed.process_group(self.processes):
+                jaxae.distributed.require_equal("the options", _shared(self).encode())
+                resumed = jaxae.Run.open(self.run_dir) if self.resume and self.run_dir else None
+                mesh = self.hardware.mesh(resumed)
+                console.quiet = not jaxae.distributed.is_main_process()
+                if mesh.is_multi_process and self.run_dir is None:
+                    raise ValueError(
+                        "several processes need one folder; pass --run-dir to all of them"
+                    )
+                jaxae.distributed.check_precision(self.train.precision, mesh.local_devices[0])
+                stack.enter_context(jaxae.distributed.computing_on(mesh))
+                begin = resume if self.resume else start
+                training = begin(self, mesh, stack)
+                if training is not None:
+                    _fit(training, mesh, tensorboard=self.tensorboard)
+            # The other processes need not wait until the main process has drawn.
+            if jaxae.distributed.is_main_process():
+                _draw(self, training, mesh)
 
 
 def _shared(options: Train) -> str:
@@ -130,7 +122,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
         state = jaxae.distributed.put_replicated(state, mesh)
         agree = jaxae.distributed.all_reduce_max
         stop_if_asked = stack.enter_context(signals_held_back(agree))
-        progress = stack.enter_context(TrainingProgress(console, run.config.train.epochs))
+        show = stack.enter_context(training_progress(run.config.train.epochs, console))
         recorder = stack.enter_context(jaxae.Recorder(run, state))
         board = None
         events = run.path / "tensorboard"
@@ -140,7 +132,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
 
         def on_epoch(epoch: jaxae.Epoch) -> None:
             recorder.record(epoch)
-            progress.show(epoch.metrics)
+            show(epoch.metrics)
             if board is not None:
                 board.log(epoch.metrics)
             stop_if_asked()
