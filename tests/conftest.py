@@ -1,6 +1,7 @@
 """What the tests share: strict JAX, and a data set small enough to train on in a blink."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from jaxae import Dataset, Split
+from jaxae.cli.app import main
 from jaxae.cli.compiled import prune
 from tests.idx_files import write_idx_folder
 
@@ -62,6 +64,21 @@ def blobs(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "blobs"
     write_idx_folder(folder, tiny.train, tiny.test)
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs, not to be changed."""
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    options = ("--epochs=2", "--hidden-dim=16")
+    assert main(["train", f"--data-dir={blobs}", f"--run-dir={run}", *options]) == 0
+    return run
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be changed."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
 @contextmanager

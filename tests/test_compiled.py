@@ -1,4 +1,4 @@
-"""Compiled programs are kept from one command to the next, within bounds and without harm."""
+"""The compilation cache: used by the next command, bounded in size, never in the way."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ OPTIONS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_s
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The user's cache folder, and JAX as it is without any choice of the user's."""
+    """The user's cache folder, with JAX configured as without any choice of the user."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = {name: getattr(jax.config, name) for name in OPTIONS}
     jax.config.update("jax_compilation_cache_dir", None)
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @contextmanager
 def asked() -> Iterator[Counter[str]]:
-    """Count programs that JAX asks its cache for, and those that it finds there."""
+    """Count the programs that JAX looks up in its cache, and those that it finds."""
     jax.clear_caches()
     heard: Counter[str] = Counter()
 
@@ -73,7 +73,7 @@ def test_a_second_report_compiles_nothing(cache: Path, tmp_path: Path) -> None:
     ],
     ids=["whole", "cut", "flipped", "empty"],
 )
-def test_a_damaged_entry_is_compiled_again_without_a_word(
+def test_a_damaged_entry_is_compiled_again_silently(
     cache: Path, damage: Callable[[bytes], bytes], found: bool
 ) -> None:
     keep_compiled()
@@ -86,7 +86,7 @@ def test_a_damaged_entry_is_compiled_again_without_a_word(
     assert (heard["cache_hits"] > 0) == found
 
 
-def test_a_cache_that_cannot_be_kept_is_done_without(cache: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_not_used(cache: Path) -> None:
     cache.parents[1].write_text("a file in the way")
     keep_compiled()
     assert jax.config.jax_compilation_cache_dir is None  # type: ignore[attr-defined]
@@ -96,7 +96,7 @@ def test_a_cache_that_cannot_be_kept_is_done_without(cache: Path) -> None:
     ("option", "value"),
     [("jax_compilation_cache_dir", "mine"), ("jax_enable_compilation_cache", False)],
 )
-def test_the_users_own_choice_comes_first(
+def test_the_users_choice_takes_precedence(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: object
 ) -> None:
     before = getattr(jax.config, option)
@@ -111,7 +111,7 @@ def test_the_users_own_choice_comes_first(
 
 
 @pytest.mark.slow
-def test_several_processes_share_only_a_cache_that_their_user_named(
+def test_processes_share_only_a_cache_that_the_user_named(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("initialize", "shutdown"):
@@ -126,7 +126,7 @@ def test_several_processes_share_only_a_cache_that_their_user_named(
         assert config.jax_compilation_cache_dir == "shared"
 
 
-def test_what_was_read_longest_ago_makes_room(tmp_path: Path) -> None:
+def test_the_least_recently_read_files_are_pruned(tmp_path: Path) -> None:
     for age, name in enumerate(("new", "a/middle", "a/old", "oldest")):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -138,7 +138,9 @@ def test_what_was_read_longest_ago_makes_room(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"new", "middle"}
 
 
-def test_another_processor_has_another_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_processor_has_its_own_cache(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "model name\t: A\nflags\t\t: fma {}\ncpu MHz\t\t: {}\n\n"
     folders = []
     for flags, clock in (("avx2", 1), ("avx2", 2), ("avx512f", 1)):

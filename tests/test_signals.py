@@ -1,4 +1,4 @@
-"""Signals that are held back: told of at once, acted on where it is safe, a second one at once."""
+"""Signals that are held back: announced at once, acted on when it is safe."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def handled() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def test_a_signal_is_told_of_while_python_waits_for_a_long_call(
+def test_a_signal_is_announced_during_a_long_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[tuple[float, str]] = []
@@ -44,7 +44,7 @@ def test_a_signal_is_told_of_while_python_waits_for_a_long_call(
 
 
 @pytest.mark.parametrize("number", signals.TERMINATIONS)
-def test_a_second_signal_stops_now(
+def test_a_second_signal_stops_at_once(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(signals, "_SAME", 0.0)
@@ -59,7 +59,7 @@ def test_a_second_signal_stops_now(
     assert first.startswith(f"jaxae: {number.name}: stopping") and "again" in second
 
 
-def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_signal_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[int] = []
     monkeypatch.setattr(os, "_exit", stopped.append)
     with pytest.raises(HeldTermination, match="143"), signals_held_back() as stop_if_asked:
@@ -70,7 +70,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
-def test_output_to_a_terminal_that_is_gone_is_discarded(
+def test_output_to_a_lost_terminal_is_discarded(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     near, far = os.openpty()
@@ -84,7 +84,7 @@ def test_output_to_a_terminal_that_is_gone_is_discarded(
     assert capfd.readouterr().out == "still told"
 
 
-def test_a_termination_counts_more_than_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_termination_takes_precedence_over_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", lambda _: None)
     agreed: list[int] = []
 
@@ -100,7 +100,7 @@ def test_a_termination_counts_more_than_ctrl_c(monkeypatch: pytest.MonkeyPatch) 
     assert agreed == [0, signal.SIGTERM]
 
 
-def test_another_processs_signal_stops_this_one_too() -> None:
+def test_a_signal_to_another_process_stops_this_one() -> None:
     with pytest.raises(HeldInterrupt), signals_held_back(lambda _: signal.SIGINT) as stop_if_asked:
         stop_if_asked()
 

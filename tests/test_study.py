@@ -1,4 +1,4 @@
-"""Studies and the reports of their runs: locked, stopped, resumed bit for bit, reported."""
+"""Studies and the reports of their runs: locking, stopping, resuming bit for bit, reporting."""
 
 import json
 import shutil
@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from jaxae.cli.report import show_table
 from jaxae.runs.checkpoints import CheckpointWriter, read_state, saved_numbers
 from jaxae.runs.recorder import states_to_resume
 from jaxae.training.seeds import fit_seeds
+from tests.commands import leaves, refusal
 
 pytestmark = pytest.mark.slow
 SEEDS = ("seed-0", "seed-1")
@@ -37,28 +37,17 @@ def outcome(folder: Path) -> dict[str, Any]:
         run = Run.open(folder / name)
         rows = [row[:3] for row in run.history()]
         (state,) = states_to_resume([run])
-        plain = state._replace(key=jax.random.key_data(state.key))
-        found[name] = rows, [leaf.tobytes() for leaf in jax.tree.leaves(plain)]
+        found[name] = rows, [leaf.tobytes() for leaf in leaves(state)]
     return found
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {path: path.read_bytes() for path in files}
 
 
 def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-def refusal(capsys: Any, folder: Path, *options: str) -> str:
-    """Run a study that is refused in one line, and changes nothing."""
-    before = contents(folder)
-    capsys.readouterr()
-    assert study(folder, *options) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert contents(folder) == before
-    return str(line)
+def refused(capsys: Any, folder: Path, *options: str) -> str:
+    """Run a study that must be refused and change nothing; return the line that it prints."""
+    return refusal(capsys, "study", f"--run-dir={folder}", *options, unchanged=folder)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +69,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "study"))
 
 
-def test_a_studys_runs_are_as_train_leaves_them(whole: Path, capsys: Any) -> None:
+def test_the_runs_of_a_study_are_like_those_of_train(whole: Path, capsys: Any) -> None:
     for name in SEEDS:
         figures = sorted(path.name for path in (whole / name / "figures").iterdir())
         assert figures == ["curve.png", "grid.png", "latent.png", "reconstructions.png"]
@@ -89,7 +78,7 @@ def test_a_studys_runs_are_as_train_leaves_them(whole: Path, capsys: Any) -> Non
         assert "is finished, with 6 epochs" in capsys.readouterr().out
 
 
-def test_a_study_leaves_runs_and_a_report(whole: Path, capsys: Any) -> None:
+def test_a_study_writes_runs_and_a_report(whole: Path, capsys: Any) -> None:
     found = json.loads((whole / "report.json").read_text())
     assert found["seeds"] == [0, 1]
     values = []
@@ -103,9 +92,7 @@ def test_a_study_leaves_runs_and_a_report(whole: Path, capsys: Any) -> None:
     assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
 
 
-def test_the_evidence_is_bounded_under_the_weight_that_the_run_was_trained_with(
-    whole: Path, tiny: Dataset
-) -> None:
+def test_the_evidence_bound_uses_the_kl_weight_of_the_run(whole: Path, tiny: Dataset) -> None:
     report = json.loads((whole / "seed-1" / "report.json").read_text())
     model: Any = jaxae.Run.open(whole / "seed-1").load_model()
     bound = analysis.log_evidence_bound(model, np.asarray(tiny.test.images), kl_weight=0.5)
@@ -129,7 +116,7 @@ def test_a_report_is_printed_in_tables(whole: Path, capsys: Any) -> None:
     assert "| gap_share " in out and "| There are wide gaps between them. " in out
 
 
-def test_a_class_name_ends_no_cell_nor_row_of_a_table(capsys: Any) -> None:
+def test_a_class_name_cannot_break_a_table(capsys: Any) -> None:
     show_table(["class", "n"], [["a|b\n\x1b[2J", "1e-300"], ["c", "—"]])
     assert capsys.readouterr().out.splitlines() == [
         r"| class         | n      |",
@@ -140,7 +127,7 @@ def test_a_class_name_ends_no_cell_nor_row_of_a_table(capsys: Any) -> None:
     ]
 
 
-def test_a_report_that_cannot_be_written_is_printed_all_the_same(
+def test_a_report_that_cannot_be_written_is_still_printed(
     whole: Path, tmp_path: Path, capsys: Any
 ) -> None:
     run = Path(shutil.copytree(whole / "seed-0", tmp_path / "run"))
@@ -161,7 +148,7 @@ def test_a_report_that_cannot_be_written_is_printed_all_the_same(
     assert "| gap_share " in out and f"{tmp_path} is a folder" in err
 
 
-def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
+def test_a_report_of_a_streamed_run_warns_of_memory(
     whole: Path, tmp_path: Path, capsys: Any
 ) -> None:
     run = Path(shutil.copytree(whole / "seed-0", tmp_path / "run"))
@@ -173,7 +160,7 @@ def test_a_report_of_a_streamed_run_says_that_it_holds_all_images(
     assert json.loads(out) and "holds all 300 in memory" in err and err.count("\n") == 1
 
 
-def test_a_study_that_is_stopped_goes_on_bit_for_bit(
+def test_a_study_that_was_stopped_resumes_bit_for_bit(
     whole: Path, line: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     folder, mean = tmp_path / "study", study_module._mean
@@ -190,16 +177,16 @@ def test_a_study_that_is_stopped_goes_on_bit_for_bit(
     hint = f"last saved: epoch 3 of every seed; jaxae study --run-dir {folder} --resume"
     assert hint in capsys.readouterr().err
     assert [saved_numbers(folder / name / "checkpoints") for name in SEEDS] == [[3], [3]]
-    # Whatever the line was: --resume keeps what --overwrite would delete.
+    # --resume keeps what --overwrite would delete.
     assert study(folder, *line, "--overwrite", "--resume") == 130
     assert f"{folder}: resuming after epoch 3" in capsys.readouterr().out
     assert outcome(folder) == outcome(whole)
 
 
-def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
+def test_seeds_resume_from_the_newest_checkpoint_that_all_have(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """As a power cut may leave it: seed-1 has saved less than seed-0."""
+    """A power cut may leave seed-1 with fewer checkpoints than seed-0."""
     shutil.rmtree(copy / "seed-1" / "checkpoints" / "6")
     monkeypatch.setattr("jaxae.cli.study._measure", interrupt)
     assert study(copy, "--resume") == 130
@@ -207,7 +194,7 @@ def test_seeds_go_on_from_the_newest_checkpoint_that_all_have(
     assert outcome(copy) == outcome(whole)
 
 
-def test_a_finished_study_is_reported(
+def test_resuming_a_finished_study_reports_it_again(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setattr("jaxae.training.fit_seeds", None)
@@ -218,7 +205,7 @@ def test_a_finished_study_is_reported(
     assert (copy / "report.json").read_bytes() == (whole / "report.json").read_bytes()
 
 
-def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
+def test_a_damaged_checkpoint_is_skipped_in_every_run(
     copy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs = [Run.open(copy / name) for name in SEEDS]
@@ -242,7 +229,7 @@ def test_a_checkpoint_that_is_damaged_is_passed_over_in_every_run(
         states_to_resume(runs)
 
 
-def test_a_study_whose_only_checkpoint_is_damaged_is_not_begun_anew(copy: Path) -> None:
+def test_a_study_whose_only_checkpoint_is_damaged_does_not_start_over(copy: Path) -> None:
     runs = [Run.open(copy / name) for name in SEEDS]
     for run in runs:
         shutil.rmtree(run.checkpoints / "5")
@@ -252,10 +239,10 @@ def test_a_study_whose_only_checkpoint_is_damaged_is_not_begun_anew(copy: Path) 
         states_to_resume(runs)
 
 
-def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
+def test_an_epoch_is_saved_once_all_runs_have_saved_the_one_before(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a kill could leave runs of which one has dropped what the others still need."""
+    """Otherwise a kill could leave a run that has deleted the checkpoint that others need."""
     write = CheckpointWriter._write
     begun: list[tuple[int, list[int]]] = []
 
@@ -273,10 +260,10 @@ def test_an_epoch_is_saved_when_all_runs_have_saved_the_one_before(
     assert all(min(saved) >= before[number] for number, saved in begun)
 
 
-def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
+def test_runs_without_checkpoints_start_over_and_missing_runs_are_made(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a study is that was stopped while its folder was made."""
+    """Such a study was stopped while its folder was made."""
     shutil.rmtree(copy / "seed-0" / "checkpoints")
     (copy / "seed-0" / "metrics.jsonl").unlink()
     shutil.rmtree(copy / "seed-1")
@@ -288,11 +275,11 @@ def test_runs_without_checkpoints_start_anew_and_missing_ones_are_made(
 
 @pytest.mark.parametrize("held", ["", "seed-1"])
 @pytest.mark.parametrize("option", ["--overwrite", "--resume"])
-def test_what_another_process_holds_is_left_alone(
+def test_folders_locked_by_another_process_stay_unchanged(
     copy: Path, line: tuple[str, ...], option: str, held: str, capsys: Any
 ) -> None:
     with locked(copy / held):
-        assert f"{copy / held} is in use" in refusal(capsys, copy, *line, option)
+        assert f"{copy / held} is in use" in refused(capsys, copy, *line, option)
 
 
 @pytest.mark.parametrize(
@@ -303,20 +290,20 @@ def test_what_another_process_holds_is_left_alone(
         ("--hidden-dim=17", "--hidden-dim 17 would change the result"),
     ],
 )
-def test_other_settings_are_refused(copy: Path, option: str, words: str, capsys: Any) -> None:
-    assert words in refusal(capsys, copy, option, "--resume")
+def test_different_settings_are_refused(copy: Path, option: str, words: str, capsys: Any) -> None:
+    assert words in refused(capsys, copy, option, "--resume")
 
 
-def test_a_folder_that_is_no_study_is_refused(
+def test_a_folder_that_is_not_a_study_is_refused(
     copy: Path, line: tuple[str, ...], tmp_path: Path, capsys: Any
 ) -> None:
-    assert "holds a study; pass --resume, --overwrite" in refusal(capsys, copy, *line)
-    assert "is not a study" in refusal(capsys, copy / "seed-0", "--resume")
-    assert "not a jaxae study" in refusal(capsys, copy / "seed-0", *line, "--overwrite")
+    assert "holds a study; pass --resume, --overwrite" in refused(capsys, copy, *line)
+    assert "is not a study" in refused(capsys, copy / "seed-0", "--resume")
+    assert "not a jaxae study" in refused(capsys, copy / "seed-0", *line, "--overwrite")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("precious")
-    assert "not a jaxae study" in refusal(capsys, tmp_path / "mine", *line, "--overwrite")
-    assert "seeds is 0" in refusal(capsys, copy, "--seeds=0")
+    assert "not a jaxae study" in refused(capsys, tmp_path / "mine", *line, "--overwrite")
+    assert "seeds is 0" in refused(capsys, copy, "--seeds=0")
     assert main(["study", "--resume"]) == 2
     assert "pass --run-dir" in capsys.readouterr().err
 
