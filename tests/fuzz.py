@@ -23,7 +23,8 @@ import warnings
 from pathlib import Path
 
 from jaxae._utils.files import write_json
-from tests.fuzz_readers import READERS, Reader, hostile_files, random_bytes
+from tests.fuzz_files import Reader, hostile_files, random_bytes
+from tests.fuzz_readers import READERS
 
 _MEMORY_BYTES = 1 << 30
 _CPU_SECONDS = 60

@@ -7,16 +7,12 @@ import gzip
 import io
 import json
 import math
-import pickle
 import random
 import struct
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from flax import nnx
@@ -28,78 +24,8 @@ from jaxae.data.folder import read_class_names
 from jaxae.data.idx import read_idx
 from jaxae.interchange import safetensors
 from jaxae.runs.metrics_file import read_rows
+from tests.fuzz_files import Reader, any_text, edited, edited_json, json_bombs, random_bytes
 from tests.idx_files import gzip_bomb, idx_header
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One reader and its test files.
-
-    Attributes:
-      name: its name in the table.
-      file_name: the name of the files that it is given.
-      valid: contents of valid files.
-      structured: generates a well-formed file with arbitrary values.
-      read: the reader.
-      verify: raises AssertionError unless a result is what the file says.
-      bombs: generates files that attack this reader.
-    """
-
-    name: str
-    file_name: str
-    valid: list[bytes]
-    structured: Callable[[random.Random], bytes]
-    read: Callable[[Path], Any]
-    verify: Callable[[Path, Any], None]
-    bombs: Callable[[], tuple[bytes, ...]] = tuple
-
-
-class Trap:
-    """An object that ends the program when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
-        """Make unpickling call `spring`."""
-        return spring, ()
-
-
-def random_bytes(rng: random.Random, longest: int) -> bytes:
-    """Generate at most `longest` bytes."""
-    return rng.randbytes(rng.randint(0, longest))
-
-
-def spring() -> NoReturn:
-    """Raise an exception that no reader catches."""
-    raise SystemExit("a pickle was opened")
-
-
-def hostile_files(reader: Reader) -> Iterator[Callable[[Path], object]]:
-    """Yield functions that write a hostile file to a path."""
-    objects = np.array([Trap()], dtype=object)
-    saved = io.BytesIO()
-    np.save(saved, objects, allow_pickle=True)
-    pickles = (pickle.dumps(Trap()), objects.dumps(), saved.getvalue())
-    for content in (*pickles, _zip_bomb(), *reader.bombs()):
-        yield partial(Path.write_bytes, data=content)
-    for start in (b"", *reader.valid):
-        yield partial(_write_sparse, start=start)
-
-
-@cache
-def _zip_bomb() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open("images.npy", "w") as entry:
-            for _ in range(5 * 16):
-                entry.write(bytes(1 << 24))
-    return file.getvalue()
-
-
-def _write_sparse(path: Path, start: bytes) -> None:
-    # 4 GiB that take no space on the disk.
-    with path.open("wb") as file:
-        file.write(start)
-        file.truncate(1 << 32)
-
 
 # IDX.
 
@@ -185,16 +111,11 @@ def _any_npy(rng: random.Random) -> bytes:
         " ".join(f"{size()}," for _ in range(rng.randint(0, 4))),
     )
     return _npy_of(
-        header if rng.random() < 0.9 else _any_text(rng, 50),
+        header if rng.random() < 0.9 else any_text(rng, 50),
         rng.choice((1, 1, 2, 2, 3, 4)),
         None if rng.random() < 0.7 else rng.randrange(2**32),
         random_bytes(rng, 64),
     )
-
-
-def _any_text(rng: random.Random, longest: int) -> str:
-    last = rng.choice((127, 127, 255, 0x10FFFF))
-    return "".join(chr(rng.randint(0, last)) for _ in range(rng.randint(0, longest)))
 
 
 NPY = Reader(
@@ -205,57 +126,6 @@ NPY = Reader(
     _read_npy,
     _verify_npy,
 )
-
-
-# JSON.
-
-
-def _json_bombs() -> tuple[bytes, ...]:
-    return b"[" + b"[]," * 20_000_000, b"[" * 1_000_000
-
-
-def _any_json(rng: random.Random, depth: int = 2) -> Any:
-    match rng.randrange(8 if depth else 6):
-        case 0:
-            return rng.choice((None, True, False))
-        case 1:
-            return rng.randint(-(2**70), 2**70)
-        case 2:
-            return rng.choice((10**400, -1, 0, 1, 2, 3, 0.5, 1e-3))
-        case 3:
-            return struct.unpack("<d", rng.randbytes(8))[0]
-        case 4:
-            return rng.choice((math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 2.0**53))
-        case 5:
-            return _any_text(rng, 9)
-        case 6:
-            return [_any_json(rng, depth - 1) for _ in range(rng.randint(0, 3))]
-    return {_any_text(rng, 5): _any_json(rng, depth - 1) for _ in range(rng.randint(0, 3))}
-
-
-def _edited(rng: random.Random, whole: Any) -> Any:
-    """Replace, remove or add one to three values at any depth of a JSON value."""
-    whole = json.loads(json.dumps(whole))
-    for _ in range(rng.randint(1, 3)):
-        place = whole
-        while isinstance(place, dict) and place:
-            key = rng.choice(sorted(place))
-            if isinstance(place[key], dict) and place[key] and rng.random() < 0.7:
-                place = place[key]
-                continue
-            match rng.choice(("replace", "replace", "remove", "add")):
-                case "replace":
-                    place[key] = _any_json(rng)
-                case "remove":
-                    del place[key]
-                case "add":
-                    place[_any_text(rng, 5)] = _any_json(rng)
-            break
-    return whole
-
-
-def _edited_json(whole: Any) -> Callable[[random.Random], bytes]:
-    return lambda rng: json.dumps(_edited(rng, whole)).encode()
 
 
 # A run's folder.
@@ -314,17 +184,17 @@ def _lines(rows: list[Any]) -> bytes:
 
 def _any_rows(rng: random.Random) -> bytes:
     whole = [_row(epoch) for epoch in range(1, rng.randint(1, 4))]
-    return _lines([_edited(rng, row) if rng.random() < 0.5 else row for row in whole])
+    return _lines([edited(rng, row) if rng.random() < 0.5 else row for row in whole])
 
 
 CONFIG = Reader(
     "config.json",
     "config.json",
     [json.dumps(config).encode() for config in (_CONFIG, _RESUMED)],
-    _edited_json(_RESUMED),
+    edited_json(_RESUMED),
     lambda path: Run.open(path.parent),
     _verify_config,
-    _json_bombs,
+    json_bombs,
 )
 METRICS = Reader(
     "metrics.jsonl",
@@ -333,7 +203,7 @@ METRICS = Reader(
     _any_rows,
     read_rows,
     _verify_metrics,
-    _json_bombs,
+    json_bombs,
 )
 
 
@@ -350,10 +220,10 @@ META = Reader(
     "meta.json",
     "meta.json",
     [json.dumps(_META).encode(), b"{}"],
-    _edited_json(_META),
+    edited_json(_META),
     lambda path: read_class_names(path.parent),
     _verify_meta,
-    _json_bombs,
+    json_bombs,
 )
 
 
@@ -399,9 +269,9 @@ def _any_safetensors(rng: random.Random) -> bytes:
     header, body = _parse_safetensors(rng.choice(_WHOLE))
     if rng.random() < 0.5:
         about = json.loads(header["__metadata__"]["jaxae"])
-        header["__metadata__"]["jaxae"] = json.dumps(_edited(rng, about))
+        header["__metadata__"]["jaxae"] = json.dumps(edited(rng, about))
         return _safetensors_bytes(header, body)
-    return _safetensors_bytes(_edited(rng, header), body)
+    return _safetensors_bytes(edited(rng, header), body)
 
 
 SAFETENSORS = Reader(
@@ -430,7 +300,7 @@ _RESAVED = [_without_metadata(_whole_safetensors(kind, (28, 28))) for kind in ("
 
 def _any_resaved(rng: random.Random) -> bytes:
     header, body = _parse_safetensors(rng.choice(_RESAVED))
-    return _safetensors_bytes(_edited(rng, header), body)
+    return _safetensors_bytes(edited(rng, header), body)
 
 
 RESAVED = Reader(

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tests import fuzz
-from tests.fuzz_readers import IDX, META, READERS, hostile_files
+from tests.fuzz_files import hostile_files
+from tests.fuzz_readers import IDX, META, READERS
 
 
 @pytest.mark.slow
