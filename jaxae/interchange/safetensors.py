@@ -34,15 +34,15 @@ _log = logging.getLogger(__name__)
 
 
 def write(path: Path, model: Autoencoder, config: RunConfig) -> list[Path]:
-    """Write a model's parameters, float32, whole or not at all.
+    """Write a model's parameters, float32, with the names and axes of `torch_layouts`.
 
     Args:
-      path: the file; PyTorch's names and order of axes are those of `torch_layouts`.
+      path: the file; it is written atomically.
       model: the trained model.
-      config: what its run was made from.
+      config: the configuration of its run.
 
     Returns:
-      The one file.
+      The file, in a list.
 
     Raises:
       OSError: the file cannot be written.
@@ -62,19 +62,19 @@ def write(path: Path, model: Autoencoder, config: RunConfig) -> list[Path]:
 
 
 def read(path: Path, like: RunConfig | None = None) -> tuple[Autoencoder, RunConfig]:
-    """Read what `write` wrote, or PyTorch saved under the same names; the parameters are the bits.
+    """Read a file that `write` wrote, or that PyTorch saved with the same names.
 
     Args:
       path: the file.
-      like: what the model's run was made from; by default what the file says. Of a file that does
-        not say, the sizes are those of its arrays, the data set is MNIST and the settings are the
-        default ones, and a warning that names them is logged.
+      like: the configuration of the model's run; by default the one in the file. If the file has
+        none, the sizes are taken from its arrays, MNIST and the default settings are assumed, and a
+        warning that names them is logged.
 
     Returns:
-      The model with its parameters, and what its run was made from.
+      The model, whose parameters have the bits of the file, and the configuration of its run.
 
     Raises:
-      ValueError: the file is not safetensors of a jaxae model, or is damaged; the text names it.
+      ValueError: the file is damaged, or not a jaxae model in safetensors; the message names it.
       OSError: the file cannot be opened.
     """
     if path.is_dir():
@@ -87,44 +87,44 @@ def read(path: Path, like: RunConfig | None = None) -> tuple[Autoencoder, RunCon
             if like is not None:
                 config = like
             elif about is not None:
-                config = _told(about)
+                config = _parse_metadata(about)
             else:
                 hint = "; it does not say what it was trained on: if not MNIST, pass --like RUN"
-                config = _assumed(file)
-            model = _with_parameters(file, config, size)
+                config = _infer_config(file)
+            model = _read_model(file, config, size)
     except OSError:
         raise
     except Exception as error:  # The library's own exception derives from Exception alone.
         raise ValueError(f"{path}: {reason(error)}{hint}") from error
     if hint:
         _log.warning(
-            "%s does not say what it was trained on; taken as %s of %s with default settings",
+            "%s does not say what it was trained on; assuming %s of %s with default settings",
             *(path, config.model, config.data.name),
         )
     return model, config
 
 
-def _told(about: str) -> RunConfig:
+def _parse_metadata(about: str) -> RunConfig:
     sections = json.loads(about)
     if sections["layout"] != _LAYOUT:
         raise ValueError(f"layout {sections['layout']!r}, this version of jaxae reads {_LAYOUT}")
     return parse_config({"format": FORMAT, **{name: sections[name] for name in _SECTIONS}})
 
 
-def _assumed(file: Any) -> RunConfig:
+def _infer_config(file: Any) -> RunConfig:
     names = set(file.keys())
-    units = {}
+    sizes = {}
     for layer in ("latent", "hidden"):
         name = f"encoder.{layer}.weight"
         if name not in names:
             raise ValueError(f"{name} is missing; expected the names that jaxae export writes")
-        units[f"{layer}_dim"] = next(iter(file.get_slice(name).get_shape()), 0)
+        sizes[f"{layer}_dim"] = next(iter(file.get_slice(name).get_shape()), 0)
     model: Architecture = "ae"
     if "encoder.log_variance.weight" in names:
         model = "vae"
     elif "encoder.first.weight" in names:
         model = "conv"
-    return RunConfig(ModelConfig(model=model, **units), TrainConfig(), _mnist())
+    return RunConfig(ModelConfig(model=model, **sizes), TrainConfig(), _mnist())
 
 
 @functools.cache
@@ -132,9 +132,9 @@ def _mnist() -> DataConfig:
     return load_dataset("mnist").describe("mnist")
 
 
-def _with_parameters(file: Any, config: RunConfig, size: int) -> Autoencoder:
+def _read_model(file: Any, config: RunConfig, size: int) -> Autoencoder:
     height, width = config.data.image_shape
-    # A lower bound for all models: their first dense layer sees one input per pixel or more.
+    # A lower bound: the first dense layer of every model has one input per pixel or more.
     fewest = config.model.hidden_dim * (height * width + config.model.latent_dim)
     if 4 * fewest > size:
         raise ValueError(
