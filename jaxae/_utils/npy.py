@@ -22,8 +22,9 @@ _READ_HEADER = {
 class ArrayFile:
     """An array in an .npy file, read one slice at a time.
 
-    A read returns new memory and leaves nothing mapped: pages of a mapping that were touched count
-    as the process's own memory, and touching them ends the process if the file was truncated.
+    Slices are read, not mapped (except those of arrays in Fortran order): pages of a mapping that
+    were touched count as the process's own memory, and touching one ends the process if the file
+    was truncated.
 
     Attributes:
       path: the file, as an absolute path.
@@ -101,7 +102,7 @@ def _read_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
         raise ValueError(f"it holds {dtype}; expected numbers")
     claimed, found = math.prod(shape) * dtype.itemsize, size - offset
     if min(shape, default=0) < 0 or claimed > found:
-        raise ValueError(f"{dtype} of shape {shape} takes {claimed:,} bytes, it has {found:,}")
+        raise ValueError(f"{dtype} of shape {shape} is {claimed:,} bytes, the file has {found:,}")
     return shape, fortran_order, dtype, offset
 
 

@@ -134,7 +134,11 @@ class Dataset:
         return height, width
 
     def describe(self, source: str) -> DataConfig:
-        """Return what a run's configuration says of it, given what `load_dataset` was given."""
+        """Return the data set's entry in a run's configuration.
+
+        Args:
+          source: the name or folder that `load_dataset` was called with.
+        """
         return DataConfig(self.name, source, self.checksum, self.image_shape, len(self.train))
 
     @cached_property

@@ -107,7 +107,7 @@ class NpyImages:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Read all images."""
         if copy is False:
-            raise ValueError(f"{self.path} is on disk; its images cannot be had without a copy")
+            raise ValueError(f"{self.path} is on disk, and reading it copies; expected copy=None")
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def _read(self, rows: npt.NDArray[np.int64], size: int) -> bytes:
