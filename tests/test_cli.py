@@ -231,6 +231,17 @@ def test_characters_that_the_encoding_lacks_are_replaced(
     assert written.getvalue().decode(encoding).splitlines()[-1] == shown
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_bad_value_is_explained_in_any_encoding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    line = refusal(capsys, "train", "--seed", "x")
+    assert line == (
+        "jaxae: --seed: invalid literal for int() with base 10: 'x' (see jaxae train --help)"
+    )
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert jaxae("--version") == 0
     assert capsys.readouterr().out == f"jaxae {version('jaxae')}\n"

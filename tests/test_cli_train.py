@@ -21,14 +21,8 @@ from jaxae.cli import begin
 from tests.commands import contents, edit_config, jaxae, refusal
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
-
-
+# What figures draws of a run that has no prior.
 ALL_FIGURES = (*FIGURES, "coverage", "entropy", "gaps", "interpolation")
-
-
-COMMAND = (sys.executable, "-m", "jaxae")
-
-
 SMALL = ("--epochs", 2, "--hidden-dim", 16)
 
 
@@ -230,16 +224,10 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
     blobs: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    args = (
-        "train",
-        f"--data-dir={blobs}",
-        "--epochs=100000",
-        "--hidden-dim=16",
-        f"--run-dir={run}",
-    )
-    process = subprocess.Popen(
-        [*COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    options = (f"--data-dir={blobs}", "--epochs=100000", "--hidden-dim=16", f"--run-dir={run}")
+    command = (sys.executable, "-m", "jaxae", "train", *options)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
     try:
         assert process.stdout is not None
         first = next(line for line in process.stdout if line.startswith("epoch 1/"))
@@ -259,24 +247,18 @@ def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
         "jaxae: interrupted",
     ]
     assert jaxae("figures", run) == 0
-    assert contents(run / "figures").keys() == {f"{name}.png" for name in ALL_FIGURES}
 
 
 # Figures.
 
 
-@pytest.mark.parametrize(
-    ("format", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
-)
 @pytest.mark.slow
-def test_figures_are_drawn_in_any_format_into_any_folder(
-    trained: Path, tmp_path: Path, format: str, start: bytes
-) -> None:
+def test_figures_are_drawn_into_another_folder(trained: Path, tmp_path: Path) -> None:
     before, out = contents(trained), tmp_path / "new" / "folder"
-    assert jaxae("figures", trained, "--format", format, "--out", out) == 0
+    assert jaxae("figures", trained, "--format", "pdf", "--out", out) == 0
     drawn = contents(out)
-    assert drawn.keys() == {f"{name}.{format}" for name in ALL_FIGURES}
-    assert all(content.startswith(start) for content, _ in drawn.values())
+    assert drawn.keys() == {f"{name}.pdf" for name in ALL_FIGURES}
+    assert all(content.startswith(b"%PDF") for content, _ in drawn.values())
     assert contents(trained) == before
 
 

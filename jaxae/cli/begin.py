@@ -1,4 +1,4 @@
-"""Begin to train: make a run's folder, or open the run to resume; in part for studies too."""
+"""Begin to train: create a run's folder, or open the run to resume. Studies share the last part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jaxae
 from jaxae._utils.locking import locked
@@ -36,26 +36,17 @@ def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training:
     dataset = options.data.load()
     jaxae.distributed.require_equal("the images or labels", _fingerprint(dataset))
     stream = options.train.stream or jaxae.training.exceeds_memory(dataset, mesh.local_devices[0])
-    train = dataclasses.replace(
-        options.train, stream=bool(jaxae.distributed.all_reduce_max(stream))
-    )
+    stream = bool(jaxae.distributed.all_reduce_max(stream))  # All processes, if one of them must.
+    train = dataclasses.replace(options.train, stream=stream)
+    data = dataset.describe(options.data.source())
+    config = RunConfig(options.model, train, data, options.checkpoints)
     path = options.run_dir or default_folder(dataset.name)
 
     def create() -> None:
         # Checked first, so that a folder that is refused is left without a lock file.
         jaxae.Run.check_free(path, overwrite=options.overwrite)
         stack.enter_context(locked(path))
-        jaxae.Run.create(
-            path,
-            RunConfig(
-                options.model,
-                train,
-                dataset.describe(options.data.source()),
-                options.checkpoints,
-            ),
-            mesh=mesh,
-            overwrite=options.overwrite,
-        )
+        jaxae.Run.create(path, config, mesh=mesh, overwrite=options.overwrite)
 
     jaxae.distributed.run_on_main_process(create)
     run = _open(path)
@@ -146,8 +137,8 @@ def describe(mesh: Mesh) -> str:
 
 def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: jaxae.Run) -> None:
     """Raise ValueError, naming the option, if a setting would change a resumed run's result."""
-    began = _settings(run.config.model, run.config.train)
-    for name, value in _settings(model, train).items():
+    began = dataclasses.asdict(run.config.model) | dataclasses.asdict(run.config.train)
+    for name, value in (dataclasses.asdict(model) | dataclasses.asdict(train)).items():
         # A run that streams keeps streaming without the flag.
         if value == began[name] or (name == "stream" and not value):
             continue
@@ -162,10 +153,6 @@ def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: jaxae.Run
             f"{option} would change the result of --resume: {why}; "
             "omit it, or train from the start in another --run-dir"
         )
-
-
-def _settings(*configs: ModelConfig | TrainConfig) -> dict[str, Any]:
-    return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
 
 
 def say_resuming(

@@ -114,16 +114,9 @@ def _lock(stack: contextlib.ExitStack, *folders: Path) -> None:
 
 
 def _create(path: Path, options: Study, dataset: jaxae.Dataset, mesh: Mesh) -> jaxae.Run:
-    return jaxae.Run.create(
-        path,
-        RunConfig(
-            options.model,
-            _with_seed(options.train, path),
-            dataset.describe(options.data.source()),
-        ),
-        mesh=mesh,
-        overwrite=options.overwrite,
-    )
+    data = dataset.describe(options.data.source())
+    config = RunConfig(options.model, _with_seed(options.train, path), data)
+    return jaxae.Run.create(path, config, mesh=mesh, overwrite=options.overwrite)
 
 
 def _check_free(folder: Path, *, overwrite: bool) -> None:

@@ -42,10 +42,8 @@ class DataOptions:
     @classmethod
     def of(cls, run: jaxae.Run) -> DataOptions:
         """Return the options that a run's data were loaded with."""
-        source = run.config.data.source
-        return (
-            cls(run.config.data.name, Path(source)) if Path(source).is_absolute() else cls(source)
-        )
+        data, folder = run.config.data, Path(run.config.data.source)
+        return cls(data.name, folder) if folder.is_absolute() else cls(data.source)
 
     def source(self) -> str:
         """Return the argument for `load_dataset`, valid in any working directory.

@@ -55,8 +55,7 @@ class Study:
     """Replace the study in --run-dir."""
 
     resume: Flag = False
-    """Resume the study in --run-dir, or report it again if it is finished; options that are omitted
-    keep the study's values."""
+    """Resume the study in --run-dir; options that are omitted keep the study's values."""
 
     def defaults_of_run(self) -> Study:
         """Return the options of the study to resume, as defaults for the command line.
