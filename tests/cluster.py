@@ -1,4 +1,4 @@
-"""Real processes on the loopback address: start those of one run, or ask one cluster many things.
+"""Real processes on the loopback address: start those of one run, or give one cluster commands.
 
 python -m tests.cluster QUESTIONS --coordinator=… --process-id=… --process-count=…
 (what `ask` starts)
@@ -29,7 +29,7 @@ DEVICES = 3
 
 
 class Ended(NamedTuple):
-    """What a process, or a command in it, leaves."""
+    """How a process, or a command in it, ended."""
 
     status: int
     out: str
@@ -44,16 +44,17 @@ def start(
     count: int,
     *args: str,
     only_1: Sequence[str] = (),
-    told: Environment | None = None,
+    environment: Environment | None = None,
     program: Sequence[str] = ("-m", "jaxae"),
 ) -> Processes:
     """Start the processes of one run.
 
     Args:
       count: how many.
-      args: what all are given.
-      only_1: what process 1 is given besides.
-      told: gives the environment of a process (port, number, count), if that is to tell it.
+      args: arguments for all processes.
+      only_1: further arguments for process 1.
+      environment: returns variables for a process, given (port, number, count), to set in place of
+        the options for the cluster.
       program: what to run.
     """
     with socket.socket() as free:
@@ -62,14 +63,14 @@ def start(
 
     def start_one(i: int) -> subprocess.Popen[str]:
         command = [sys.executable, *program, *args, *(only_1 if i == 1 else ())]
-        environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(DEVICES)}
-        if told is not None:
-            environment |= told(port, i, count)
+        variables = os.environ | {"JAX_NUM_CPU_DEVICES": str(DEVICES)}
+        if environment is not None:
+            variables |= environment(port, i, count)
         else:
             command += [f"--coordinator=127.0.0.1:{port}", f"--process-id={i}"]
             command += [f"--process-count={count}"]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables)
 
     return [start_one(i) for i in range(count)]
 
@@ -85,7 +86,7 @@ def end(processes: Processes) -> list[Ended]:
 
 
 def wait_for(condition: Callable[[], object], processes: Processes) -> None:
-    """Wait until something is so; all processes must still run."""
+    """Wait until a condition holds; all processes must still run."""
     deadline = time.monotonic() + _MOST_SECONDS
     while not condition():
         running = all(process.poll() is None for process in processes)
@@ -97,13 +98,13 @@ def ask(questions: dict[str, tuple[Sequence[str], ...]]) -> dict[str, list[Ended
     """Give one cluster of two processes many commands, one after the other.
 
     Args:
-      questions: the command line of both processes, or the line of each, by a name of it.
+      questions: by a name, the command line of both processes, or the line of each.
 
     Returns:
-      What the command left in each of the processes, by the name.
+      How the command ended in each process, by the name.
     """
-    told = ("-m", "tests.cluster", json.dumps(list(questions.values())))
-    done = end(start(2, program=told))
+    program = ("-m", "tests.cluster", json.dumps(list(questions.values())))
+    done = end(start(2, program=program))
     assert [process.status for process in done] == [0, 0], done
     answers = [json.loads(process.out.splitlines()[-1]) for process in done]
     return {
@@ -123,7 +124,7 @@ def _answer_all(questions: Sequence[Sequence[Sequence[str]]], place: Sequence[st
     config = tyro.cli(ProcessConfig, args=place)
     with (
         process_group(config),
-        # They have joined, and stay whatever a command ends with. The figures are another's matter.
+        # The processes stay joined however a command ends. Figures are tested elsewhere.
         patch("jaxae.distributed.process_group", lambda _: contextlib.nullcontext()),
         patch.object(train, "draw_all"),
         patch.object(running, "leave", int),

@@ -41,7 +41,7 @@ def refusal(
 
 
 def program(*args: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
+    """Run a command in a new process."""
     command = [sys.executable, "-m", "jaxae", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 

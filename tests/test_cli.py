@@ -350,8 +350,13 @@ def test_help_has_one_line_per_command(capsys: pytest.CaptureFixture[str]) -> No
     out = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for command, kind in COMMANDS.items():
         assert f"• {command} {kind.__doc__.splitlines()[0]}" in out
-    for told in ("JAXAE_DEBUG=1", "JAX_ENABLE_COMPILATION_CACHE=0", "--version", "COMMAND --help"):
-        assert told in out
+    for expected in (
+        "JAXAE_DEBUG=1",
+        "JAX_ENABLE_COMPILATION_CACHE=0",
+        "--version",
+        "COMMAND --help",
+    ):
+        assert expected in out
 
 
 @pytest.mark.parametrize("command", DEFAULTS)
@@ -373,5 +378,5 @@ def test_help_of_a_command_lists_every_option_with_its_default(
     expected = {name.replace("_", "-"): value for name, value in DEFAULTS[command].items()}
     assert explained.keys() - {"help"} == expected.keys()
     for name, value in expected.items():
-        told = "(required)" if value is REQUIRED else f"(default: {value})"
-        assert told in explained[name]
+        default = "(required)" if value is REQUIRED else f"(default: {value})"
+        assert default in explained[name]

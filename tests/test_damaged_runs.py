@@ -98,7 +98,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named(run: Path, tmp_path: Path, ki
             path.write_bytes(content)
     np.save(tmp_path / "z.npy", np.zeros((1, 2)))
     out = tmp_path / "out" / "out.npy"
-    # As a program of its own, for what Orbax logs and leaves behind.
+    # In a new process, to see what Orbax logs as Python exits.
     done = program("decode", run, tmp_path / "z.npy", out)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -129,7 +129,7 @@ def often_saved(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[ProcessPoolExecutor]:
-    """Another process, since Orbax leaves unfinished reads of damaged files behind."""
+    """Another process, since Orbax does not finish its reads of damaged files."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
         yield executor

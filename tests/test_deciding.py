@@ -18,7 +18,7 @@ import pytest
 from jax.experimental import multihost_utils
 
 from jaxae import Run
-from jaxae._utils.signals import TERMINATIONS, terminations_raised
+from jaxae._utils.signals import TERMINATIONS, raise_on_termination
 from jaxae.cli.app import main
 from jaxae.config import ProcessConfig
 from jaxae.distributed import processes
@@ -297,13 +297,13 @@ def test_a_process_says_which_it_is_among_several(become: Become) -> None:
 def test_a_termination_is_raised_once_and_then_as_before(number: int) -> None:
     before = signal.signal(number, signal.SIG_DFL)
     try:
-        with pytest.raises(SystemExit) as stopped, terminations_raised():
+        with pytest.raises(SystemExit) as stopped, raise_on_termination():
             signal.raise_signal(number)
         assert stopped.value.code == 128 + number
         assert signal.getsignal(number) is signal.SIG_DFL
         for left_alone in (signal.SIG_IGN, lambda *_: None):
             signal.signal(number, left_alone)
-            with terminations_raised():
+            with raise_on_termination():
                 assert signal.getsignal(number) is left_alone
             assert signal.getsignal(number) is left_alone
     finally:

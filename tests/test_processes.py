@@ -197,7 +197,7 @@ def test_one_process_that_is_told_to_stop_stops_all_of_a_slurm_job(
 ) -> None:
     run = tmp_path / "run"
     args = (f"--data-dir={blobs}", "--hidden-dim=16", "--epochs=5000", "--checkpoint-every=5000")
-    processes = start(2, "train", f"--run-dir={run}", *args, told=slurm)
+    processes = start(2, "train", f"--run-dir={run}", *args, environment=slurm)
     wait_for((run / "metrics.jsonl").exists, processes)
     processes[1].terminate()
     done = end(processes)
@@ -221,7 +221,9 @@ def within(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]]
         "--epochs=1",
         "--checkpoint-steps=10",
     )
-    processes = start(2, "train", f"--run-dir={run}", f"--data-dir={data}", *args, told=open_mpi)
+    processes = start(
+        2, "train", f"--run-dir={run}", f"--data-dir={data}", *args, environment=open_mpi
+    )
     wait_for(lambda: saved_numbers(run / "checkpoints" / "within"), processes)
     processes[0].terminate()
     return run, end(processes)

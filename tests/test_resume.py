@@ -348,7 +348,7 @@ def test_a_change_of_environment_is_reported_and_recorded(
     assert entry["versions"]["jax"] == jax.__version__
     assert (entry["epoch"], entry["device"]["count"]) == (4, 1)
 
-    # It is told once; the next time nothing has changed.
+    # It is reported once; the next time nothing has changed.
     assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
     assert "bit for bit" not in capsys.readouterr().out
     assert json.loads((stopped / "config.json").read_text())["resumed"] == [entry]

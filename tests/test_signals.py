@@ -1,4 +1,4 @@
-"""Signals that are held back: announced at once, acted on when it is safe."""
+"""Signals that are delayed: announced at once, acted on when it is safe."""
 
 import hashlib
 import os
@@ -12,10 +12,10 @@ import pytest
 
 from jaxae._utils import signals
 from jaxae._utils.signals import (
-    HeldInterrupt,
-    HeldTermination,
-    let_go_of_lost_terminal,
-    signals_held_back,
+    DelayedInterrupt,
+    DelayedTermination,
+    delay_signals,
+    discard_output_to_lost_terminal,
 )
 
 
@@ -31,14 +31,14 @@ def handled() -> Iterator[None]:
 def test_a_signal_is_announced_during_a_long_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[tuple[float, str]] = []
-    monkeypatch.setattr(signals, "_say", lambda text: told.append((time.monotonic(), text)))
-    with pytest.raises(HeldInterrupt), signals_held_back():
+    printed: list[tuple[float, str]] = []
+    monkeypatch.setattr(signals, "_say", lambda text: printed.append((time.monotonic(), text)))
+    with pytest.raises(DelayedInterrupt), delay_signals():
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         # Like a compiled epoch: no handler of Python's runs before it returns.
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)
         end = time.monotonic()
-    ((when, text),) = told
+    ((when, text),) = printed
     assert when < end - 0.1
     assert text.startswith("SIGINT: stopping within seconds") and "a second signal" in text
 
@@ -47,10 +47,10 @@ def test_a_signal_is_announced_during_a_long_call(
 def test_a_second_signal_stops_at_once(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(signals, "_SAME", 0.0)
+    monkeypatch.setattr(signals, "_REPETITION", 0.0)
     stopped: queue.Queue[int] = queue.Queue()
     monkeypatch.setattr(os, "_exit", stopped.put)
-    with pytest.raises(HeldTermination), signals_held_back():
+    with pytest.raises(DelayedTermination), delay_signals():
         signal.raise_signal(number)
         time.sleep(0.01)
         signal.raise_signal(number)
@@ -62,7 +62,7 @@ def test_a_second_signal_stops_at_once(
 def test_a_repeated_signal_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[int] = []
     monkeypatch.setattr(os, "_exit", stopped.append)
-    with pytest.raises(HeldTermination, match="143"), signals_held_back() as stop_if_asked:
+    with pytest.raises(DelayedTermination, match="143"), delay_signals() as stop_if_asked:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         stop_if_asked()
@@ -77,11 +77,11 @@ def test_output_to_a_lost_terminal_is_discarded(
     os.close(near)
     with pytest.raises(OSError):
         os.write(far, b"lost")
-    let_go_of_lost_terminal(far, 1)
+    discard_output_to_lost_terminal(far, 1)
     assert os.write(far, b"discarded") == 9
     os.close(far)
-    os.write(1, b"still told")  # One that is there stays.
-    assert capfd.readouterr().out == "still told"
+    os.write(1, b"still printed")  # A terminal that is there is left alone.
+    assert capfd.readouterr().out == "still printed"
 
 
 def test_a_termination_takes_precedence_over_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_termination_takes_precedence_over_ctrl_c(monkeypatch: pytest.MonkeyPa
         agreed.append(number)
         return number
 
-    with pytest.raises(HeldTermination), signals_held_back(agree) as stop_if_asked:
+    with pytest.raises(DelayedTermination), delay_signals(agree) as stop_if_asked:
         stop_if_asked()
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
@@ -101,7 +101,7 @@ def test_a_termination_takes_precedence_over_ctrl_c(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_signal_to_another_process_stops_this_one() -> None:
-    with pytest.raises(HeldInterrupt), signals_held_back(lambda _: signal.SIGINT) as stop_if_asked:
+    with pytest.raises(DelayedInterrupt), delay_signals(lambda _: signal.SIGINT) as stop_if_asked:
         stop_if_asked()
 
 
@@ -110,7 +110,7 @@ def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals) -> None:
     """As in the background of a shell, or under nohup."""
     before = signal.signal(number, signal.SIG_IGN)
     try:
-        with signals_held_back() as stop_if_asked:
+        with delay_signals() as stop_if_asked:
             signal.raise_signal(number)
             stop_if_asked()
         assert signal.getsignal(number) is signal.SIG_IGN

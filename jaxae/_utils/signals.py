@@ -16,19 +16,19 @@ TERMINATIONS = tuple(
 )
 # Seconds within which a second signal counts as a repetition of the first: a terminal that closes
 # sends SIGHUP twice, and launchers forward signals that the terminal has sent to all processes.
-_SAME = 1.0
+_REPETITION = 1.0
 
 
-class HeldInterrupt(KeyboardInterrupt):
+class DelayedInterrupt(KeyboardInterrupt):
     """SIGINT (Ctrl-C), delayed until it was safe to stop."""
 
 
-class HeldTermination(SystemExit):
+class DelayedTermination(SystemExit):
     """SIGTERM or SIGHUP, delayed until it was safe to stop."""
 
 
 @contextlib.contextmanager
-def terminations_raised() -> Iterator[None]:
+def raise_on_termination() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into SystemExit inside the block, so that it can clean up.
 
     The status is 128 + the signal's number, as usual. A signal that is ignored (`nohup`) or has a
@@ -36,7 +36,7 @@ def terminations_raised() -> Iterator[None]:
     """
 
     def stop(number: int, _: FrameType | None) -> None:
-        let_go_of_lost_terminal()
+        discard_output_to_lost_terminal()
         raise SystemExit(128 + number)
 
     ours = [number for number in TERMINATIONS if signal.getsignal(number) is signal.SIG_DFL]
@@ -50,7 +50,7 @@ def terminations_raised() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def signals_held_back(
+def delay_signals(
     agree: Callable[[int], int] = lambda number: number,
 ) -> Iterator[Callable[[], None]]:
     """Delay SIGINT, SIGTERM and SIGHUP while the block runs, and print a message for the first.
@@ -63,8 +63,8 @@ def signals_held_back(
         together.
 
     Raises:
-      HeldInterrupt: SIGINT was received; raised when the block asks, or at its end.
-      HeldTermination: SIGTERM or SIGHUP was received; likewise, with exit status 143 or 129.
+      DelayedInterrupt: SIGINT was received; raised when the block asks, or at its end.
+      DelayedTermination: SIGTERM or SIGHUP was received; likewise, with exit status 143 or 129.
 
     Yields:
       A function to call wherever it is safe to stop. It raises the error for a delayed signal.
@@ -72,15 +72,15 @@ def signals_held_back(
     held: list[int] = []
 
     def hold(number: int, _: FrameType | None) -> None:
-        let_go_of_lost_terminal()
+        discard_output_to_lost_terminal()
         held.append(number)
 
     def stop_if_asked() -> None:
         number = agree(max(held, default=0))
         if number in TERMINATIONS:
-            raise HeldTermination(128 + number)
+            raise DelayedTermination(128 + number)
         if number:
-            raise HeldInterrupt
+            raise DelayedInterrupt
 
     before: dict[int, Any] = {
         number: signal.getsignal(number) for number in (signal.SIGINT, *TERMINATIONS)
@@ -89,7 +89,7 @@ def signals_held_back(
         if handler is not signal.SIG_IGN:  # As for a background job, or under nohup.
             signal.signal(number, hold)
     try:
-        with _announced():
+        with _announce():
             yield stop_if_asked
     finally:
         for number, handler in before.items():
@@ -97,7 +97,7 @@ def signals_held_back(
     stop_if_asked()
 
 
-def let_go_of_lost_terminal(*outputs: int) -> None:
+def discard_output_to_lost_terminal(*outputs: int) -> None:
     """Redirect output to a terminal that is gone to the null device.
 
     Otherwise each print would fail, and could prevent a checkpoint from being saved.
@@ -115,7 +115,7 @@ def let_go_of_lost_terminal(*outputs: int) -> None:
 
 
 @contextlib.contextmanager
-def _announced() -> Iterator[None]:
+def _announce() -> Iterator[None]:
     # Python calls a handler only when the main thread returns from XLA, which may take seconds. But
     # it writes the signal's number to a socket at once, where another thread reads it.
     theirs, ours = socket.socketpair()
@@ -142,7 +142,7 @@ def _listen(signals: socket.socket) -> None:
         if first is None:
             first = time.monotonic()
             _say(f"{name}: stopping within seconds, after saving; a second signal stops at once")
-        elif time.monotonic() - first > _SAME:
+        elif time.monotonic() - first > _REPETITION:
             _say(f"{name} again: stopped without saving")
             os._exit(128 + number)
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import jax
 
-from jaxae._utils.signals import terminations_raised
+from jaxae._utils.signals import raise_on_termination
 from jaxae.cli.compiled import keep_compiled
 from jaxae.cli.console import warn
 from jaxae.distributed import LostProcessError, leave, process_label
@@ -25,7 +25,7 @@ def run(command: Callable[[], None], debug: bool = False) -> int:
       debug: whether to print an error's traceback before its message.
     """
     try:
-        with terminations_raised():
+        with raise_on_termination():
             command()
     except (ValueError, OSError, LostProcessError) as error:
         if debug:

@@ -11,7 +11,7 @@ import tyro
 
 import jaxae
 from jaxae._utils.files import write_json
-from jaxae._utils.signals import signals_held_back
+from jaxae._utils.signals import delay_signals
 from jaxae.cli.begin import describe, how_to_resume
 from jaxae.cli.begin_study import Seeds, resume, start
 from jaxae.cli.console import console, say
@@ -100,7 +100,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
     if seeds.epoch == config.epochs:
         return
     with contextlib.ExitStack() as stack:
-        stop_if_asked = stack.enter_context(signals_held_back())
+        stop_if_asked = stack.enter_context(delay_signals())
         show = stack.enter_context(training_progress(config.epochs, console))
         recorders = [
             stack.enter_context(jaxae.Recorder(run, state))

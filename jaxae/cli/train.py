@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 import jaxae
-from jaxae._utils.signals import signals_held_back
+from jaxae._utils.signals import delay_signals
 from jaxae.cli.begin import Training, describe, how_to_resume, resume, start
 from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
@@ -121,7 +121,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
         # On all devices from the start, or several processes could not save it together.
         state = jaxae.distributed.put_replicated(state, mesh)
         agree = jaxae.distributed.all_reduce_max
-        stop_if_asked = stack.enter_context(signals_held_back(agree))
+        stop_if_asked = stack.enter_context(delay_signals(agree))
         show = stack.enter_context(training_progress(run.config.train.epochs, console))
         recorder = stack.enter_context(jaxae.Recorder(run, state))
         board = None

@@ -9,7 +9,7 @@ from typing import Self
 import jax
 import numpy as np
 
-from jaxae._utils.signals import HeldInterrupt, HeldTermination
+from jaxae._utils.signals import DelayedInterrupt, DelayedTermination
 from jaxae.distributed import is_main_process, run_on_main_process
 from jaxae.models import abstract_model
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
@@ -116,7 +116,7 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         """Close, unless it is an error that other processes don't have: saving waits for all."""
-        together = (HeldInterrupt, HeldTermination, DivergedError)
+        together = (DelayedInterrupt, DelayedTermination, DivergedError)
         if error is None or jax.process_count() == 1 or isinstance(error, together):
             self.close()
 
