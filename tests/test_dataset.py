@@ -1,9 +1,6 @@
-"""Dataset, Split, and load_dataset with the bundled archives and with folders."""
+"""Dataset and Split, and the bundled MNIST."""
 
-import gzip
-import re
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +10,6 @@ import pytest
 
 from jaxae import Dataset, Split, load_dataset
 from jaxae.data import load
-from tests.idx_files import idx_bytes, write_idx_folder
-
-NAMES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
 
 
 def images(n: int, height: int = 4, width: int = 3) -> npt.NDArray[np.uint8]:
@@ -37,14 +26,6 @@ def a_split(n: int = 6) -> Split:
 
 def with_split(dataset: Dataset, name: str, split: Split) -> Dataset:
     return replace(dataset, train=split) if name == "train" else replace(dataset, test=split)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The four files of 7 training and 4 test images, 4 pixels high and 3 wide."""
-    folder = tmp_path / "shapes"
-    write_idx_folder(folder, a_split(7), a_split(4))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +57,12 @@ def test_bundled_mnist_is_white_on_black_and_starts_with_the_known_digits(mnist:
     assert pixels.std() / 255 == pytest.approx(0.3081, abs=5e-5)
 
 
-@pytest.mark.parametrize("stem", NAMES.values())
+def test_the_checksum_of_mnist_is_that_of_earlier_versions(mnist: Dataset) -> None:
+    expected = "3c4cc0db2a25ab6be26edeebe0171ac5fb885ce2fc16c991a4f6c382733d5dbe"
+    assert mnist.checksum == expected
+
+
+@pytest.mark.parametrize("stem", load._SHA256)
 def test_a_damaged_bundled_archive_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stem: str
 ) -> None:
@@ -89,93 +75,6 @@ def test_a_damaged_bundled_archive_is_named(
     monkeypatch.setattr(load, "_BUNDLED", copy)
     with pytest.raises(ValueError, match=rf"{archive} is damaged: its SHA-256 is .*install jaxae"):
         load_dataset("mnist")
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize("separator", ["-", "."])
-def test_a_folder_reads_the_same_in_either_spelling_and_gzipped(
-    folder: Path, separator: str, suffix: str
-) -> None:
-    for path in list(folder.iterdir()):
-        content = path.read_bytes()
-        path.unlink()
-        name = path.name.replace("-idx", f"{separator}idx") + suffix
-        (folder / name).write_bytes(gzip.compress(content) if suffix else content)
-    dataset = load_dataset(str(folder))
-    np.testing.assert_array_equal(dataset.train.images, images(7))
-    np.testing.assert_array_equal(dataset.train.labels, labels(7))
-    np.testing.assert_array_equal(dataset.test.images, images(4))
-    np.testing.assert_array_equal(dataset.test.labels, labels(4))
-    assert dataset.name == "shapes"
-    assert dataset.class_names == ("0", "1", "2")
-    assert dataset.image_shape == (4, 3)
-
-
-def test_a_folder_may_be_a_path_or_begin_with_a_tilde(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(folder.parent))
-    assert load_dataset("~/shapes").checksum == load_dataset(folder).checksum
-
-
-def test_a_name_never_means_a_folder_in_the_working_directory(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    monkeypatch.chdir(folder.parent)
-    hint = f"for the folder {folder.name} pass --data-dir {folder.name}"
-    with pytest.raises(ValueError, match=rf"tfds.*{hint}"):
-        load_dataset(folder.name)
-    assert load_dataset(f"./{folder.name}").checksum == load_dataset(folder).checksum
-
-
-def test_classes_are_counted_over_both_splits(folder: Path) -> None:
-    (folder / NAMES["test_labels"]).write_bytes(idx_bytes(np.array([0, 1, 2, 5], np.uint8)))
-    assert load_dataset(folder).class_names == ("0", "1", "2", "3", "4", "5")
-
-
-@pytest.mark.parametrize("name", NAMES.values())
-def test_a_missing_file_is_named_with_its_folder(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(ValueError, match=rf"{folder}: no {name}"):
-        load_dataset(folder)
-
-
-@pytest.mark.parametrize("name", NAMES.values())
-def test_a_truncated_file_in_a_folder_is_named(folder: Path, name: str) -> None:
-    path = folder / name
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=rf"{path}: .*claims"):
-        load_dataset(folder)
-
-
-def test_different_numbers_of_images_and_labels_are_refused(folder: Path) -> None:
-    (folder / NAMES["train_labels"]).write_bytes(idx_bytes(labels(6)))
-    with pytest.raises(ValueError, match=r"train-images.*train-labels.*7 images but 6 labels"):
-        load_dataset(folder)
-
-
-def test_a_folder_of_zero_images_is_refused(folder: Path) -> None:
-    (folder / NAMES["test_images"]).write_bytes(idx_bytes(images(0)))
-    (folder / NAMES["test_labels"]).write_bytes(idx_bytes(labels(0)))
-    with pytest.raises(ValueError, match=r"t10k-images.*no images"):
-        load_dataset(folder)
-
-
-def test_training_and_test_images_of_different_sizes_are_refused(folder: Path) -> None:
-    (folder / NAMES["test_images"]).write_bytes(idx_bytes(images(4, height=5)))
-    with pytest.raises(ValueError, match=r"\(4, 3\).*\(5, 3\).*one size"):
-        load_dataset(folder)
-
-
-@pytest.mark.parametrize("missing", ["./nowhere", "../nowhere", "/nowhere", Path("nowhere")])
-def test_a_missing_folder_is_never_looked_up_as_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str | Path
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(ValueError, match=rf"{re.escape(str(missing))}: no such folder"):
-        load_dataset(missing)
 
 
 @pytest.mark.parametrize(

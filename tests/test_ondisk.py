@@ -1,6 +1,5 @@
-"""Images on disk, in .npy files, and data sets as folders of them."""
+"""Images on disk, in .npy files."""
 
-import json
 import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from jaxae import Dataset, load_dataset
 from jaxae.data import NpyImages, ondisk
 
 Pixels = npt.NDArray[np.uint8]
@@ -190,102 +188,3 @@ def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     images.path.unlink()
     with pytest.raises(FileNotFoundError):
         pickle.loads(pickle.dumps(images))[:]
-
-
-# Folders.
-
-
-def write_folder(folder: Path, dataset: Dataset) -> Path:
-    folder.mkdir()
-    for name, split in (("train", dataset.train), ("test", dataset.test)):
-        np.save(folder / f"{name}_images.npy", split.images)
-        np.save(folder / f"{name}_labels.npy", split.labels)
-    (folder / "meta.json").write_text(json.dumps({"class_names": dataset.class_names}))
-    return folder
-
-
-def test_a_folder_of_arrays_is_the_data_set_that_was_written(tmp_path: Path, tiny: Dataset) -> None:
-    dataset = load_dataset(write_folder(tmp_path / "blobs", tiny))
-    for found, expected in ((dataset.train, tiny.train), (dataset.test, tiny.test)):
-        assert isinstance(found.images, NpyImages)
-        np.testing.assert_array_equal(found.images, expected.images)
-        np.testing.assert_array_equal(found.labels, expected.labels)
-    assert (dataset.name, dataset.class_names) == ("blobs", tiny.class_names)
-    assert dataset.image_shape == tiny.image_shape
-
-
-def test_the_checksum_is_the_same_in_memory_and_on_disk(
-    tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny)
-    assert load_dataset(folder).checksum == tiny.checksum
-    monkeypatch.setattr("jaxae.data.dataset._BLOCK_BYTES", 48 * 7)  # 300 is not a multiple of 7.
-    assert load_dataset(folder).checksum == tiny.checksum
-
-
-def test_the_checksum_of_mnist_is_that_of_earlier_versions() -> None:
-    expected = "3c4cc0db2a25ab6be26edeebe0171ac5fb885ce2fc16c991a4f6c382733d5dbe"
-    assert load_dataset().checksum == expected
-
-
-def test_class_names_are_optional(tmp_path: Path, tiny: Dataset) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny)
-    (folder / "meta.json").unlink()
-    assert load_dataset(folder).class_names == ("0", "1", "2")
-
-
-@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_images", "test_labels"])
-def test_a_missing_file_of_a_folder_is_named(tmp_path: Path, tiny: Dataset, name: str) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny)
-    (folder / f"{name}.npy").unlink()
-    with pytest.raises(ValueError, match=rf"^{folder}: no {name}.npy"):
-        load_dataset(folder)
-
-
-@pytest.mark.parametrize(
-    ("meta", "reason"),
-    [
-        ("", "meta.json: "),
-        ("[]", "meta.json: expected an object"),
-        ("[" * 100_000, "meta.json: it is nested too deeply"),
-        (" " * (1 << 21), "meta.json: it is larger than"),
-        ('{"class_names": "abc"}', "meta.json: class_names is not a list"),
-        ('{"class_names": ["a", "b"]}', "labels run from 0 to 2; expected 0 to 1"),
-    ],
-)
-def test_an_invalid_meta_json_is_reported_in_one_line(
-    tmp_path: Path, tiny: Dataset, meta: str, reason: str
-) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny)
-    (folder / "meta.json").write_text(meta)
-    with pytest.raises(ValueError, match=reason) as caught:
-        load_dataset(folder)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "array", "reason"),
-    [
-        (
-            "train_labels",
-            np.zeros(299, int),
-            "train_images.npy and train_labels.npy: 300 images but",
-        ),
-        ("test_labels", np.zeros(60), "test_images.npy and test_labels.npy: labels are float64"),
-        ("test_images", some(60), r"training images are \(8, 6\), test images \(5, 4\)"),
-        ("test_images", some(0), "test_images.npy and test_labels.npy: 0 images but 60 labels"),
-        ("train_labels", np.full(300, -1), "labels run from -1"),
-    ],
-)
-def test_files_that_do_not_fit_each_other_are_named(
-    tmp_path: Path, tiny: Dataset, name: str, array: npt.NDArray[Any], reason: str
-) -> None:
-    folder = write_folder(tmp_path / "blobs", tiny)
-    np.save(folder / f"{name}.npy", array)
-    with pytest.raises(ValueError, match=reason):
-        load_dataset(folder)
-
-
-def test_a_folder_without_known_files_is_refused_with_the_expected_names(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.*train_images\.npy"):
-        load_dataset(tmp_path)
