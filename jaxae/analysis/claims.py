@@ -35,14 +35,14 @@ def evaluate_claims(report: Report) -> list[Claim]:
             "The cloud is nothing like a normal distribution.",
             "normality_p < 0.001",
             ("normality_p", "non_normality"),
-            lambda p, _: p < 0.001,
+            lambda p, _: p.value < 0.001,
         ),
         _evaluate(
             report,
             "The digits lie in long strips.",
             "elongation ≥ 2",
             ("elongation",),
-            lambda ratio: ratio >= 2,
+            lambda ratio: ratio.value >= 2,
         ),
         _one_and_seven(report),
         _evaluate(
@@ -50,35 +50,35 @@ def evaluate_claims(report: Report) -> list[Claim]:
             "In one region the digits are in disorder.",
             "largest_entropy ≥ ¾ log₂(classes) bits",
             ("largest_entropy",),
-            lambda bits: bits >= 0.75 * max_entropy,
+            lambda entropy: entropy.value >= 0.75 * max_entropy,
         ),
         _evaluate(
             report,
             "There are wide gaps between them.",
             "gap_share ≥ 0.1",
             ("gap_share",),
-            lambda fraction: fraction >= 0.1,
+            lambda fraction: fraction.value >= 0.1,
         ),
         _evaluate(
             report,
             "Gaps decode to images that are like no digit.",
             "95 % interval of distance_rise above 0",
             ("distance_rise",),
-            lambda _: (report.numbers["distance_rise"].low or 0) > 0,
+            lambda rise: (rise.low or 0) > 0,
         ),
         _evaluate(
             report,
             "A classifier is less sure of what gaps decode to.",
             "95 % interval of confidence_drop above 0",
             ("confidence_drop",),
-            lambda _: (report.numbers["confidence_drop"].low or 0) > 0,
+            lambda drop: (drop.low or 0) > 0,
         ),
         _evaluate(
             report,
             "The box x from −5 to 10, y from −10 to 5 holds the cloud.",
             "box_coverage ≥ 0.9",
             ("box_coverage",),
-            lambda fraction: fraction >= 0.9,
+            lambda fraction: fraction.value >= 0.9,
         ),
     ]
 
@@ -92,7 +92,7 @@ def _evaluate(
         return Claim(sentence, rule, None, "; ".join(dict.fromkeys(reasons)))
     numbers = [report.numbers[name] for name in names]
     found = ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
-    return Claim(sentence, rule, bool(holds(*(number.value for number in numbers))), found)
+    return Claim(sentence, rule, bool(holds(*numbers)), found)
 
 
 def _one_and_seven(report: Report) -> Claim:

@@ -19,12 +19,7 @@ from jaxae.analysis.gaps import gap_fraction, gap_radius, hull_gap_fraction
 from jaxae.analysis.nonsense import nearest_image_distance
 from jaxae.analysis.reconstruction import squared_errors
 from jaxae.analysis.report import OF_TILES, Report
-from jaxae.analysis.separation import (
-    knn_accuracy,
-    neighbour_confusion,
-    silhouette,
-    trustworthiness,
-)
+from jaxae.analysis.separation import knn_accuracy, neighbour_confusion, silhouette, trustworthiness
 from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.data import Dataset, Split
 from jaxae.latent import LECTURE_BOX, Box, decode
@@ -76,11 +71,11 @@ def _reconstruction(report: Report, embedding: Embedding) -> None:
         ("test", data.test, embedding.z_test),
     ):
         errors = squared_errors(np.asarray(split.images), decode(embedding.model, z))
-        report.add(f"{name}_squared_error", mean, errors)
-        report.add(f"{name}_mse_per_pixel", mean, errors / pixels)
-        for label, own in _classes(data, split):
-            report.add(f"{name}_squared_error/{label}", mean, errors[own])
-            report.add(f"{name}_mse_per_pixel/{label}", mean, errors[own] / pixels)
+        of_all = "", np.ones(len(split), bool)
+        of_classes = ((f"/{label}", rows) for label, rows in _classes(data, split))
+        for suffix, rows in (of_all, *of_classes):
+            report.add(f"{name}_squared_error{suffix}", mean, errors[rows])
+            report.add(f"{name}_mse_per_pixel{suffix}", mean, errors[rows] / pixels)
 
 
 def _shape(report: Report, embedding: Embedding) -> None:
@@ -132,9 +127,7 @@ def _disorder(embedding: Embedding) -> Estimate:
 
 def _gaps(report: Report, embedding: Embedding) -> None:
     z, plane = embedding.z, embedding.plane
-    axes = len(plane.axes)
-    low = np.array([LECTURE_BOX.x_min, LECTURE_BOX.y_min])[:axes]
-    high = np.array([LECTURE_BOX.x_max, LECTURE_BOX.y_max])[:axes]
+    low, high = np.reshape(LECTURE_BOX, (2, 2)).T[:, : len(plane.axes)]
     inside = np.all((embedding.points >= low) & (embedding.points <= high), axis=1)
     report.add("box_coverage", proportion, int(inside.sum()), len(inside))
 
@@ -174,13 +167,10 @@ def _evidence(
     report: Report, model: VariationalAutoencoder, dataset: Dataset, kl_weight: float
 ) -> None:
     images = np.asarray(dataset.test.images)
+    some, samples = images[:_EVIDENCE_IMAGES], _EVIDENCE_SAMPLES
+    bound = functools.partial(log_evidence_bound, samples=samples, kl_weight=kl_weight)
     report.add("divergence", lambda: mean(divergences(model, images)))
-
-    def bound() -> Estimate:
-        some, samples = images[:_EVIDENCE_IMAGES], _EVIDENCE_SAMPLES
-        return mean(log_evidence_bound(model, some, samples=samples, kl_weight=kl_weight))
-
-    report.add("log_evidence", bound)
+    report.add("log_evidence", lambda: mean(bound(model, some)))
 
 
 def _classes(dataset: Dataset, split: Split) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

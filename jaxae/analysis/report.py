@@ -17,10 +17,7 @@ _OF_CLOUD = {
     "train_mse_per_pixel": ("0 to 1", "mean squared error per pixel of the training images"),
     "test_squared_error": ("pixels²", "squared error per test image, summed over pixels"),
     "test_mse_per_pixel": ("0 to 1", "mean squared error per pixel of the test images"),
-    "non_normality": (
-        "0 to 4",
-        "Henze-Zirkler statistic T / n of the test embeddings; 0 if normal",
-    ),
+    "non_normality": ("0 to 4", "Henze-Zirkler T / n of the test embeddings; 0 if normal"),
     "normality_p": ("0 to 1", "p-value of T under normality; over seeds, the largest"),
     "elongation": ("ratio", "ratio of the two largest principal deviations; class median"),
     "knn1_accuracy": ("0 to 1", "accuracy of the nearest-neighbour classifier in latent space"),
@@ -28,24 +25,12 @@ _OF_CLOUD = {
     "purity": ("0 to 1", "fraction of the ten nearest neighbours in the same class; class mean"),
     "silhouette": ("−1 to 1", "mean silhouette coefficient of the test embeddings"),
     "trustworthiness": ("0 to 1", "how far neighbours in latent space are neighbours as images"),
-    "disorder": (
-        "0 to 1",
-        "fraction of embeddings in cells whose labels have over 2 bits of entropy",
-    ),
+    "disorder": ("0 to 1", "fraction of embeddings in cells with over 2 bits of label entropy"),
     "largest_entropy": ("bits", "largest entropy of the labels in a cell of the plane"),
     "box_coverage": ("0 to 1", "fraction of embeddings inside the lecture's box"),
-    "gap_share": (
-        "0 to 1",
-        "fraction of the lecture's box more than half a tile from any embedding",
-    ),
-    "central_gap_share": (
-        "0 to 1",
-        "fraction of the percentile box (1st to 99th) more than half a tile from any embedding",
-    ),
-    "hull_gap_share": (
-        "0 to 1",
-        "fraction of the convex hull more than half a percentile-box tile from any embedding",
-    ),
+    "gap_share": ("0 to 1", "gap fraction of the lecture's box: over half a tile from embeddings"),
+    "central_gap_share": ("0 to 1", "gap fraction of the percentile box (1st to 99th percentile)"),
+    "hull_gap_share": ("0 to 1", "gap fraction of the convex hull, tiles as in the percentile box"),
     "classifier_accuracy": ("0 to 1", "accuracy of the image classifier on test images"),
 }
 OF_TILES = {
@@ -55,19 +40,13 @@ OF_TILES = {
     "gap_entropy": ("bits", "mean entropy of the classifier's predictions for gap tiles"),
     "occupied_entropy": ("bits", "mean entropy of the classifier's predictions for occupied tiles"),
     "entropy_rise": ("bits", "gap_entropy minus occupied_entropy"),
-    "gap_distance": ("pixels", "mean distance from gap tiles to the nearest training image"),
-    "occupied_distance": (
-        "pixels",
-        "mean distance from occupied tiles to the nearest training image",
-    ),
+    "gap_distance": ("pixels", "mean distance of gap tiles to nearest training images"),
+    "occupied_distance": ("pixels", "mean distance of occupied tiles to nearest training images"),
     "distance_rise": ("pixels", "gap_distance minus occupied_distance"),
 }
 _OF_VARIATIONAL = {
     "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) per test image"),
-    "log_evidence": (
-        "nats",
-        "lower bound on log p(x): 100 samples per image, first 2,000 test images",
-    ),
+    "log_evidence": ("nats", "lower bound on log p(x): 100 samples each, first 2,000 test images"),
 }
 # The numbers of tiles again, for a grid on the percentile box.
 _CENTRAL = {
