@@ -1,4 +1,4 @@
-"""The benchmark's own promises: arithmetic counted right, statistics honest, results kept."""
+"""FLOP counts, statistics, the file of results, and a comparison from end to end."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def test_flops_agree_with_xlas_own_count(hidden: int) -> None:
     def loss(params: Any) -> jax.Array:
         return jaxae.batch_loss(nnx.merge(graphdef, params), jaxae.Batch(x, jnp.ones(batch)))
 
-    # XLA counts activations, biases and the loss too: a few operations per unit, next to hundreds.
+    # XLA also counts activations, biases and the loss: a few operations per unit, among hundreds.
     for formula, counted in (
         (flops.encode, xla_flops(lambda x: jax.vmap(model.encoder)(x), x)),
         (flops.decode, xla_flops(lambda z: jax.vmap(model.decoder)(z), z)),
@@ -76,7 +76,7 @@ def test_flops_agree_with_xlas_own_count(hidden: int) -> None:
 
 
 @pytest.mark.parametrize("work", ["train", "encode", "decode"])
-def test_the_limits_products_are_those_of_the_work(work: limit.Work) -> None:
+def test_the_limit_computes_the_products_of_the_work(work: limit.Work) -> None:
     sizes, rows = Sizes(hidden=512), 32
     operands = limit._operands(sizes, rows)
     counted = xla_flops(lambda operands: limit._products(work, *operands), operands)
@@ -85,7 +85,7 @@ def test_the_limits_products_are_those_of_the_work(work: limit.Work) -> None:
 
 
 def test_a_ratio_pairs_the_processes_of_a_round() -> None:
-    drift = np.linspace(1, 5, ROUNDS)  # A machine that slows down fivefold, for both alike.
+    drift = np.linspace(1, 5, ROUNDS)  # A machine that slows down fivefold.
     ratio = stats.paired_ratio(processes(list(3 * drift)), processes(list(drift))[::-1])
     assert ratio is not None
     assert (ratio.median, ratio.low, ratio.high) == pytest.approx((3, 3, 3))
@@ -93,7 +93,7 @@ def test_a_ratio_pairs_the_processes_of_a_round() -> None:
 
 
 def test_identical_code_rarely_differs_significantly() -> None:
-    """An A/A check of the statistics: 95 % intervals may fail once in twenty, not more often."""
+    """An A/A test of the statistics: at 95 % confidence, at most one in twenty is significant."""
     rng = np.random.default_rng(0)
     significant, trials = 0, 400
     for _ in range(trials):
@@ -140,7 +140,7 @@ def test_compare_finds_a_slowdown_and_only_that(
     assert main(["compare", old, str(tmp_path / "same1.json")]) == 0
     assert "SLOWER" not in capsys.readouterr().out
     assert main(["compare", old, str(tmp_path / "slow22.json")]) == 1
-    assert capsys.readouterr().out.count("SLOWER") == 2, "limits are no one's rows"
+    assert capsys.readouterr().out.count("SLOWER") == 2, "limits are not compared"
     assert main(["compare", old, str(tmp_path / "slow22.json"), "--factor", "1.5"]) == 0
 
 
@@ -157,7 +157,7 @@ def test_compare_refuses_another_machine_unless_told(
     assert main(["compare", *paths, "--other-machine"]) == 0
 
 
-def test_report_prints_every_row_with_its_share_of_the_limit(tmp_path: Path) -> None:
+def test_the_report_compares_every_row_with_the_limit(tmp_path: Path) -> None:
     results = filed(tmp_path / "r.json")
     results.note(kind="absent", framework="keras-jax", why="keras not installed")
     report = write_report(results, tmp_path / "out")[0].read_text()
@@ -172,7 +172,7 @@ def test_report_prints_every_row_with_its_share_of_the_limit(tmp_path: Path) -> 
     assert "- keras-jax: absent, keras not installed" in report
 
 
-def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
+def test_a_crash_is_noted_and_the_other_contestants_continue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[str, str]] = []
@@ -204,7 +204,7 @@ def test_a_contestant_that_crashes_is_noted_and_the_rest_go_on(
     calls.clear()
     monkeypatch.setattr(provenance, "is_of_this_code", lambda receipt: True)
     runner.run(Results(tmp_path / "r.json"), ["flax"], ["train"], 4, 2, console)
-    # What is there is kept: only the fourth round of the flax row and of its limits runs.
+    # Only the fourth round of flax and of its limits runs, without a new parity check.
     assert calls.count((WORKER, "flax")) == 1 and (CHECK, "flax") not in calls
 
 

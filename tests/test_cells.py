@@ -1,4 +1,4 @@
-"""Every cell of the reports, worked out by hand: which over which, of what, and the median."""
+"""Every cell of the reports, compared with a value worked out by hand."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +22,7 @@ Row = list[str]
 
 
 def file(results: Results, task: str, framework: str, *seconds: float, **metadata: Any) -> None:
-    """A process a round, the median of whose repetitions is given; a list is cut into rounds."""
+    """Add one process per round with these medians; metadata in a list is one item per round."""
     for number, of_round in enumerate(seconds):
         own = {k: v[number] if isinstance(v, list) else v for k, v in metadata.items()}
         values = [9 * of_round, of_round, 0.9 * of_round]
@@ -36,7 +36,7 @@ def results(tmp_path: Path) -> Results:
 
 
 def rows(lines: Iterable[str]) -> dict[str, Row]:
-    """Each row of the tables among the lines, by its first cell."""
+    """The rows of the tables in the lines, by their first cell."""
     found = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line)
     return {cells[0]: cells[1:] for cells in found}
 
@@ -51,12 +51,12 @@ def test_a_table_of_frameworks(results: Results) -> None:
     results.note(kind="parity", framework="flax", **receipt)
     found = rows(tables.task_tables(results, TASKS["train"]))
     idiom = ["epoch", "device", "once", "True", "3"]
-    # 60,000 images in 2 s; the faster limit, 0.8 s, over 2 s.
+    # 60,000 images in 2 s; the faster limit, 0.8 s, divided by 2 s.
     assert found["flax !"] == ["2.00 s", "30,000", "1", "0.40", "3.00 s", "2e-03", *idiom]
-    # 5/2, 4/1 and 3/6: the median of the ratios, which is not the ratio of medians.
+    # The median of 5/2, 4/1 and 3/6, which is not the ratio of the medians.
     eager = ["4.00 s", "15,000", "2.50 ≈", "0.20", "2.00 ms", "—", "eager", *idiom[1:]]
     assert found["torch-eager !"] == eager
-    # Less than a tenth from the fastest to the slowest; 8/2, 8.5/1 and 8.1/6.
+    # A spread below 10 %; the median of 8/2, 8.5/1 and 8.1/6.
     assert found["equinox"] == ["8.10 s", "7,407", "4.00 ≈", "0.10", "—", "—", *idiom]
     assert found["*limit-torch*"] == ["800.00 ms", *[""] * 9, "3"]
     assert list(found) == [
@@ -70,7 +70,7 @@ def test_a_table_of_frameworks(results: Results) -> None:
     ]
 
 
-def test_the_time_to_a_loss_is_of_many_epochs(results: Results) -> None:
+def test_the_time_to_a_loss_counts_its_epochs(results: Results) -> None:
     file(results, "time-to-loss", "flax", 24, 30, 60, epochs=[10, 12, 20])
     file(results, "train", "limit-jax", 1, 0.8, 0.4)
     (row,) = [
@@ -78,11 +78,11 @@ def test_the_time_to_a_loss_is_of_many_epochs(results: Results) -> None:
         for k, v in rows(tables.task_tables(results, TASKS["time-to-loss"])).items()
         if k == "flax !"
     ]
-    # Twelve epochs of 60,000 images in 30 s; twelve times the limit's 0.8 s of them.
+    # Twelve epochs of 60,000 images in 30 s; the limit of an epoch is 0.8 s.
     assert row[:4] == ["30.00 s, 10 to 20 epochs", "24,000", "1", "0.32"]
 
 
-def test_encoding_is_held_to_its_own_parity(results: Results) -> None:
+def test_encoding_has_its_own_parity(results: Results) -> None:
     results.note(kind="parity", framework="flax", encode=3e-7, decode=4e-7, largest=2e-3)
     results.note(kind="parity", framework="flax-onecycle", encode=5e-7, decode=4e-7, largest=6e-6)
     for task, receipt in (("encode", "3e-07"), ("decode", "4e-07"), ("grid", "4e-07")):
@@ -108,21 +108,21 @@ def test_the_lectures_recipe_over_the_fast_one(results: Results) -> None:
     assert "torch-loader / flax-onecycle" in "".join(lines)
 
 
-def test_rungs(results: Results) -> None:
+def test_ablations(results: Results) -> None:
     file(results, "ladder", "flax-nojit", 6, 6, 9, mode="eager")
     file(results, "ladder", "flax-jit", 3, 2, 3)
     file(results, "ladder", "flax-device", 3, 2.5, 12)
     file(results, "ladder", "limit-jax", 0.5, 0.6, 0.9)
     found = rows(explain.ladder_section(results))
     idiom = ["epoch", "device", "once", "True", "3"]
-    # 24 × 128 images in 6 s; the limit's 0.6 s over 6 s.
+    # 24 × 128 images in 6 s; the limit, 0.6 s, divided by 6 s.
     assert found["flax-nojit"] == ["512", "", "0.10", "eager", *idiom[1:]]
     assert found["flax-jit"] == ["1,024", "3.00 ≈", "0.20", *idiom]  # 6/3, 6/2, 9/3.
     assert found["flax-device"] == ["1,024", "0.80 ≈", "0.20", *idiom]  # 3/3, 2/2.5, 3/12.
     assert "a single step 20% slower" in "".join(explain.ladder_section(results))
 
 
-def test_where_another_is_first(results: Results) -> None:
+def test_where_another_is_faster(results: Results) -> None:
     for task, theirs in (("grid", [1, 3, 1]), ("encode", [3, 3, 3]), ("train", [2, 2, 2])):
         file(results, task, "flax", 2, 2, 2)
         file(results, task, "torch-eager", *theirs)
@@ -132,7 +132,7 @@ def test_where_another_is_first(results: Results) -> None:
     file(results, "time-to-loss", "flax-onecycle", 1)
     found = rows(explain.standing_section(results))
     assert found.pop("grid") == ["torch-eager", "0.50", "no", "3"]
-    assert list(found) == ["task", "---"], "neither a tie, nor one that is slower, nor jaxae's own"
+    assert list(found) == ["task", "---"], "no ties, no slower frameworks, and none of jaxae's own"
 
 
 def test_memory(results: Results) -> None:
@@ -144,7 +144,7 @@ def test_memory(results: Results) -> None:
     assert found["equinox"] == ["2,048 MiB", "—", "1"]
 
 
-def test_the_same_code_twice(results: Results) -> None:
+def test_the_a_a_test(results: Results) -> None:
     for task in ("train", "encode"):
         file(results, task, "flax", 1, 2, 1)
     file(results, "train", "flax-again", 1.1, 2, 1.2)
@@ -154,8 +154,8 @@ def test_the_same_code_twice(results: Results) -> None:
     assert "here 0 of 2 do" in "".join(lines)
 
 
-def test_what_stands_between_an_epoch_and_the_limit(results: Results) -> None:
-    # Seconds a step of 128 images, of which 8,192 are 64.
+def test_the_parts_of_a_step(results: Results) -> None:
+    # Seconds per step of 128 images; 8,192 images are 64 steps.
     for part, ms in (("products", (1, 2, 6)), ("gradients", (2, 4, 7)), ("epoch", (4, 5, 9))):
         values = [64e-3 * value for value in ms]
         results.add(f"{part}-128", "flax", {"values": values, "loops": 1, "round": 0})
@@ -176,7 +176,7 @@ def test_what_stands_between_an_epoch_and_the_limit(results: Results) -> None:
     assert "22.6 MB per step" in "".join(lines)
 
 
-def test_adams_rate_is_given_only_where_its_share_is_resolved(results: Results) -> None:
+def test_adams_rate_is_given_only_if_its_time_is_significant(results: Results) -> None:
     for part, ms in (("products", (1, 1, 1)), ("gradients", (2, 4, 3)), ("epoch", (4, 3, 4))):
         values = [64e-3 * value for value in ms]  # Adam: 2, −1 and 1 ms.
         results.add(f"{part}-128", "flax", {"values": values, "loops": 1, "round": 0})
@@ -192,7 +192,7 @@ def test_like_with_like_may_differ_in_donation_alone(results: Results) -> None:
     assert list(found) == ["framework", "---", "flax", "equinox"]
 
 
-def test_a_failure_is_made_good_by_all_of_its_tasks(results: Results) -> None:
+def test_a_failure_is_reported_until_all_of_its_tasks_are_measured(results: Results) -> None:
     failed = {"task": "latent", "tasks": ["encode", "grid"], "round": 0, "why": "crashed"}
     results.note(kind="failed", framework="flax", **failed)
     for task, missed in (("encode", True), ("grid", False)):
@@ -253,7 +253,7 @@ def test_the_sweeps_of_a_training(results: Results, tmp_path: Path) -> None:
         file(results, "devices", str(value), *each, test_loss=losses, **sent)
     text = write_scaling(results, tmp_path / "out")[0].read_text()
     found = rows(text.splitlines())
-    # 128 images in 2 ms; 4,026,368 FLOPs an image.
+    # 128 images in 2 ms; 4,026,368 FLOPs per image.
     assert found["128"] == ["2.00 ms", "64,000", "258", "200%", "3"]
     assert found["60,000"] == ["3.00 s", "20,000", "81", "67%", "3"]
     assert found["1"] == ["4.00 s", "1", "—", "—", "31.00", "50%", "3"]
@@ -270,33 +270,33 @@ def test_statistics_of_numbers_by_hand() -> None:
     assert process.seconds == 2
     assert stats.median_seconds(processes(1, 9, 2)) == 2
     assert stats.spread(processes(1, 9, 2)) == 4
-    # 400, 200 and 400 over 100 and 200 alone: only medians, new over old.
+    # The ratio of the medians, new / old, in spite of the outlier.
     assert stats.unpaired_ratio(processes(4, 2, 400), processes(1, 2, 1)).median == pytest.approx(4)
-    # A sample's median lies below its 40th to 61st value as often as a binomial of 101 and a half.
+    # The interval's ends are quantiles of a binomial distribution of 101 trials and p = 1/2.
     median, low, high = stats.median_interval(range(101))
     assert median == 50 and abs(low - 40) <= 1 and abs(high - 60) <= 1
 
 
-@pytest.mark.parametrize(("longer", "apart"), [(6, True), (5, False)])
-def test_a_sign_test_needs_all_of_six_rounds(longer: int, apart: bool) -> None:
+@pytest.mark.parametrize(("longer", "significant"), [(6, True), (5, False)])
+def test_a_sign_test_needs_all_of_six_rounds(longer: int, significant: bool) -> None:
     ratio = stats.paired_ratio(
         processes(*[2.0] * longer, *[0.99] * (6 - longer)), processes(*[1.0] * 6)
     )
     # 2 / 2⁶ and (2 + 2 · 6) / 2⁶.
-    assert ratio is not None and ratio.p_value == pytest.approx(2 / 64 if apart else 14 / 64)
-    assert ratio.significant == apart
+    assert ratio is not None and ratio.p_value == pytest.approx(2 / 64 if significant else 14 / 64)
+    assert ratio.significant == significant
 
 
 @pytest.mark.parametrize(
-    ("low", "p_value", "apart"),
+    ("low", "p_value", "significant"),
     [(1.01, 0.01, True), (0.99, 0.01, False), (1.01, 0.06, False)],
 )
-def test_both_the_interval_and_the_test_must_tell_rows_apart(
-    low: float, p_value: float, apart: bool
+def test_both_the_interval_and_the_test_must_be_significant(
+    low: float, p_value: float, significant: bool
 ) -> None:
     ratio = stats.Ratio(1.1, low, 1.2, 8, p_value)
-    assert ratio.significant == apart
-    assert str(ratio) == f"1.10 [{low}, 1.20]" + ("" if apart else " ≈")
+    assert ratio.significant == significant
+    assert str(ratio) == f"1.10 [{low}, 1.20]" + ("" if significant else " ≈")
 
 
 def test_the_latest_receipt_and_the_first_rounds_loops_count(results: Results) -> None:
@@ -326,7 +326,7 @@ def test_bars_are_multiples_of_the_limit_and_the_fastest_is_on_top(results: Resu
     assert whiskers_of(axes) == [[16, 18], [2, 12]]
 
 
-def test_the_ladders_bars_are_images_a_second(results: Results) -> None:
+def test_the_bars_of_the_ablations_are_images_per_second(results: Results) -> None:
     file(results, "ladder", "flax-nojit", 6, 6, 12)
     file(results, "ladder", "flax-jit", 3, 2, 3)
     figure = charts.ladders(results)

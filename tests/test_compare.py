@@ -1,4 +1,4 @@
-"""Comparing two results: no false alarms, no silent ones, and no comparison of unlike things."""
+"""The comparison of two results: few false alarms, and no comparison of different machines."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ ROUNDS = 6
 
 
 class Simulated:
-    """Results of many rows that differ by chance alone, but for those that are slowed down."""
+    """Results of many rows that differ only by chance, apart from a tenth that are slowed down."""
 
     def __init__(self, rng: np.random.Generator, rows: int = 60, slower: float = 1.0):
-        # A round's own speed is shared by its rows, as on a machine that others use too.
+        # The rows of a round share its speed, as on a machine with other users.
         shared = rng.lognormal(0, 0.05, ROUNDS)
         times = shared * rng.lognormal(0, 0.05, (rows, ROUNDS))
         times[: rows // 10] *= slower
@@ -37,11 +37,11 @@ def ratio_of_medians(new: list[Process], old: list[Process]) -> Ratio:
     return Ratio(ratio, ratio, ratio, ROUNDS, p_value=1.0)
 
 
-def test_the_same_code_sets_off_an_alarm_once_in_twenty_comparisons(
+def test_identical_code_raises_a_false_alarm_in_one_comparison_of_twenty(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The chance that a comparison of 60 rows names any, which is what decides the exit status."""
-    # Intervals, which would take most of the time, decide nothing here.
+    """A comparison of 60 rows, in which any slower row decides the exit status."""
+    # The intervals take most of the time and decide nothing here.
     monkeypatch.setattr(compare, "unpaired_ratio", ratio_of_medians)
     rng = np.random.default_rng(0)
     alarms = 0
@@ -72,7 +72,7 @@ def filed(path: Path, rounds: int, **metadata: Any) -> Results:
     return results
 
 
-def test_too_few_rounds_to_tell_are_no_all_clear(
+def test_too_few_rounds_are_not_reported_as_success(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filed(tmp_path / "old.json", 3)
@@ -80,11 +80,11 @@ def test_too_few_rounds_to_tell_are_no_all_clear(
     assert main(["compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 2
     printed = capsys.readouterr().out
     assert "1 of 1 rows have too few rounds to tell" in printed
-    assert "limit-jax" not in printed, "limits are no one's rows"
+    assert "limit-jax" not in printed, "limits are not compared"
 
 
 @pytest.mark.parametrize("factor", ["nan", "inf", "0.9"])
-def test_a_factor_that_is_none_is_refused(
+def test_an_invalid_factor_is_refused(
     factor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filed(tmp_path / "old.json", 4)
@@ -92,11 +92,11 @@ def test_a_factor_that_is_none_is_refused(
     assert f"factor is {factor}" in capsys.readouterr().err
 
 
-def test_every_row_that_is_compared_must_be_of_the_same_machine(tmp_path: Path) -> None:
+def test_all_compared_rows_must_be_of_the_same_machine(tmp_path: Path) -> None:
     old = filed(tmp_path / "old.json", 4)
     new = filed(tmp_path / "new.json", 4)
     assert differing_machine(old, new) == []
-    # Rows that the other lacks don't count; the last process of one that it has does.
+    # A row of one result alone does not count, but every process of a shared row does.
     outcome = {"values": [1.0], "loops": 1, "threads": 64, "round": 4}
     new.add("grid", "flax", outcome)
     assert differing_machine(old, new) == []

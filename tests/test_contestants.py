@@ -1,4 +1,4 @@
-"""Every contestant does the reference's work, and does it as its settings say."""
+"""Every contestant agrees with the reference, and works as its settings say."""
 
 import importlib
 import json
@@ -22,12 +22,11 @@ from jaxae import load_dataset
 
 pytestmark = pytest.mark.slow
 
-# Keras takes its backend once a process; a compiler's workers are no guests for a test's process.
+# Keras has one backend per process, and Inductor's compile workers outlive a test.
 ALONE = [("keras-jax",), ("keras-torch", "torch-compile"), ("keras-tensorflow",)]
 HERE = [name for name in CONTESTANTS if not any(name in names for names in ALONE)]
 
-# `python -m benchmarks run` takes 50 steps at full width before it times anything; fewer and
-# narrower ones tell the same here.
+# `python -m benchmarks run` checks 50 steps at full width; fewer and narrower ones suffice here.
 STEPS, HIDDEN = 10, 64
 
 
@@ -40,7 +39,7 @@ def images() -> npt.NDArray[np.uint8]:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    # Threads wait in a spin: beside another busy process two take ten times as long.
+    # Threads spin while they wait: beside another busy process, two take ten times as long as one.
     if not CONTESTANTS["torch-eager"].missing:
         importlib.import_module("torch").set_num_threads(1)
     with threadpool_limits(1):
@@ -53,7 +52,7 @@ def skip_if_absent(name: str) -> None:
 
 
 def watched(contestant: Any, given_up: list[bool]) -> Any:
-    """A contestant of JAX's that files whether each training gave up the memory of its state."""
+    """A JAX contestant that records whether each call of `train` donated its state."""
 
     class Watched(contestant):
         def train(self, order: npt.NDArray[np.int32]) -> Any:
@@ -66,12 +65,12 @@ def watched(contestant: Any, given_up: list[bool]) -> Any:
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_contestant_does_the_references_work(name: str, images: npt.NDArray[np.uint8]) -> None:
+def test_a_contestant_agrees_with_the_reference(name: str, images: npt.NDArray[np.uint8]) -> None:
     skip_if_absent(name)
     contestant: Any = load(name)
     given_up: list[bool] = []
     watch = contestant if name.startswith("torch") else watched(contestant, given_up)
-    # Some models' images are flat, which the suite's strict setting takes for an accident.
+    # Flat images are broadcast, which the tests' setting of rank promotion forbids.
     with jax.numpy_rank_promotion("allow"):
         receipt = parity.check(watch, images, STEPS, HIDDEN)
     assert receipt.gradients is not None
@@ -83,7 +82,7 @@ def test_contestant_does_the_references_work(name: str, images: npt.NDArray[np.u
 
 
 @pytest.mark.parametrize("names", ALONE, ids=", ".join)
-def test_contestant_does_the_references_work_in_a_process_of_its_own(
+def test_a_contestant_agrees_with_the_reference_in_a_separate_process(
     names: tuple[str, ...],
 ) -> None:
     names = tuple(name for name in names if not CONTESTANTS[name].missing)
@@ -105,7 +104,7 @@ def test_contestant_does_the_references_work_in_a_process_of_its_own(
     assert [name for name in names if name.startswith("keras")] == [f"keras-{backend}"]
 
 
-def test_the_pages_contestant_is_short_and_does_the_references_work(
+def test_the_pages_contestant_is_short_and_agrees_with_the_reference(
     images: npt.NDArray[np.uint8],
 ) -> None:
     text = (Path(__file__).parents[1] / "docs" / "adding-a-framework.md").read_text()
@@ -119,7 +118,7 @@ def test_the_pages_contestant_is_short_and_does_the_references_work(
         assert parity.check(module["PlainJax"], images, STEPS, HIDDEN).failures == []
 
 
-# What each contestant is there to show; the parity check cannot see how the work is done.
+# What each contestant demonstrates; the parity check cannot tell.
 MODES = {
     "eager": {"flax-nojit", "torch-eager", "torch-tensors", "torch-loader"},
     "step": {"flax-loop", "flax-jit", "flax-donate", "flax-device", "torch-compile"},
@@ -142,7 +141,7 @@ def test_a_step_is_compiled_where_settings_say_so(name: str) -> None:
 
 
 def test_the_fast_recipe_peaks_at_four_times_the_rate_and_ends_after_eight_epochs() -> None:
-    """Adam moves a parameter whose gradient is constant by the learning rate."""
+    """With a constant gradient, Adam moves a parameter by the learning rate."""
     images = np.zeros((256, 9), np.uint8)
     contestant: Any = load("flax-onecycle")(parity.initial_weights(9, 4), images, 128)
 

@@ -1,4 +1,4 @@
-"""The limit is the work's products, each of them at each repetition, over all that is asked for."""
+"""The limit computes each product of the work at each repetition, for all images of the task."""
 
 import re
 from collections import defaultdict
@@ -19,7 +19,7 @@ SIZES = Sizes(PIXELS, HIDDEN)
 
 
 def products_in_loops(hlo: str) -> list[tuple[int, ...]]:
-    """Sizes of the result of each product that a loop's body computes, by itself or in fusions."""
+    """Sizes of the results of the products in the bodies of loops, including those in fusions."""
     computations: defaultdict[str, list[str]] = defaultdict(list)
     name = ""
     for line in hlo.splitlines():
@@ -38,7 +38,7 @@ def products_in_loops(hlo: str) -> list[tuple[int, ...]]:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The text of each loop that the limit compiles, before XLA optimizes it and after."""
+    """The text of each loop that the limit compiles, before and after XLA's optimization."""
     texts: list[str] = []
     jit = jax.jit
 
@@ -55,8 +55,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-# x (rows, pixels) by w_in and its gradient x.T h; h (rows, hidden) by w_out and its gradient h.T x;
-# and the error back through w_out.
+# The products of x (rows, pixels) and h (rows, hidden): x w_in, h w_out, the kernels' gradients
+# x.T h and h.T x, and the error times w_out.T.
 BY_HAND: dict[limit.Work, list[tuple[int, int]]] = {
     "train": [(16, 24), (16, 24), (16, 40), (24, 40), (24, 40)],
     "encode": [(16, 24)],
@@ -90,14 +90,14 @@ def test_an_epoch_without_adam_computes_every_gradient_of_every_batch(compiled: 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4 * ROWS, PIXELS), dtype=np.uint8)
     order = np.arange(4 * ROWS, dtype=np.int32)
-    # The model's images have a row, these are flat, which the suite's strict setting minds.
+    # Flat images are broadcast, which the tests' setting of rank promotion forbids.
     with jax.numpy_rank_promotion("allow"):
         run: Callable[[], Any] = limit.gradients(images, order, ROWS)
         (_, gradients), losses = run()
         (_, again), same = run()
     # Forward through four layers, back to four kernels, back through three layers.
     assert len(products_in_loops(compiled[1])) == 4 + 4 + 3
-    # What depends on the parameters alone could leave the loop otherwise.
+    # It keeps what depends only on the parameters in the loop.
     assert "optimization_barrier" in compiled[0]
     assert losses.shape == (4,) and len(set(losses.tolist())) == 4
     assert all(np.any(leaf) for leaf in jax.tree.leaves(gradients))
@@ -105,7 +105,7 @@ def test_an_epoch_without_adam_computes_every_gradient_of_every_batch(compiled: 
     assert all(map(np.array_equal, jax.tree.leaves(gradients), jax.tree.leaves(again)))
 
 
-def test_a_copy_is_of_as_many_bytes_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_has_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[tuple[int, int]] = []
     monkeypatch.setattr(np, "copyto", lambda to, of: copied.append((to.nbytes, of.nbytes)))
     limit.copy_rate(3)()
@@ -115,7 +115,7 @@ def test_a_copy_is_of_as_many_bytes_as_it_says(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("task", "expected"),
     [
-        # (work, rows, times), and by what the seconds of rows × times images are multiplied.
+        # (work, rows, times), and the factor for the seconds of rows × times images.
         (TASKS["train"], (("train", 128, 469), 60_000 / (128 * 469))),
         (TASKS["encode"], (("encode", 2048, 34), 70_000 / (2048 * 34))),
         (TASKS["decode"], (("decode", 2048, 34), 70_000 / (2048 * 34))),
@@ -127,7 +127,7 @@ def test_a_copy_is_of_as_many_bytes_as_it_says(monkeypatch: pytest.MonkeyPatch) 
     ids=lambda value: getattr(value, "name", ""),
 )
 @pytest.mark.parametrize("library", ["jax", "torch"])
-def test_a_limit_is_of_as_many_images_as_its_task(
+def test_a_limit_covers_as_many_images_as_its_task(
     task: Task, expected: Any, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []

@@ -1,4 +1,4 @@
-"""What stands on the clock and what doesn't, and how one process measures."""
+"""What is timed and what is not, and how one process measures."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from benchmarks.tasks.suite import ALL, EPOCH, TARGET_LOSS
 
 
 class Sleeper:
-    """Trains by sleeping; after `needed` epochs since its reset it decodes every image exactly."""
+    """Sleeps instead of training; decodes exactly `needed` epochs after its reset."""
 
     def __init__(self, images: np.ndarray, needed: int):
         self.test, self.needed = images[EPOCH:ALL] / np.float32(255), needed
@@ -36,7 +36,7 @@ class Sleeper:
         self.epochs, self.resets = 0, self.resets + 1
 
     def train(self, order: np.ndarray) -> None:
-        time.sleep(0.01 if self.orders else 0.1)  # The first time compiles.
+        time.sleep(0.01 if self.orders else 0.1)  # The first call compiles.
         self.orders.append(tuple(order[:5]))
         self.epochs += 1
 
@@ -44,7 +44,7 @@ class Sleeper:
         time.sleep(0.01)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        time.sleep(0.2)  # Evaluation, which is not what is timed.
+        time.sleep(0.2)  # Evaluation is not timed.
         return np.zeros((len(images), 2), np.float32)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_time_to_loss_is_the_epochs_time_from_fresh_weights(images: np.ndarray) 
     assert outcome["values"] == [sum(outcome["epoch_seconds"])]
     assert 0.06 <= outcome["values"][0] < 0.15, "neither evaluation nor the first epoch counts"
     assert 0.05 < outcome["compile_seconds"] < 0.15
-    assert len(set(sleeper.orders)) == 4, "each epoch has an order of its own"
+    assert len(set(sleeper.orders)) == 4, "each epoch has its own order"
 
 
 def test_a_test_loss_is_summed_over_pixels_and_averaged_over_images(images: np.ndarray) -> None:
@@ -87,7 +87,7 @@ def test_a_loss_that_is_never_reached_is_an_error(
 
 def test_loops_are_calibrated_once_and_then_kept() -> None:
     outcome = measure.timed(lambda: time.sleep(0.01), loops=None)
-    assert 5 <= outcome["loops"] <= 10  # 0.1 s of them.
+    assert 5 <= outcome["loops"] <= 10  # They take 0.1 s.
     assert np.allclose(outcome["values"], 0.01, rtol=0.5)
     calls: list[int] = []
     outcome = measure.timed(lambda: calls.append(1), loops=7)
@@ -107,20 +107,20 @@ def test_sparse_tasks_run_in_every_third_round() -> None:
     assert [due(loss, "keras-torch", number) for number in range(7)] == [1, 0, 0, 0, 0, 0, 1]
 
 
-def test_the_parts_of_an_epoch_take_turns(images: np.ndarray) -> None:
+def test_the_parts_of_an_epoch_alternate(images: np.ndarray) -> None:
     task = Task("epoch-32", "parts", "parts-32", 256, 32)
     contestant = measure.build("flax", task, images)
-    # The contestants' images are flat, which the suite's strict setting takes for an accident.
+    # Flat images are broadcast, which the tests' setting of rank promotion forbids.
     with jax.numpy_rank_promotion("allow"):
         found = measure.parts(contestant, task, images)
     assert list(found) == ["products", "gradients", "epoch"]
     assert all(len(outcome["values"]) == 9 for outcome in found.values())
     assert all(min(outcome["values"]) > 0 for outcome in found.values())
-    # Nine epochs and the warm-up: none was left out, none is on another's clock.
+    # Nine epochs and the warm-up.
     assert int(contestant.state.step) == 10 * 256 // 32  # type: ignore[attr-defined]
 
 
-def test_each_part_goes_first_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_part_goes_first_equally_often(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     monkeypatch.setattr(limit, "jax_products", lambda *_: lambda: ran.append("products"))
     monkeypatch.setattr(limit, "gradients", lambda *_: lambda: ran.append("gradients"))
@@ -134,7 +134,7 @@ def test_each_part_goes_first_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [sum(turn[0] == part for turn in turns) for part in parts] == [3, 3, 3]
 
 
-def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
+def test_the_device_is_that_of_the_framework_not_of_what_it_imports(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def module(**parts: Any) -> Any:
@@ -154,7 +154,7 @@ def test_a_device_is_that_of_the_framework_not_of_what_it_imports(
 
 
 class Slow:
-    """Takes 0.2 s to train at first, which compiles, and 0.05 s from then on."""
+    """Takes 0.2 s for the first call of `train`, which compiles, and 0.05 s from then on."""
 
     def __init__(self) -> None:
         self.trained = 0
@@ -169,9 +169,7 @@ class Slow:
 
 @pytest.mark.alone
 @pytest.mark.slow
-def test_each_part_of_a_start_is_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_part_of_a_start_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "images.npy", np.zeros((4, 9), np.uint8))
     monkeypatch.setattr("benchmarks.contestants.load", lambda name: time.sleep(0.1))
     monkeypatch.setattr(measure, "build", lambda *_: Slow())
@@ -199,7 +197,7 @@ def test_the_epochs_to_a_loss_are_those_of_train(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc")
-def test_the_peak_of_memory_is_in_bytes() -> None:
+def test_peak_memory_is_in_bytes() -> None:
     (line,) = (t for t in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in t)
     assert machine.peak_memory() == pytest.approx(1024 * int(line.split()[1]), rel=0.1)
 
@@ -218,7 +216,7 @@ def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     parts = [outcome[f"{p}_seconds"] for p in ("start", "import", "load", "compile", "run")]
     assert sum(parts) == pytest.approx(outcome["values"][0], rel=0.2)
     assert outcome["values"][0] < took and all(part >= 0 for part in parts)
-    # The worker's own peak: its images alone are 55 MB, an interpreter with JAX over 150.
+    # The worker's own peak: its images take 55 MB, an interpreter with JAX over 150 MB.
     assert 150 << 20 < outcome["mem_max_rss"] < 4 << 30
 
 
@@ -227,10 +225,10 @@ def test_a_cold_start_is_the_sum_of_its_parts(tmp_path: Path) -> None:
 def test_the_same_code_under_two_names_is_not_significantly_different(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The A/A check, on real measurements, though in one process.
+    """An A/A test on real measurements, though in one process.
 
-    By the definition of a 95 % interval it misses 1 once in twenty times; what must not happen is
-    that the same code looks slower by more than a quarter, and significantly so.
+    At 95 % confidence, one test in twenty is significant. The same code must not be both
+    significantly slower and slower by more than a quarter.
     """
     monkeypatch.setattr(runner, "LIMITS", ())
     monkeypatch.setattr(runner, "_passes_parity", lambda *_: True)

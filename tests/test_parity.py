@@ -1,4 +1,4 @@
-"""The parity check reports every fault planted into a contestant that is the reference itself."""
+"""The parity check reports every fault planted into a copy of the reference."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Rows = npt.NDArray[np.integer[Any]]
 
 
 class Sound:
-    """A contestant in NumPy, float64; faults override one method each."""
+    """A contestant in NumPy, float64; each fault overrides one method."""
 
     adam: ClassVar[dict[str, float]] = {}
 
@@ -64,7 +64,7 @@ class Sound:
 
 @pytest.fixture(scope="module")
 def check() -> Iterator[Callable[[Any], Receipt]]:
-    # Every second pixel, and one thread: products as small as these are no work for two.
+    # Every second pixel; the products are too small for a second thread to help.
     images = np.asarray(load_dataset().train.images[: STEPS * BATCH])[:, ::2, ::2].reshape(-1, 196)
     with threadpool_limits(1):
         yield lambda contestant: parity.check(contestant, images, STEPS, HIDDEN)
@@ -74,13 +74,13 @@ def failing(receipt: Receipt) -> set[str]:
     return {failure.partition(" ")[0] for failure in receipt.failures}
 
 
-def test_no_fault_is_reported_where_none_is(check: Callable[[Any], Receipt]) -> None:
+def test_the_reference_itself_has_no_fault(check: Callable[[Any], Receipt]) -> None:
     receipt = check(Sound)
     assert receipt.failures == []
     assert receipt.largest < 1e-6, "what is left is float32's rounding of decode's input"
 
 
-# Faults at a known size: ten times what is allowed must be reported, a tenth of it must not.
+# Faults of a known size: ten times the tolerance must be reported, a tenth must not.
 
 
 def off_encode(by: float) -> Any:
@@ -102,7 +102,7 @@ def off_decode(by: float) -> Any:
 def off_first_loss(by: float) -> Any:
     class Faulty(Sound):
         def train(self, order: Rows) -> Any:
-            # Where it stands alone, or it would be one of the losses too.
+            # Only in the epoch of one batch, so that `losses` is not affected.
             return np.array(super().train(order)) * (1 + by * (len(order) == BATCH))
 
     return Faulty
@@ -128,7 +128,7 @@ def off_gradients(by: float) -> Any:
 
 
 def off_weights(by: float, when: Callable[[Any], bool]) -> Any:
-    """Of one array, how far it has moved."""
+    """A wrong change of one array."""
 
     class Faulty(Sound):
         resets = 0
@@ -177,7 +177,7 @@ def test_every_number_has_a_planted_fault() -> None:
 
 
 @pytest.mark.parametrize("name", OFF)
-def test_ten_times_what_is_allowed_is_reported_and_a_tenth_is_not(
+def test_ten_times_the_tolerance_is_reported_and_a_tenth_is_not(
     name: str, check: Callable[[Any], Receipt]
 ) -> None:
     fault, allowed = OFF[name]
@@ -191,7 +191,7 @@ def test_ten_times_what_is_allowed_is_reported_and_a_tenth_is_not(
     assert check(fault(0.1 * allowed)).failures == []
 
 
-# Faults of every kind, and the numbers of the receipt that must report each.
+# Faults of every kind, and the numbers of the receipt that must report them.
 
 
 def with_adam(**options: float) -> Any:
@@ -199,7 +199,7 @@ def with_adam(**options: float) -> Any:
 
 
 class EpsilonHat(Sound):
-    """TensorFlow's and Keras's Adam: ε beside √v before its bias is corrected."""
+    """Adam of TensorFlow and Keras, which adds ε to √v before the bias correction."""
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, Weights]:
         self.optimizer.epsilon = 1e-8 / math.sqrt(1 - 0.999 ** (self.optimizer.t + 1))
@@ -213,7 +213,7 @@ class MeanLoss(Sound):
 
 
 class HiddenMeanGradient(MeanLoss):
-    """A mean that is reported as a sum, by a framework that doesn't show its gradients."""
+    """A mean reported as a sum, in a framework that does not expose its gradients."""
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, Weights]:
         loss, gradients = super().loss_and_gradients(rows)
@@ -251,7 +251,7 @@ class KernelsTransposed(Sound):
 
 
 class NoReset(Sound):
-    """Only its construction sets anything."""
+    """`reset` does nothing."""
 
     def reset(self, weights: Weights) -> None:
         if not hasattr(self, "now"):
@@ -267,7 +267,7 @@ class MomentsKept(Sound):
 
 
 class StepsKept(Sound):
-    """The moments are forgotten, the number of steps that corrects them is not."""
+    """`reset` clears the moments but not the step count of the bias correction."""
 
     def reset(self, weights: Weights) -> None:
         steps = self.optimizer.t if hasattr(self, "optimizer") else 0
@@ -288,7 +288,7 @@ class StaleDecoder(Sound):
 
 
 class ChunksOutOfOrder(Sound):
-    """The second chunk of 4,096 is encoded first."""
+    """The second chunk of 4,096 images comes first."""
 
     def encode(self, images: Any) -> Any:
         z = super().encode(images)
@@ -322,7 +322,7 @@ class NanLoss(Sound):
 
 
 class NanEncoding(Sound):
-    """From the time that it has trained."""
+    """Only after training."""
 
     def encode(self, images: Any) -> Any:
         return super().encode(images) * (math.nan if self.optimizer.t else 1)
@@ -347,7 +347,7 @@ class NanWeight(Sound):
 
 
 class AxisInFront(Sound):
-    """Shapes that broadcast against the right ones, and would differ by nothing."""
+    """Wrong shapes that broadcast, with a difference of zero."""
 
     def encode(self, images: Any) -> Any:
         return super().encode(images)[None]
@@ -411,7 +411,7 @@ def test_a_dropped_last_batch_is_refused(check: Callable[[Any], Receipt]) -> Non
         check(Dropped)
 
 
-def test_a_schedule_of_its_own_is_held_to_the_model_alone() -> None:
+def test_a_framework_with_its_own_schedule_is_checked_without_updates() -> None:
     assert [name for name, entry in CONTESTANTS.items() if entry.own_recipe] == ["flax-onecycle"]
     numbers = {name: 10.0 ** -(i + 1) for i, name in enumerate(TOLERANCES)}
     of_the_model = Receipt(**numbers).of_the_model
@@ -423,15 +423,15 @@ def test_a_schedule_of_its_own_is_held_to_the_model_alone() -> None:
 
 
 class RoundedAdam(reference.Adam):
-    """As optax forms 1 − β₂ᵗ: in float32."""
+    """Adam that computes 1 − β₂ᵗ in float32, as optax does."""
 
     def corrections(self) -> tuple[float, float]:
         return super().corrections()[0], float(1 - np.float32(self.beta2) ** np.float32(self.t))
 
 
 @pytest.mark.slow
-def test_the_second_corrections_rounding_is_what_jax_differs_by() -> None:
-    """What `benchmarks/tasks/parity.py` says of 1 − β₂ᵗ in float32, put into the reference."""
+def test_rounding_of_the_bias_correction_explains_jaxs_difference() -> None:
+    """The number in the docstring of `benchmarks.tasks.parity`."""
     order = np.random.default_rng(1).permutation((parity.STEPS - 1) * BATCH + parity.SHORT)
     x = reference.to_unit_interval(load_dataset().train.images[: len(order)])
     weights = parity.initial_weights()

@@ -1,4 +1,4 @@
-"""The report says what was measured: fits, crossings, and only like set beside like."""
+"""The report: fits, break-even points, and comparisons under equal conditions."""
 
 import itertools
 import re
@@ -35,7 +35,7 @@ def add(results: Results, task: str, framework: str, seconds: float, **metadata:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Six rounds of everything that applies, at made-up but consistent costs."""
+    """Six rounds of every task, with made-up but consistent costs."""
     results = Results(tmp_path_factory.mktemp("results") / "r.json")
     rng = np.random.default_rng(0)
     slowness = {"flax": 1.0, "flax-again": 1.0, "torch-eager": 2.0, "limit-jax": 0.8}
@@ -58,7 +58,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return results
 
 
-def test_a_fit_finds_the_parts_that_the_costs_were_made_of() -> None:
+def test_a_fit_recovers_the_parts_of_the_costs() -> None:
     sizes = np.array([1, 8, 32, 128, 512, 2048])
     found = fit(sizes.tolist(), (1e-3 + 2e-6 * sizes).tolist())
     assert (found.fixed, found.each) == pytest.approx((1e-3, 2e-6))
@@ -89,7 +89,7 @@ def test_lines_cross_where_both_take_as_long(ours: Line, other: Line, epochs: fl
         assert ours.at(epochs) == other.at(epochs)
 
 
-def test_rows_on_other_terms_go_into_a_table_of_their_own(tmp_path: Path) -> None:
+def test_rows_under_other_conditions_go_into_another_table(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
     for number in range(2):
         add(results, "train", "flax", 1.0, round=number)
@@ -111,11 +111,11 @@ def test_rows_on_other_terms_go_into_a_table_of_their_own(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rungs", LADDERS, ids=["flax", "torch"])
-def test_a_rung_differs_from_the_one_before_in_one_thing(rungs: tuple[str, ...]) -> None:
+def test_each_step_of_an_ablation_changes_one_thing(rungs: tuple[str, ...]) -> None:
     def things(name: str) -> set[tuple[str, object]]:
         pytest.importorskip(name.partition("-")[0])
         settings = load(name).settings
-        # Batches that are cut on the device are there because the images were sent once.
+        # Batches can only be cut on the device if the images are sent once.
         feed = settings.loader, settings.transfers
         declared = {"mode": settings.mode, "donated": settings.donated, "feed": feed}
         return {*declared.items(), ("remark", settings.remark)}
@@ -150,14 +150,14 @@ def test_the_report_has_a_section_for_everything_that_was_measured(
 
 
 def test_the_reports_numbers_are_those_of_the_measurements(full: Results) -> None:
-    # Made of 1 ms and 10 µs an image: they are equal at a batch of 100.
+    # Made of 1 ms, and 10 µs per image: equal at a batch of 100.
     found = growth_of(growth.points(full, growth.STEP, "flax"))
     assert found is not None
     assert found.crossing == pytest.approx(100, rel=0.05)
     assert found.misfit < 0.05
 
 
-def test_every_row_says_how_many_rounds_it_is_of(full: Results) -> None:
+def test_every_row_states_its_number_of_rounds(full: Results) -> None:
     for task in ("train", "step-8", "hidden-64", "images-4000"):
         table = [line.split("|") for line in task_tables(full, TASKS[task]) if "|" in line]
         assert table[0][-2].strip() == "rounds"
@@ -166,9 +166,9 @@ def test_every_row_says_how_many_rounds_it_is_of(full: Results) -> None:
         assert {"flax", "torch-eager", "limit-jax"} <= rounds.keys()
 
 
-def test_the_gap_is_stated_where_pairs_resolve_it_and_only_there(tmp_path: Path) -> None:
+def test_a_part_of_a_step_is_stated_only_if_significant(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
-    drift = np.linspace(1, 2, 9)  # A machine that slows down twofold: pairs don't mind.
+    drift = np.linspace(1, 2, 9)  # A machine that slows down twofold, which pairs cancel.
     noise = np.array([1, -1, 1, -1, 0, 1, -1, 1, -1]) * 1e-4
     steps = 8192 / 128
     for part, seconds in (
@@ -183,13 +183,13 @@ def test_the_gap_is_stated_where_pairs_resolve_it_and_only_there(tmp_path: Path)
     assert cells[-2:] == ["—", "9"]
 
 
-def test_lines_of_frameworks_that_are_as_fast_cross_nowhere(tmp_path: Path) -> None:
+def test_no_break_even_point_if_epochs_do_not_differ_significantly(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
     parts = {f"{part}_seconds": 0.5 for part in ("start", "import", "load", "compile", "run")}
     for name, first, wobble in (("flax", 5, 0), ("equinox", 4, 0.1), ("torch-eager", 4, 1)):
         add(results, "cold", name, first, round=0, **parts)
         for number in range(6):
-            # Equinox is slower in three rounds of six; PyTorch in all.
+            # Equinox is slower in three rounds of six, PyTorch in all.
             sign = 1 if name == "torch-eager" else (-1) ** number
             add(results, "train", name, 1 + wobble * sign, round=number)
     add(results, "cold-cached", "flax", 3, round=0, **parts)
@@ -222,7 +222,7 @@ def test_a_contestant_of_any_name_is_reported(
     assert all(f"| {name} |" in text for name in names)
 
 
-def test_a_result_of_two_commits_says_so(tmp_path: Path) -> None:
+def test_a_result_of_two_commits_names_both(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
     for number, commit in enumerate(("aaa", "bbb-dirty", "aaa")):
         add(results, "train", "flax", 1.0, round=number, commit=commit, env_XLA_FLAGS="--xla_x")
@@ -230,7 +230,7 @@ def test_a_result_of_two_commits_says_so(tmp_path: Path) -> None:
     assert "- commit: aaa, bbb-dirty\n" in text and "- XLA_FLAGS: --xla_x\n" in text
 
 
-def test_what_has_been_measured_since_is_not_missed(tmp_path: Path) -> None:
+def test_what_has_been_measured_since_is_not_reported_as_missing(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
     add(results, "train", "flax", 1.0, round=0)
     results.note(kind="absent", framework="flax", why="flax not installed")
@@ -248,13 +248,13 @@ def test_what_has_been_measured_since_is_not_missed(tmp_path: Path) -> None:
     ]
 
 
-def test_every_plot_has_its_axes_named(full: Results) -> None:
+def test_every_plot_has_a_labelled_x_axis(full: Results) -> None:
     for name, figure in draw(full).items():
         (axes,) = figure.axes
         assert axes.get_xlabel(), name
 
 
-def test_parameters_are_counted_as_the_model_has_them() -> None:
+def test_the_number_of_parameters_is_the_models() -> None:
     model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), 0)
     held = sum(leaf.size for leaf in nnx.to_flat_state(nnx.state(model, nnx.Param)).leaves)
     assert flops.parameters(flops.Sizes()) == held
@@ -264,7 +264,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_the_committed_report_is_what_the_committed_results_give(tmp_path: Path) -> None:
+def test_the_committed_report_follows_from_the_committed_results(tmp_path: Path) -> None:
     results = Results(ROOT / "benchmarks" / "results" / "full.json")
     (written, *_) = write_report(results, tmp_path)
     committed = ROOT / "benchmarks" / "results" / "full" / "report.md"

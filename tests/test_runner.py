@@ -1,4 +1,4 @@
-"""What a run adds to a file, what it refuses to mix, and what it leaves running: nothing."""
+"""A run: what it adds to a file, what it refuses to mix, and how it handles failures."""
 
 import io
 import json
@@ -28,7 +28,7 @@ NOW = {"commit": "abc", "version_jax": "1"}
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Every (module, framework) that a run would have started; all go well."""
+    """Every (module, framework) that a run would have started; all succeed."""
     started: list[tuple[str, str]] = []
 
     def answer(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def run(
     return printed
 
 
-def test_a_run_says_what_is_there_and_measures_the_rest(
+def test_a_run_measures_only_what_the_file_lacks(
     tmp_path: Path, commands: list[tuple[str, str]]
 ) -> None:
     path = tmp_path / "r.json"
@@ -67,7 +67,7 @@ def test_a_run_says_what_is_there_and_measures_the_rest(
 @pytest.mark.parametrize(
     "change", [{"commit": "def"}, {"version_jax": "2"}, {"env_XLA_FLAGS": "--xla_x"}]
 )
-def test_results_of_other_conditions_are_not_added_to_unless_told(
+def test_results_of_other_conditions_are_not_added_to_without_mixed(
     change: dict[str, str],
     tmp_path: Path,
     commands: list[tuple[str, str]],
@@ -82,7 +82,7 @@ def test_results_of_other_conditions_are_not_added_to_unless_told(
         run(path, rounds=2)
     assert commands == []
     run(path, rounds=2, mixed=True)
-    assert commands == [(CHECK, "flax"), (WORKER, "flax")], "its parity is shown anew"
+    assert commands == [(CHECK, "flax"), (WORKER, "flax")], "its parity is checked again"
 
 
 def test_uncommitted_code_is_checked_each_time(
@@ -108,7 +108,7 @@ def test_a_parity_check_that_crashed_is_tried_again(
     assert commands == [(CHECK, "flax"), (WORKER, "flax")]
 
 
-def test_what_hangs_once_is_not_tried_at_its_other_tasks(
+def test_a_framework_that_hangs_is_skipped_at_its_other_tasks(
     tmp_path: Path, commands: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
@@ -138,7 +138,7 @@ def test_a_framework_counts_once_and_one_must_take_part(
     ("arguments", "said"),
     [
         ("--frameworks flax equinox --tasks grid", []),
-        ("--tasks grid", []),  # By all that take part in it, which is what was asked for.
+        ("--tasks grid", []),  # With all frameworks that take part in it.
         ("--frameworks flax-onecycle", []),
         ("--frameworks flax flax-onecycle --quick", ["flax-onecycle takes no part in train-batch"]),
         ("--frameworks flax torch-loader --tasks grid", ["torch-loader takes no part in grid"]),
@@ -148,7 +148,7 @@ def test_a_framework_counts_once_and_one_must_take_part(
         ("--frameworks flax torch-eager --tasks grid --absent torch-eager", ["torch-eager is not"]),
     ],
 )
-def test_what_was_asked_for_and_not_measured_is_said_in_the_end_and_in_the_exit_status(
+def test_what_was_not_measured_is_reported_at_the_end_and_in_the_exit_status(
     arguments: str,
     said: list[str],
     tmp_path: Path,
@@ -180,7 +180,7 @@ def test_what_was_asked_for_and_not_measured_is_said_in_the_end_and_in_the_exit_
         assert line.startswith(f"benchmarks: not measured: {reason}")
 
 
-def test_only_limits_of_libraries_that_were_asked_for_are_measured() -> None:
+def test_only_the_limits_of_the_libraries_in_use_are_measured() -> None:
     def limits(*names: str) -> set[str]:
         jobs = runner._round(0, names, ["train", "encode"])
         return {job.framework for job in jobs if job.framework not in names}
@@ -203,7 +203,7 @@ def test_only_limits_of_libraries_that_were_asked_for_are_measured() -> None:
         (40.0, 64, 8, False),
     ],
 )
-def test_a_busy_machine_is_warned_of_and_marked_in_the_report(
+def test_a_busy_machine_causes_a_warning_and_is_marked_in_the_report(
     load: float,
     processors: int,
     threads: int,
@@ -224,13 +224,13 @@ def test_a_busy_machine_is_warned_of_and_marked_in_the_report(
 
 
 @pytest.mark.parametrize("task", ["grid", "cold", "cold-cached"])
-def test_only_a_start_with_a_warm_cache_finds_what_was_compiled_before(
+def test_only_a_warm_start_finds_a_compilation_cache(
     task: str,
     tmp_path: Path,
     commands: list[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A stand-in for a worker leaves a file in its cache, and says how many it has found there."""
+    """A stand-in for a worker leaves a file in its cache, and reports how many it found there."""
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
     found: list[int | None] = []
 
@@ -248,13 +248,13 @@ def test_only_a_start_with_a_warm_cache_finds_what_was_compiled_before(
     monkeypatch.setattr(runner, "spawn", answer)
     console = Console(file=io.StringIO())
     runner.run(Results(tmp_path / "r.json"), ["flax"], [task], 4, 1, console)
-    # Starts are measured in two of four rounds; one before a first warm start fills the cache.
+    # Starts are measured in two of four rounds; an extra one fills the cache for the first one.
     expected = {"grid": [None] * 4, "cold": [0, 0], "cold-cached": [0, 1, 2]}
     assert found == expected[task]
 
 
 class Pipe(io.StringIO):
-    """A file that is no terminal, and knows how much of it has been flushed."""
+    """A file that is not a terminal, and records how much of it has been flushed."""
 
     flushed = 0
 
@@ -281,7 +281,7 @@ def test_piped_output_shows_each_process_before_it_starts(
     assert lines[4].startswith("4 of 4: round 2 of 2, train flax, 0 min left")
 
 
-def test_the_list_says_what_each_name_is_and_where_it_takes_part() -> None:
+def test_the_list_describes_every_framework_and_task() -> None:
     lines = list(listing())
     at = {name: i for i, line in enumerate(lines) for name in [line[:22].strip()] if name}
     assert at.keys() >= CONTESTANTS.keys() | TASKS.keys()
@@ -320,7 +320,7 @@ def python(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 @pytest.mark.slow
-def test_how_a_worker_ended_is_told_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_worker_is_reported_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     python(monkeypatch, "import sys; [print(i, file=sys.stderr) for i in range(30)]; sys.exit(3)")
     with pytest.raises(spawn.WorkerError, match=r"^exit status 3: 29$") as caught:
         spawn.spawn(WORKER, {}, dict(os.environ))
@@ -331,7 +331,7 @@ def test_how_a_worker_ended_is_told_with_its_last_lines(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_a_worker_that_hangs_is_ended_with_all_that_it_started(
+def test_a_worker_that_hangs_is_killed_with_its_child_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch = f"open({str(tmp_path / 'alive')!r}, 'w'); time.sleep(0.05)"
@@ -351,7 +351,7 @@ def test_a_worker_that_hangs_is_ended_with_all_that_it_started(
 
 
 @pytest.mark.slow
-def test_the_list_needs_nothing_of_the_extra() -> None:
+def test_the_list_works_without_the_bench_extra() -> None:
     code = (
         "import sys; sys.modules['pyperf'] = sys.modules['scipy'] = None\n"
         "from benchmarks.__main__ import main\n"

@@ -1,4 +1,4 @@
-"""Scaling: what is swept is filed, fitted and reported; the paper work agrees with XLA."""
+"""The sweeps are stored, fitted and reported; the cost model agrees with XLA's counts."""
 
 import io
 import re
@@ -35,7 +35,7 @@ def quiet() -> Console:
 
 
 def made_up(path: Path, exponent: float = 1.0) -> Results:
-    """Six rounds of every sweep, the cost of images of a known exponent."""
+    """Six rounds of every sweep; the cost of images has a known exponent."""
     results = Results(path)
     for number in range(6):
         for sweep in SWEEPS.values():
@@ -53,7 +53,7 @@ def made_up(path: Path, exponent: float = 1.0) -> Results:
     return results
 
 
-def test_parts_and_exponents_are_those_that_the_costs_were_made_of(tmp_path: Path) -> None:
+def test_a_fit_recovers_the_parts_and_exponents_of_the_costs(tmp_path: Path) -> None:
     results = made_up(tmp_path / "r.json", exponent=1.25)
     batch = growth_of(SWEEPS["batch"].measured(results))
     assert batch is not None and (batch.fixed, batch.each) == pytest.approx((1e-3, 2e-5))
@@ -74,7 +74,7 @@ def test_the_report_says_whether_cost_is_proportional_to_the_images(
     assert plot.stat().st_size > 0 and plot.name in text
 
 
-def test_the_report_sets_each_precisions_loss_beside_its_speed(tmp_path: Path) -> None:
+def test_the_report_gives_the_loss_and_the_speed_of_each_precision(tmp_path: Path) -> None:
     results = made_up(tmp_path / "r.json")
     why = "exit status 1: ValueError: tf32 is for NVIDIA GPUs"
     results.note(
@@ -90,7 +90,7 @@ def test_the_report_sets_each_precisions_loss_beside_its_speed(tmp_path: Path) -
 
 
 class Spawn:
-    """Stands in for `spawn`: remembers (images, round) of each training, which takes 1 s.
+    """A stand-in for `spawn` that records (images, round) of each training, which takes 1 s.
 
     Attributes:
       fails: what to raise at the training of this number of images, or of this many trainings.
@@ -118,12 +118,12 @@ def spawn(monkeypatch: pytest.MonkeyPatch) -> Spawn:
     return stand_in
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, spawn: Spawn) -> None:
+def test_an_interrupted_run_continues_where_it_stopped(tmp_path: Path, spawn: Spawn) -> None:
     sweep = Sweep("images", "images", (256, 512, 1024), ())
     spawn.fails = {4: KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
         runner.run(Results(tmp_path / "r.json"), [sweep], 2, quiet())
-    assert [number for _, number in spawn.started] == [0, 0, 0, 1], "a round before the next"
+    assert [number for _, number in spawn.started] == [0, 0, 0, 1], "one round before the next"
     spawn.fails = {}
     runner.run(Results(tmp_path / "r.json"), [sweep], 2, quiet())
     assert len(spawn.started) == len(set(spawn.started)) == 6
@@ -144,9 +144,7 @@ def test_another_commits_results_are_not_added_to(
     assert len(spawn.started) == 2
 
 
-def test_a_point_that_fails_is_noted_and_left_out_from_then_on(
-    tmp_path: Path, spawn: Spawn
-) -> None:
+def test_a_point_that_fails_is_noted_and_skipped_from_then_on(tmp_path: Path, spawn: Spawn) -> None:
     spawn.fails = {512: WorkerError("signal SIGKILL: out of memory")}
     results = Results(tmp_path / "r.json")
     runner.run(results, [Sweep("images", "images", (256, 512), ())], 3, quiet())
@@ -155,7 +153,7 @@ def test_a_point_that_fails_is_noted_and_left_out_from_then_on(
     assert note["framework"] == "512" and note["why"] == "signal SIGKILL: out of memory"
 
 
-def test_the_command_files_results_and_writes_their_report(tmp_path: Path, spawn: Spawn) -> None:
+def test_the_command_stores_results_and_writes_their_report(tmp_path: Path, spawn: Spawn) -> None:
     path = tmp_path / "r.json"
     assert main(["scaling", "--quick", "--sweeps", "images", "batch", "--out", str(path)]) == 0
     results = Results(path)
@@ -178,11 +176,11 @@ def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 @pytest.mark.slow
-def test_tiny_trainings_end_to_end_send_what_the_formula_says(
+def test_small_trainings_send_what_the_formula_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four devices, two processes: one all-reduce a step, of 4 P + 4 bytes."""
-    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")  # What a worker sets for itself.
+    """Four devices, or two processes: one all-reduce per step, of 4 P + 4 bytes."""
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")  # A worker sets its own.
     base = Point(images=256, batch=64, hidden=32)
     devices = replace(SWEEPS["devices"], values=(4,), base=base)
     processes = replace(SWEEPS["processes"], values=(2,), base=base)
@@ -219,7 +217,7 @@ ENTRY %main (x: f32[8]) -> f32[8] {
 
 
 def xla_costs(batch: int) -> tuple[float, float]:
-    """XLA's own count for a whole step: bytes accessed, FLOPs."""
+    """Bytes accessed and FLOPs of a whole step, as counted by XLA."""
     graphdef, params = nnx.split(jaxae.create_model(jaxae.ModelConfig(), (28, 28), 0), nnx.Param)
     optimizer = jaxae.make_optimizer(jaxae.TrainConfig(), 60_000)
     step = jax.jit(jaxae.make_train_step(graphdef, optimizer), donate_argnums=0)
@@ -229,17 +227,17 @@ def xla_costs(batch: int) -> tuple[float, float]:
     return analysis["bytes accessed"], analysis["flops"]
 
 
-def test_a_step_moves_no_fewer_bytes_than_the_paper_work_says() -> None:
+def test_the_cost_model_is_a_lower_bound_of_the_bytes_moved() -> None:
     (few, few_flops), (many, many_flops) = xla_costs(128), xla_costs(1024)
     image = (many - few) / (1024 - 128)
     step, each = roofline.moved(Sizes(), "float32")
-    # Elementwise work reads and writes anew what the lower bound takes to be fused.
+    # Elementwise operations read and write what the lower bound assumes to be fused.
     assert step <= few - 128 * image <= 3 * step
     assert each <= image <= 3 * each
     assert (many_flops - few_flops) / (1024 - 128) == pytest.approx(flops.train(Sizes()), rel=0.03)
 
 
-def test_the_least_batch_solves_the_equations_by_hand() -> None:
+def test_the_least_batch_agrees_with_a_solution_by_hand() -> None:
     sizes = Sizes()
     # Where both are bound by compute: c b / 2 = k r / 2, with c the seconds of an image, r the
     # all-reduce.
@@ -253,19 +251,19 @@ def test_the_least_batch_solves_the_equations_by_hand() -> None:
     assert roofline.least_batch(POD, sizes, "bfloat16", 0.5) == np.ceil((254 * m + 256 * r) / x)
 
 
-def test_the_page_has_the_computed_numbers() -> None:
+def test_the_page_shows_the_computed_numbers() -> None:
     page = (ROOT / "benchmarks" / "SCALING.md").read_text()
     prose = page
     for table in roofline.tables():
         assert table in page, "run python -m benchmarks.scaling.roofline again"
         prose = prose.replace(table, "")
-    # Numbers in the text are the tables', but for P, MNIST's size and the sources' own.
+    # Numbers in the text are those of the tables, apart from P, MNIST's size and the sources'.
     known = "\n".join(roofline.tables()) + f"{flops.parameters(Sizes()):,} 60,000 1,600 1,979"
     numbers = set(re.findall(r"\d{1,3}(?:,\d{3})+", prose))
     assert len(numbers) > 8 and all(number in known for number in numbers)
 
 
-def test_the_committed_results_scale_with_the_images_and_give_the_committed_report(
+def test_the_committed_results_scale_with_the_images_and_match_their_report(
     tmp_path: Path,
 ) -> None:
     results = Results(ROOT / "benchmarks" / "results" / "scaling.json")
