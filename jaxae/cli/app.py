@@ -155,17 +155,14 @@ def _parse_as(kind: Any, prog: str, args: Sequence[str], **options: Any) -> Any:
 
 
 def _reason(box: str) -> str:
-    """Return the one sentence that matters of the box in which tyro explains an error."""
-    _, *lines = box.splitlines()
-    text = " ".join(line.strip("│ ") for line in lines).lstrip(
-        "- "
-    )  # A rule, if no frame is drawn.
-    reason = re.split(" [─-]{3}", text)[0]
-    # An option that failed is named; a dataclass that raised is an internal matter.
+    """Return the sentence that states the error, from the box in which tyro explains it."""
+    # Below the title. Lines that are indented further explain arguments.
+    lines = [line for line in box.splitlines()[1:] if not re.match(r".\s{8}", line)]
+    # If the encoding has no characters for a frame, a rule of hyphens follows the title.
+    text = " ".join(line.strip("│ ") for line in lines).lstrip("- ")
+    reason = re.split(" [─-]{3}", text)[0]  # The rest is general help.
+    # Keep the name of an option, not that of a dataclass.
     reason = re.sub(r"^Error parsing (--\S+: )?(\w+: )?", r"\1", reason)
-    # An option with a choice of types lists the errors of each.
-    return re.sub(
-        r"no type matching (\S+) could be instantiated from \['(.*?)'\]\..*",
-        r"'\2' is none of \1",
-        reason,
-    )
+    # For an option with a choice of types, tyro lists the errors of each.
+    expected = r"no type matching (\S+) could be instantiated from \['(.*?)'\]\..*"
+    return re.sub(expected, r"'\2' is not one of \1", reason)
