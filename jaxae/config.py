@@ -14,13 +14,13 @@ Device = Literal["auto", "cpu", "gpu", "tpu"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The autoencoder's kind and sizes; the image's size comes from the data set."""
+    """The autoencoder's architecture and sizes; the data set determines the size of the images."""
 
     latent_dim: int = 2
     """Dimensions of the latent space; the figures are made for 2."""
 
     hidden_dim: int = 512
-    """Units of the hidden layer, in the encoder and in the decoder."""
+    """Units of the hidden layer in the encoder and in the decoder."""
 
     model: Architecture = "ae"
     """ae: dense layers; vae: the same, variational; conv: convolutions before the hidden layer."""
@@ -34,7 +34,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the parameters are found: Adam with β = (0.9, 0.999) and ε = 1e-8."""
+    """How the model is trained: by Adam, with β = (0.9, 0.999) and ε = 1e-8."""
 
     epochs: int = 20
     """Passes over the training images, which are reshuffled before each."""
@@ -49,7 +49,7 @@ class TrainConfig:
     """onecycle: cosine up over the first fifth of the steps, then cosine down to zero."""
 
     seed: int = 0
-    """Draws the initial parameters, the order of the images, samples and noise."""
+    """Seed of the initial parameters, the order of the images, samples and noise."""
 
     kl_weight: float = 1.0
     """vae only: weight β of the divergence from the prior, 1 for the evidence lower bound."""
@@ -58,13 +58,14 @@ class TrainConfig:
     """Standard deviation of noise on the encoder's pixels (0 to 1), which it learns to remove."""
 
     precision: Precision = "float32"
-    """Of training's products; parameters and Adam are float32 always. float32: on all hardware, in
-    six passes on TPUs. tf32: inputs of 10 bits, NVIDIA GPUs from Ampere on, else refused. bfloat16:
-    inputs and activations of 7 bits; fast on TPUs and recent GPUs, no gain on most CPUs."""
+    """Precision of the matrix products in training; parameters and Adam are always float32.
+    float32: on all hardware; TPUs take six passes.
+    bfloat16: inputs and activations of 7 bits; fast on TPUs and recent GPUs, not on most CPUs.
+    tf32: inputs of 10 bits; NVIDIA GPUs since Ampere only."""
 
     stream: bool = False
-    """Read the images as they are needed, instead of keeping them on the devices; done anyway where
-    they take more than two fifths of a device's memory."""
+    """Read the images as they are needed, instead of keeping them on the devices.
+    Chosen automatically if they take more than two fifths of a device's memory."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
@@ -99,13 +100,13 @@ class CheckpointConfig:
     """When the state of training is saved; the result does not depend on it."""
 
     checkpoint_every: int = 5
-    """Epochs from one checkpoint to the next; the last epoch is saved in any case."""
+    """Epochs between checkpoints; the last epoch is always saved."""
 
     keep: int = 2
-    """How many of the last checkpoints to keep, besides the one with the lowest test loss."""
+    """The number of recent checkpoints to keep, in addition to that with the lowest test loss."""
 
     checkpoint_steps: int = 10_000
-    """Within an epoch that is streamed or long, steps from one checkpoint to the next."""
+    """Steps between checkpoints within an epoch that is streamed or long."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless all are whole numbers ≥ 1."""
@@ -175,16 +176,16 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class ProcessConfig:
-    """How a process finds the others; Slurm, Open MPI, Cloud TPU and Kubernetes need none of it."""
+    """How processes find each other; not needed on Slurm, Open MPI, Cloud TPU and Kubernetes."""
 
     coordinator: str | None = None
-    """HOST:PORT at which process 0 can be reached, the same for all."""
+    """HOST:PORT at which process 0 can be reached; the same for all processes."""
 
     process_id: int | None = None
-    """This process's number, from 0."""
+    """The number of this process, from 0."""
 
     process_count: int | None = None
-    """How many processes there are; 1 trains alone, whatever cluster this is."""
+    """The number of processes; 1 trains alone, even on a cluster."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless all is told, or nothing, or that there is but one."""
