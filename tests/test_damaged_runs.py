@@ -221,4 +221,4 @@ def test_a_change_that_still_decompresses_is_detected(tmp_path: Path) -> None:
         spec | {"kvstore": {"driver": "ocdbt", "base": base}, "path": spec["path"]}
     ).result()
     array[0].write(array[0].read().result() + np.float32(1e-6)).result()
-    assert "checkpoints/2 cannot be read: its values have changed" in reading_error(run)[0]
+    assert "checkpoints/2 cannot be read: its values changed" in reading_error(run)[0]

@@ -195,7 +195,7 @@ def test_processes_join_and_wait_for_each_other_at_the_end(runtime: list[Any]) -
         runtime.append("block")
     (place, _) = runtime.pop(1)
     assert place == ("host:1", 2, 0)
-    lost = "ended because another process is lost, or by a signal"
+    lost = "ended because another process was lost, or by a signal"
     joining = "cannot join the other processes"
     assert runtime == [joining, "unwatched", lost, "block", "end", "shutdown", "unwatched"]
 
@@ -242,7 +242,7 @@ def test_no_cluster_means_alone(runtime: list[Any], monkeypatch: pytest.MonkeyPa
 
 def test_a_lost_process_is_told_from_an_error_of_ones_own(runtime: list[Any]) -> None:
     for lost in ("INTERNAL: Gloo all-reduce failed: reset", "UNAVAILABLE: Connection refused"):
-        with pytest.raises(LostProcessError, match="is lost or has failed"), process_group(TOLD):
+        with pytest.raises(LostProcessError, match="was lost or failed"), process_group(TOLD):
             raise RuntimeError(f"in step 3, {lost}")
     with pytest.raises(ValueError, match=r"^Connection is no image$"), process_group(TOLD):
         raise ValueError("Connection is no image")

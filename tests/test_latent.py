@@ -241,7 +241,7 @@ def test_examples_are_divided_among_devices_but_few_stay_on_one(k: int) -> None:
 def test_no_devices_or_one_named_twice_are_refused() -> None:
     device = jax.devices("cpu")[0]
     for devices in ([], [device, device]):
-        with pytest.raises(ValueError, match="expected one or more, each once"):
+        with pytest.raises(ValueError, match="expected one or more, without repetition"):
             replicate(spread(1), devices)
 
 

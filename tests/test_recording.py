@@ -18,8 +18,9 @@ from jaxae._utils.locking import LOCK_NAME
 from jaxae.config import DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
-from jaxae.runs.metrics_file import append_row, read_rows, whole_rows
-from jaxae.runs.recorder import Recorder, state_to_resume
+from jaxae.runs.metrics_file import append_row, intact_rows, read_rows
+from jaxae.runs.recorder import Recorder
+from jaxae.runs.resume import state_to_resume
 from jaxae.training.loop import Epoch
 
 # States.
@@ -148,7 +149,7 @@ def test_the_newest_whole_state_is_read_and_what_is_passed_over_is_told(
     assert value(read_newest_state(folder, [1, 2, 3], state(0))) == 1
     for message, name in zip(caplog.messages, ("3", "2"), strict=True):
         assert message.startswith(f"{folder / name} cannot be read: ")
-        assert message.endswith(f"; {folder / '1'} is taken in its place")
+        assert message.endswith(f"; using {folder / '1'} instead")
     with pytest.raises(ValueError, match=rf"^{folder}/3 cannot be read"):
         read_newest_state(folder, [2, 3], state(0))
 
@@ -168,21 +169,21 @@ def line(**changes: object) -> bytes:
 
 def test_rows_are_lines_of_json(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
-    assert read_rows(file) == whole_rows(file) == []
+    assert read_rows(file) == intact_rows(file) == []
     for epoch in (1, 2, 3):
         append_row(file, row(epoch))
     assert file.read_bytes().splitlines()[-1] == line()
-    assert read_rows(file) == whole_rows(file) == [row(1), row(2), row(3)]
+    assert read_rows(file) == intact_rows(file) == [row(1), row(2), row(3)]
 
 
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (line(), "its end is missing"),  # It parses, but its last digits may be missing.
+        (line(), "it is truncated"),  # It parses, but its last digits may be missing.
         (line()[:-2] + b"\n", "Expecting|delimiter"),
-        (line(epoch=4) + b"\n", "it is of epoch 4"),
-        (line(epoch=2) + b"\n", "it is of epoch 2"),
-        (line(epoch=3.0) + b"\n", "it is of epoch 3.0"),
+        (line(epoch=4) + b"\n", "it belongs to epoch 4"),
+        (line(epoch=2) + b"\n", "it belongs to epoch 2"),
+        (line(epoch=3.0) + b"\n", "it belongs to epoch 3.0"),
         (line(epoch=True) + b"\n", "no finite number"),
         (line(train_loss="2.5") + b"\n", "no finite number"),
         (line(test_loss=float("nan")) + b"\n", "no finite number"),
@@ -200,14 +201,14 @@ def test_rows_up_to_the_first_bad_one_are_whole(tmp_path: Path, bad: bytes, said
         append_row(file, row(epoch))
     with file.open("ab") as stream:
         stream.write(bad + (line(epoch=4) + b"\n" if bad.endswith(b"\n") else b""))
-    assert whole_rows(file) == [row(1), row(2)]
+    assert intact_rows(file) == [row(1), row(2)]
     with pytest.raises(ValueError, match=rf"^{file} is damaged: row 3: .*({said})"):
         read_rows(file)
 
 
 def test_rows_begin_with_epoch_1(tmp_path: Path) -> None:
     append_row(tmp_path / "metrics.jsonl", row(2))
-    assert whole_rows(tmp_path / "metrics.jsonl") == []
+    assert intact_rows(tmp_path / "metrics.jsonl") == []
 
 
 # A run.
@@ -306,7 +307,7 @@ def test_a_state_is_resumed_from_only_where_all_its_rows_are(
     state = state_to_resume(run)
     assert isinstance(state, TrainState) and state.epoch == taken
     passed_over = any(epoch > rows for epoch in saved)
-    assert [f"has {rows} whole rows" in message for message in caplog.messages] == (
+    assert [f"has {rows} intact rows" in message for message in caplog.messages] == (
         [True] if passed_over else []
     )
 

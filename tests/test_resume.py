@@ -211,7 +211,7 @@ def test_a_damaged_row_falls_back_to_the_checkpoint_before_it(
     (stopped / "metrics.jsonl").write_text("".join(lines))
     assert train(f"--run-dir={stopped}", "--resume") == 0
     (message,) = caplog.messages
-    assert f"{stopped / 'metrics.jsonl'} has 2 whole rows" in message
+    assert f"{stopped / 'metrics.jsonl'} has 2 intact rows" in message
     assert "resuming after epoch 2" in capsys.readouterr().out
     assert outcome(stopped) == outcome(whole)
 

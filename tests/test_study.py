@@ -18,7 +18,7 @@ from jaxae.cli import study as study_module
 from jaxae.cli.app import main
 from jaxae.cli.report import show_table
 from jaxae.runs.checkpoints import CheckpointWriter, read_state, saved_numbers
-from jaxae.runs.recorder import states_to_resume
+from jaxae.runs.resume import states_to_resume
 from jaxae.training.seeds import fit_seeds
 from tests.commands import leaves, refusal
 
@@ -217,7 +217,7 @@ def test_a_damaged_checkpoint_is_skipped_in_every_run(
             raise ValueError(f"{folder / '6'} cannot be read: it is damaged")
         return read_state(folder, epoch, like)
 
-    monkeypatch.setattr("jaxae.runs.recorder.read_state", read)
+    monkeypatch.setattr("jaxae.runs.resume.read_state", read)
     assert [int(state.epoch) for state in states_to_resume(runs)] == [5, 5]
     assert f"{damaged / '6'} cannot be read" in caplog.text
     monkeypatch.undo()
@@ -235,7 +235,7 @@ def test_a_study_whose_only_checkpoint_is_damaged_does_not_start_over(copy: Path
         shutil.rmtree(run.checkpoints / "5")
     shutil.rmtree(runs[1].checkpoints / "6")
     (runs[1].checkpoints / "6").mkdir()
-    with pytest.raises(ValueError, match="no whole checkpoint of one epoch in every run"):
+    with pytest.raises(ValueError, match="no intact checkpoint of one epoch in every run"):
         states_to_resume(runs)
 
 

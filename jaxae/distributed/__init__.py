@@ -1,4 +1,4 @@
-"""Devices and processes: which ones compute, and what each of them holds.
+"""Devices and processes.
 
 mesh        devices as a mesh, and arrays sharded or replicated over it
 processes   several processes that act as one run

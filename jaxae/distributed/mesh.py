@@ -1,4 +1,4 @@
-"""Which devices to compute on, and what lies where: a batch is shared out, all else is copied."""
+"""Devices as a mesh: batches are sharded over it, everything else is replicated."""
 
 import contextlib
 import functools
@@ -19,15 +19,15 @@ from jaxae.distributed.processes import barrier
 
 
 def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.Device]:
-    """List devices of a kind, in a run over several processes those of all.
+    """List devices of a kind, of all processes of a run.
 
     Args:
-      kind: `auto` is the kind that JAX prefers, or the one device that `jax.default_device` chose
-        for a process that is alone.
-      count: so many of each process; None takes all.
+      kind: `auto` is the kind that JAX prefers; in a single process, the one device that
+        `jax.default_device` chose, if any.
+      count: how many of each process; None takes all.
 
     Raises:
-      ValueError: there is none of that kind, or a process has fewer; the text says what there is.
+      ValueError: there is none of that kind, or a process has fewer.
     """
     chosen = chosen_device()
     if kind == "auto" and chosen and count is None and jax.process_count() == 1:
@@ -37,7 +37,7 @@ def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.De
     except RuntimeError as error:
         there = sorted({device.platform for device in [*jax.devices(), *jax.devices("cpu")]})
         raise ValueError(
-            f"device {kind!r} is not here; JAX finds {', '.join(there)} "
+            f"there is no device {kind!r}; JAX finds {', '.join(there)} "
             "(the extras jaxae[cuda] and jaxae[tpu] install support for those)"
         ) from error
     of_process: dict[int, list[jax.Device]] = {}
@@ -47,48 +47,48 @@ def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.De
     if count is not None and not 1 <= count <= fewest:
         raise ValueError(
             f"devices is {count}; expected 1 to {fewest}, the {found[0].platform} devices that "
-            "JAX finds (JAX_NUM_CPU_DEVICES=N makes a CPU look like N of them)"
+            "JAX finds (JAX_NUM_CPU_DEVICES=N splits a CPU into N of them)"
         )
     return [device for devices in of_process.values() for device in devices[:count]]
 
 
 def chosen_device() -> jax.Device | None:
-    """Return what `jax.default_device` chose, if it was used."""
+    """Return the device that `jax.default_device` chose, if any."""
     chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
     return jax.local_devices(backend=chosen)[0] if isinstance(chosen, str) else chosen
 
 
 def computing_on(mesh: Mesh) -> contextlib.AbstractContextManager[None]:
-    """Compute on a mesh's first device of this process, wherever no device is named."""
+    """Return a context whose default device is this process's first one in a mesh."""
     return jax.default_device(mesh.local_devices[0])
 
 
 def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
-    """Lay devices out along the batch, each to take its share of every step."""
-    # In the order given, a process's own side by side; jax.make_mesh would lay them out as a torus.
+    """Make a mesh of devices with one axis, "batch", over which every batch is sharded."""
+    # In the given order, with those of a process adjacent; jax.make_mesh would arrange a torus.
     return Mesh(np.asarray(devices), ("batch",), axis_types=(AxisType.Auto,))
 
 
 def replicate(model: nnx.Module, devices: Sequence[jax.Device]) -> None:
-    """Give each of the devices a copy of a model's parameters, in place.
+    """Copy a model's parameters to each of the devices, in place.
 
-    `encode` and `decode` run on the devices that hold the model: several share the work.
+    `encode` and `decode` run on the devices that hold the model, and share the work among them.
 
     Raises:
-      ValueError: there is no device, or one is named twice.
+      ValueError: there is no device, or one is listed twice.
     """
     if not devices or len(set(devices)) < len(devices):
-        raise ValueError(f"devices are {list(devices)}; expected one or more, each once")
+        raise ValueError(f"devices are {list(devices)}; expected one or more, without repetition")
     nnx.update(model, put_replicated(nnx.state(model, nnx.Param), make_mesh(devices)))
 
 
 def replicated(mesh: Mesh | AbstractMesh) -> NamedSharding:
-    """Return the sharding that keeps a whole copy on each device of a mesh."""
+    """Return the sharding with a full copy on each device of a mesh."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def put_replicated(tree: Any, mesh: Mesh) -> Any:
-    """Copy a tree of arrays, the same in every process, to each device of a mesh."""
+    """Copy a tree of arrays, equal in all processes, to each device of a mesh."""
     sharding = replicated(mesh)
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
@@ -103,11 +103,13 @@ def put_replicated(tree: Any, mesh: Mesh) -> Any:
 
 
 def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
-    """Copy an array's rows to each device of a mesh, of which each process reads only its share.
+    """Copy an array to each device of a mesh, where each process reads only its share of the rows.
+
+    The devices then gather the shares from each other.
 
     Args:
       rows: shape (n, …), in memory or on disk.
-      mesh: the devices, which pass the shares on to each other.
+      mesh: the devices.
     """
     n, k = len(rows), mesh.size
     whole = replicated(mesh)
@@ -124,7 +126,7 @@ def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
     shares = jax.make_array_from_callback(
         (k * each, *rows.shape[1:]), NamedSharding(mesh, PartitionSpec("batch")), share
     )
-    barrier("rows")  # Reading them may take one process longer than a collective waits.
+    barrier("rows")  # One process may read for longer than a collective waits.
     return _all_gather(shares, n, whole)
 
 
@@ -134,15 +136,15 @@ def _all_gather(shares: jax.Array, n: int, whole: NamedSharding) -> jax.Array:
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding | None:
-    """How a batch lies on a mesh; None on one device, where nothing is to be said."""
+    """Return the sharding of a batch over a mesh, or None on a single device."""
     return NamedSharding(mesh, PartitionSpec("batch")) if mesh.size > 1 else None
 
 
 def check_precision(precision: Precision, device: jax.Device) -> None:
-    """Raise ValueError if a device does not have a precision."""
+    """Raise ValueError if a device lacks a precision."""
     capability = re.match(r"[0-9]+", getattr(device, "compute_capability", ""))
     if precision == "tf32" and (capability is None or int(capability[0]) < 8):
         raise ValueError(
-            f"precision is tf32, which NVIDIA GPUs have from Ampere on, and this is "
+            f"precision is tf32, which requires an NVIDIA GPU, Ampere or newer, and the device is "
             f"{device.device_kind}; expected float32 or bfloat16"
         )

@@ -1,4 +1,4 @@
-"""Several processes as one run, by JAX's own runtime: joining, deciding together, leaving."""
+"""Several processes that act as one run, by means of JAX's distributed runtime."""
 
 import contextlib
 import itertools
@@ -21,35 +21,35 @@ from jaxae._utils.signals import TERMINATIONS
 from jaxae.config import ProcessConfig
 
 # Seconds: to wait for processes that have not started yet; without a heartbeat, until a process
-# counts as lost; for each other at the end, and after a failure; while one of them reads much.
+# counts as lost; to wait for each other at the end; for the others' messages after a failure; and
+# for a process that reads a large data set.
 _JOIN, _HEARTBEAT, _SHUTDOWN, _LAST, _LONG = 120, 30, 20, 3, 24 * 3600
 _LONGEST_MESSAGE = 2000
-# How JAX's runtime says that it cannot reach another process: "UNKNOWN: Gloo all-reduce failed: …".
+# How JAX's runtime reports a process that it cannot reach: "UNKNOWN: Gloo all-reduce failed: …".
 _LOST = re.compile(
     r"\b[A-Z_]+: .*(Gloo|NCCL|coordination|Connection|heartbeat|barrier).*", re.IGNORECASE
 )
-# What JAX says where there is no cluster, or in a program that has begun to compute alone.
+# What JAX says if there is no cluster, or if the program has already computed by itself.
 _ALONE = ("coordinator_address should be defined", "must be called before any JAX calls")
-# Prints its message unless it is told, before the end of its input, that all went well.
+# Prints its message unless it reads anything before its input ends.
 _WATCH = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
 _meetings = itertools.count()
 
 
 class LostProcessError(RuntimeError):
-    """Another process of the run has ended, so this one cannot go on."""
+    """Another process of the run has ended, so this one cannot continue."""
 
 
 @contextlib.contextmanager
 def process_group(config: ProcessConfig) -> Iterator[None]:
-    """Join the other processes of the run, if there are any, while the block runs.
+    """Join the other processes of the run, if there are any, for the duration of the block.
 
-    It must be entered before JAX has looked for devices. All are to leave the block together. Where
-    it is left by an error, the process is to end (see `leave`): JAX's runtime then ends the others,
-    within a minute.
+    Enter it before JAX looks for devices. All processes leave the block together. After an error
+    the process has to exit (see `leave`); JAX's runtime then ends the others within a minute.
 
     Raises:
       ValueError: the processes cannot find each other.
-      LostProcessError: another process has ended, or failed, while they computed together.
+      LostProcessError: another process ended or failed.
     """
     if config.process_count == 1 and config.coordinator is None:
         yield
@@ -58,7 +58,7 @@ def process_group(config: ProcessConfig) -> Iterator[None]:
         if config.coordinator is not None:
             stack.enter_context(
                 _watched(
-                    "cannot join the other processes; see that all have started and reach "
+                    "cannot join the other processes; check that all have started and can reach "
                     f"{config.coordinator}, a free port of process 0's host"
                 )
             )
@@ -68,7 +68,7 @@ def process_group(config: ProcessConfig) -> Iterator[None]:
         stack.pop_all().close()
         stack.enter_context(
             _watched(
-                "ended because another process is lost, or by a signal; start all again with "
+                "ended because another process was lost, or by a signal; restart all of them with "
                 "--resume"
             )
         )
@@ -79,21 +79,20 @@ def process_group(config: ProcessConfig) -> Iterator[None]:
             if lost is None:
                 raise
             raise LostProcessError(
-                f"another process of this run is lost or has failed ({lost[0][:200]}); start all "
-                "again with --resume"
+                f"another process of this run was lost or failed ({lost[0][:200]}); restart all of "
+                "them with --resume"
             ) from error
         barrier("end")
         jax.distributed.shutdown()
 
 
 def _join(config: ProcessConfig) -> bool:
-    told = config.coordinator is not None
-    # Its part for SIGTERM would keep jaxae's own from being asked. Older versions can't do without.
+    # JAX's handler of SIGTERM would replace jaxae's. Older versions cannot do without it.
     with contextlib.suppress(AttributeError):
         jax.config.update("jax_enable_preemption_service", False)
     try:
         with (
-            warnings.catch_warnings(action="ignore"),  # Of a cluster that may not be meant at all.
+            warnings.catch_warnings(action="ignore"),  # About clusters that may not be meant.
             _interruptible(),
         ):
             jax.distributed.initialize(
@@ -102,22 +101,22 @@ def _join(config: ProcessConfig) -> bool:
                 heartbeat_timeout_seconds=_HEARTBEAT,
                 shutdown_timeout_seconds=_SHUTDOWN,
             )
-    except Exception as error:  # Each kind of cluster raises its own.
-        if not told and any(text in str(error) for text in _ALONE):
+    except Exception as error:  # Each kind of cluster raises errors of another type.
+        if config.coordinator is None and any(text in str(error) for text in _ALONE):
             return False
         raise ValueError(
-            f"the processes cannot join ({str(error).splitlines()[0]}); see that --coordinator "
-            "can be reached and all have started, or pass --process-count 1 to train alone"
+            f"the processes cannot join ({str(error).splitlines()[0]}); check that all have "
+            "started and can reach --coordinator, or pass --process-count 1 to train alone"
         ) from error
-    # A process that finds a program compiled would not take part where GPUs tune it together. What
-    # all processes share, their user has named.
+    # GPUs tune a program together, and a process that found it in a cache of its own would not take
+    # part. A cache that the user named is shared.
     jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR"))
     return True
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    # JAX waits for the others where Python is not asked: a signal is to end the process itself.
+    # JAX waits for the others outside Python, so a signal has to end the process itself.
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *TERMINATIONS)}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:  # As in the background of a shell, or under nohup.
@@ -131,11 +130,10 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watched(message: str) -> Iterator[None]:
-    # Where another process is missing, JAX's runtime may abort this one with a stack trace, and
-    # Python has no say in it. So a child of ours has, unless the block is left in any way of ours.
-    of = process_label()
+    # If another process is missing, JAX's runtime may abort this one with a stack trace, before
+    # Python can print anything. A child process prints the message then.
     watch = subprocess.Popen(
-        [sys.executable, "-c", _WATCH, f"jaxae{of}: {message}"],
+        [sys.executable, "-c", _WATCH, f"jaxae{process_label()}: {message}"],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
@@ -146,21 +144,21 @@ def _watched(message: str) -> Iterator[None]:
 
 
 def is_main_process() -> bool:
-    """Whether this is process 0, which alone writes and talks."""
+    """Return whether this is process 0, the only one that writes files and messages."""
     return jax.process_index() == 0
 
 
 def process_label() -> str:
-    """Say which process this is, if there are several, for a message."""
+    """Return which process this is, for a message, or "" if there is only one."""
     if not jax.distributed.is_initialized():
         return ""
     return f", process {jax.process_index()} of {jax.process_count()}"
 
 
 def barrier(name: str) -> None:
-    """Wait until every process has come here, however long it takes.
+    """Wait until every process gets here, however long it takes.
 
-    A collective that is the first of its kind waits for half a minute only.
+    The first collective of a kind, in contrast, waits for half a minute at most.
     """
     if jax.process_count() > 1:
         key = f"jaxae_{name}_{next(_meetings)}"
@@ -168,23 +166,23 @@ def barrier(name: str) -> None:
 
 
 def run_on_main_process(action: Callable[[], bool | None]) -> bool:
-    """Call a function in process 0 only; all return what it returns, or raise what it raises.
+    """Call a function in process 0; all processes return its result or raise its error.
 
     Raises:
-      ValueError: the action raised one, or an OSError, in process 0.
+      ValueError: the function raised it, or an OSError, in process 0.
     """
     if jax.process_count() == 1:
         return bool(action())
-    said, failure = b"", None
+    message, failure = b"", None
     if is_main_process():
         try:
-            said = b"yes" if action() else b"no"
+            message = b"yes" if action() else b"no"
         except (ValueError, OSError) as error:
-            said, failure = b"!" + str(error).encode(), error
-    padded = said[:_LONGEST_MESSAGE].ljust(_LONGEST_MESSAGE, b"\0")
+            message, failure = b"!" + str(error).encode(), error
+    padded = message[:_LONGEST_MESSAGE].ljust(_LONGEST_MESSAGE, b"\0")
     barrier("decision")
-    heard = multihost_utils.broadcast_one_to_all(np.frombuffer(padded, np.uint8))
-    text = bytes(np.asarray(heard)).rstrip(b"\0")
+    received = multihost_utils.broadcast_one_to_all(np.frombuffer(padded, np.uint8))
+    text = bytes(np.asarray(received)).rstrip(b"\0")
     if failure is not None:
         raise failure
     if text.startswith(b"!"):
@@ -193,26 +191,22 @@ def run_on_main_process(action: Callable[[], bool | None]) -> bool:
 
 
 def all_reduce_max(number: int) -> int:
-    """Return the largest of the numbers, below 2³¹, that the processes pass."""
-    return max(_of_all(number))
+    """Return the maximum over all processes of a number below 2³¹."""
+    return max(_all_gather(number))
 
 
 def require_equal(what: str, value: bytes) -> None:
-    """Compare a value over the processes.
-
-    Raises:
-      ValueError: they pass different ones; all raise it.
-    """
-    found = _of_all(zlib.crc32(value) >> 1)
+    """Raise ValueError, in every process, unless all of them pass the same value."""
+    found = _all_gather(zlib.crc32(value) >> 1)
     if len(set(found)) > 1:
         others = [str(i) for i, number in enumerate(found) if number != found[0]]
         raise ValueError(
-            f"{what} of process {', '.join(others)} differ from those of process 0; expected the "
-            "same for all"
+            f"{what} of process {', '.join(others)} differ from those of process 0; pass the same "
+            "to all processes"
         )
 
 
-def _of_all(number: int) -> list[int]:
+def _all_gather(number: int) -> list[int]:
     if jax.process_count() == 1:
         return [number]
     gathered = multihost_utils.process_allgather(np.int32(number))
@@ -220,10 +214,10 @@ def _of_all(number: int) -> list[int]:
 
 
 def leave(status: int) -> int:
-    """Return a command's exit status; one that failed, among several processes, ends here.
+    """Return a command's exit status; among several processes, exit here if it failed.
 
-    JAX would wait for the others as the interpreter exits. The first holds the processes together,
-    so it goes last: those that failed of the same reason have time to say so themselves.
+    JAX would wait for the others while the interpreter exits. Process 0, which coordinates, exits
+    last, so that the others can print their own errors first.
     """
     if status and jax.distributed.is_initialized():
         if is_main_process():

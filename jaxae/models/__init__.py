@@ -1,8 +1,14 @@
-"""The autoencoders as Flax modules. Each maps one example; `jax.vmap` maps a batch.
+"""The autoencoders as Flax modules.
 
-dense         dense encoder and decoder
-conv          convolutional encoder and decoder
-autoencoder   the two together, plain or variational
+Every module maps one example; `jax.vmap` maps a batch. An encoder maps an image of shape (height,
+width), values 0 to 1, to z of shape (latent_dim,); a decoder maps z to such an image. All of them
+take the same arguments: `config`, the sizes of the hidden layer and of latent space; `image_shape`,
+height and width in pixels; and `rngs`, which draws the initial kernels (LeCun normal; biases start
+at zero).
+
+dense         encoder and decoder with one hidden layer
+conv          encoder and decoder with two convolutions besides
+autoencoder   encoder and decoder together, plain or variational; create_model
 """
 
 from jaxae.models.autoencoder import Autoencoder as Autoencoder

@@ -1,4 +1,4 @@
-"""The autoencoders as Flax modules. Each maps one example; `jax.vmap` makes batches of it."""
+"""Encoder and decoder together, plain or variational."""
 
 import functools
 from typing import Any, ClassVar
@@ -14,17 +14,12 @@ Params = nnx.State[Any, Any]
 
 
 class Autoencoder(nnx.Module):
-    """An encoder and a decoder, to be trained so that the image comes back.
+    """An encoder and a decoder, trained to reconstruct the image.
 
     With the default configuration and 28×28 images: 784 → 512 → 2 → 512 → 784.
 
-    Args:
-      config: the architecture, and the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial parameters, for instance `nnx.Rngs(0)`.
-
     Raises:
-      ValueError: the configuration is for the other class; `create_model` picks the right one.
+      ValueError: the configuration belongs to another class; `create_model` picks the right one.
 
     Example:
       >>> model = Autoencoder(ModelConfig(), (28, 28), rngs=nnx.Rngs(0))
@@ -59,16 +54,16 @@ class Autoencoder(nnx.Module):
     def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
 
-        A plain autoencoder's z is certain: μ is z, and log σ² is None.
+        The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
         """
         return self.encoder(x), None
 
 
 class VariationalAutoencoder(Autoencoder):
-    """An autoencoder whose encoder gives a distribution, held close to N(0, I) by its loss.
+    """An autoencoder whose encoder returns a distribution, which the loss keeps close to N(0, I).
 
-    As a function of an image it is its posterior's mean decoded, so whatever takes an autoencoder
-    takes this one. Kingma and Welling 2014.
+    Called with an image, it decodes the mean of the posterior, so it can stand wherever an
+    autoencoder can. Kingma and Welling 2014.
     """
 
     _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {"vae": (VariationalEncoder, Decoder)}
@@ -81,18 +76,17 @@ class VariationalAutoencoder(Autoencoder):
 
 
 def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:
-    """Make the autoencoder with the initial parameters that a seed draws, in one compiled call.
+    """Make an autoencoder and draw its parameters, in one compiled call.
 
     Args:
-      config: the model's sizes.
+      config: the kind of model and its sizes.
       image_shape: height and width of the images, in pixels.
       seed: a whole number ≥ 0.
 
     Returns:
-      The model, a `VariationalAutoencoder` if the configuration says so, the same as its class
-      called with `rngs=nnx.Rngs(seed)`.
+      The model, with the parameters that its class draws with `rngs=nnx.Rngs(seed)`.
     """
-    # Drawn one by one, each of the parameters would compile a handful of tiny programs.
+    # One by one, each of the parameters would compile a handful of tiny programs.
     graphdef, _ = abstract_model(config, image_shape)
     return nnx.merge(graphdef, _draw(config, image_shape, jax.random.key(seed)))
 
@@ -100,7 +94,7 @@ def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -
 def abstract_model(
     config: ModelConfig, image_shape: tuple[int, int]
 ) -> tuple[nnx.GraphDef[Autoencoder], Params]:
-    """Return the model's structure and its parameters' shapes, drawing nothing."""
+    """Return a model's structure and the shapes of its parameters, without drawing them."""
     model = nnx.eval_shape(lambda: _build(config, image_shape, 0))
     return nnx.split(model, nnx.Param)
 

@@ -1,10 +1,11 @@
-"""The convolutional encoder and decoder: the same promise as the dense ones, another architecture.
+"""The convolutional encoder and decoder.
 
-A convolution is written as a dense layer over patches, which is what it computes: XLA's own, inside
-a compiled loop such as a scanned epoch, takes five times as long on a CPU. On the way down each
-halves height and width (stride 2); on the way up each doubles them, four outputs a pixel laid out
-as 2×2 (Shi et al. 2016, sub-pixel convolution), so that no pixel gets more contributions than
-its neighbours. Sizes that are no multiple of four are padded on the way down, cropped at the end.
+A convolution is written as a dense layer over patches (im2col), because XLA's own convolution takes
+five times as long on a CPU inside a compiled loop, such as the scan of an epoch. The encoder's
+convolutions halve height and width (stride 2). The decoder's double them: their four outputs per
+pixel become 2×2 pixels (sub-pixel convolution, Shi et al. 2016), so that every pixel receives the
+same number of contributions. Sizes that are not multiples of four are padded by the encoder and
+cropped at the end of the decoder.
 """
 
 import jax
@@ -18,13 +19,7 @@ _KERNEL = 3
 
 
 class ConvEncoder(nnx.Module):
-    """One image to its point in latent space: two convolutions → hidden, ReLU → latent.
-
-    Args:
-      config: the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial kernels (LeCun normal; biases start at zero).
-    """
+    """Maps an image to its point in latent space: two convolutions → hidden, ReLU → latent."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -43,13 +38,7 @@ class ConvEncoder(nnx.Module):
 
 
 class ConvDecoder(nnx.Module):
-    """One point in latent space to an image: hidden → features, two sub-pixel convolutions.
-
-    Args:
-      config: the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial kernels (LeCun normal; biases start at zero).
-    """
+    """Maps a point in latent space to an image: hidden → features → two convolutions."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -72,7 +61,7 @@ class ConvDecoder(nnx.Module):
 
 
 def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
-    """Cut the 3×3 neighbourhood of every stride-th pixel, zeros beyond the edges.
+    """Gather the 3×3 neighbourhood of every stride-th pixel, with zeros beyond the edges.
 
     Args:
       x: features of shape (height, width, channels).
@@ -97,7 +86,7 @@ def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
 
 
 def pixel_shuffle(x: jax.Array) -> jax.Array:
-    """Lay four times the channels out as 2×2 pixels: (h, w, 4 · c) to (2 · h, 2 · w, c)."""
+    """Rearrange four groups of channels as 2×2 pixels: (h, w, 4 · c) to (2 · h, 2 · w, c)."""
     height, width, channels = x.shape
     tiles = x.reshape(height, width, 2, 2, channels // 4)
     return tiles.transpose(0, 2, 1, 3, 4).reshape(2 * height, 2 * width, channels // 4)

@@ -1,4 +1,4 @@
-"""The dense encoder and decoder: one hidden layer each."""
+"""The dense encoder and decoder, with one hidden layer each."""
 
 import math
 
@@ -9,13 +9,7 @@ from jaxae.config import ModelConfig
 
 
 class Encoder(nnx.Module):
-    """One image to its point in latent space: flatten → hidden, ReLU → latent.
-
-    Args:
-      config: the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial kernels (LeCun normal; biases start at zero).
-    """
+    """Maps an image to its point in latent space: flatten → hidden, ReLU → latent."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -28,13 +22,7 @@ class Encoder(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """One point in latent space to an image: hidden, ReLU → pixels, sigmoid.
-
-    Args:
-      config: the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial kernels (LeCun normal; biases start at zero).
-    """
+    """Maps a point in latent space to an image: hidden, ReLU → pixels, sigmoid."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -48,13 +36,7 @@ class Decoder(nnx.Module):
 
 
 class VariationalEncoder(Encoder):
-    """One image to a normal distribution over latent space; a call gives its mean.
-
-    Args:
-      config: the sizes of hidden layer and latent space.
-      image_shape: height and width of the image, in pixels.
-      rngs: draws the initial kernels (LeCun normal; biases start at zero).
-    """
+    """Maps an image to a normal distribution over latent space; a call returns its mean."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
@@ -62,6 +44,6 @@ class VariationalEncoder(Encoder):
         self.log_variance = nnx.Linear(config.hidden_dim, config.latent_dim, rngs=rngs)
 
     def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Map an image, as a call does, to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
+        """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
         h = nnx.relu(self.hidden(x.reshape(-1)))
         return self.latent(h), self.log_variance(h)

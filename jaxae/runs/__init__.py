@@ -1,10 +1,11 @@
-"""A run's folder.
+"""The folder of a run.
 
 run            the folder: create, open, load the model and the data
 config_file    config.json
 metrics_file   metrics.jsonl
 checkpoints    checkpoints/
-recorder       what training writes, and where it resumes
+recorder       what training writes
+resume         where training resumes
 environment    the devices and versions that computed a run
 tensorboard    event files for TensorBoard
 """
@@ -14,7 +15,7 @@ from jaxae.runs.config_file import parse_config as parse_config
 from jaxae.runs.environment import Environment as Environment
 from jaxae.runs.environment import versions_of as versions_of
 from jaxae.runs.recorder import Recorder as Recorder
-from jaxae.runs.recorder import state_to_resume as state_to_resume
-from jaxae.runs.recorder import states_to_resume as states_to_resume
+from jaxae.runs.resume import state_to_resume as state_to_resume
+from jaxae.runs.resume import states_to_resume as states_to_resume
 from jaxae.runs.run import Run as Run
 from jaxae.runs.tensorboard import TensorBoard as TensorBoard

@@ -1,8 +1,8 @@
-"""Training states on disk: Orbax writes them in the background; only whole ones are read.
+"""Training states on disk, written by Orbax in the background.
 
-A state is a folder with a number for a name, its epoch's or its step's, which Orbax fills under
-another name and renames when all is on the disk. Orbax notices a missing file but not a flipped bit
-of an array, so a SHA-256 over all values is saved beside them. Nothing is ever unpickled.
+A state is a folder named after its epoch or step. Orbax fills it under a temporary name and renames
+it when everything is on the disk. It detects a missing file but not a flipped bit in an array, so a
+SHA-256 of all values is saved with them. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -29,21 +29,22 @@ State = TypeVar("State")  # A tree of arrays, such as a TrainState.
 
 
 def saved_numbers(folder: Path) -> list[int]:
-    """List the states whose save ended, the oldest first; reading tells whether they are whole."""
+    """List the numbers of the saved states in ascending order, without checking their contents."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return sorted(int(name) for name in names if re.fullmatch("[0-9]{1,9}", name))
 
 
 def read_state(folder: Path, number: int, like: State) -> State:
-    """Read a state to JAX's default device; every process that needs it reads it by itself.
+    """Read a state to JAX's default device; every process reads it independently.
 
     Args:
       folder: of the states.
       number: one of `saved_numbers`.
-      like: the state's shapes and types, for instance from `jax.eval_shape`.
+      like: shapes and types of the state, for instance from `jax.eval_shape`.
 
     Raises:
-      ValueError: it is not there, is not like that, or a bit of it has changed.
+      ValueError: the state is missing, has other shapes or types, or has changed since it was
+        saved.
     """
     here = jax.sharding.SingleDeviceSharding(chosen_device() or jax.local_devices()[0])
     shapes = {"state": jax.eval_shape(_plain, like), "sha256": np.zeros(32, np.uint8)}
@@ -59,19 +60,17 @@ def read_state(folder: Path, number: int, like: State) -> State:
                 folder.resolve() / str(number), args=ocp.args.StandardRestore(stored)
             )
         if read["sha256"].tobytes() != _sha256(read["state"]).tobytes():
-            raise ValueError("its values have changed since they were saved")
-    except Exception as error:  # Orbax and TensorStore raise many kinds for damaged files.
+            raise ValueError("its values changed after they were saved")
+    except Exception as error:  # Orbax and TensorStore raise many types for damaged files.
         raise ValueError(f"{folder / str(number)} cannot be read: {_first_line(error)}") from error
     return jax.tree.map(lambda leaf, as_was: _keyed(leaf, as_was.dtype), read["state"], like)
 
 
 def read_newest_state(folder: Path, numbers: Iterable[int], like: State) -> State:
-    """Read the newest whole state of those with some numbers, one at least.
-
-    What is passed over on the way is logged.
+    """Read the newest intact state of one or more; log those skipped.
 
     Raises:
-      ValueError: none is whole; the text tells of the newest.
+      ValueError: none is intact; the text is about the newest.
     """
     errors: list[ValueError] = []
     for number in sorted(numbers, reverse=True):
@@ -80,8 +79,8 @@ def read_newest_state(folder: Path, numbers: Iterable[int], like: State) -> Stat
         except ValueError as error:
             errors.append(error)
             continue
-        for passed_over in errors:
-            _log.warning("%s; %s is taken in its place", passed_over, folder / str(number))
+        for skipped in errors:
+            _log.warning("%s; using %s instead", skipped, folder / str(number))
         return state
     raise errors[0]
 
@@ -89,30 +88,28 @@ def read_newest_state(folder: Path, numbers: Iterable[int], like: State) -> Stat
 class CheckpointWriter:
     """Saves states in the background, one at a time.
 
-    In a run over several processes all of them are to call it. Orbax then saves together, and all
-    wait: what it does to keep them in step must not run beside a training step.
+    In a run of several processes, all of them make the same calls. They then save together and wait
+    until the save is complete, since Orbax's collectives must not overlap with a training step's.
+    Every method raises OSError if the folder, or a state saved before, cannot be written.
 
     Args:
-      folder: where; made if need be. What an interrupted save left is deleted, and so are states of
-        numbers above `newest`.
-      keep: how many of the last states to keep, besides the one with the lowest test loss.
-      newest: the number of the state that training begins with.
-      test_losses: by number, those so far.
-
-    Raises:
-      OSError: the folder cannot be written.
+      folder: created if it is missing. The remains of interrupted saves are deleted, and so are
+        states with numbers above `newest`.
+      keep: how many of the last states to keep, in addition to the one with the lowest test loss.
+      newest: number of the state that training starts from.
+      test_losses: test losses so far, by number.
     """
 
     def __init__(
         self, folder: Path, keep: int, newest: int, test_losses: Mapping[int, float] | None = None
     ):
-        """Tidy the folder."""
+        """Delete what is newer than the state."""
         self._folder = folder
         self._keep = keep
         self._test_losses = dict(test_losses or {})
-        # Not Orbax's AsyncCheckpointer (nor its composite handler): when a folder can't be made it
-        # leaves threads that wait, and a clock that is set forward makes it give up. Nor its
-        # CheckpointManager, which damaged metadata in any one checkpoint keep from opening.
+        # Not Orbax's AsyncCheckpointer (nor its composite handler), which leaves threads waiting if
+        # a folder cannot be created, and gives up when the clock is set forward. Nor its
+        # CheckpointManager, which does not open if the metadata of any checkpoint are damaged.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
         run_on_main_process(lambda: self._tidy(newest))
@@ -125,15 +122,12 @@ class CheckpointWriter:
             shutil.rmtree(path)
 
     def save(self, number: int, state: Any, test_loss: float | None = None) -> None:
-        """Start to save a state, when the save before has ended; a number is saved once.
+        """Start to save a state, after the previous save; do nothing if the number is saved.
 
         Args:
-          number: what the state is found by.
-          state: a tree of arrays, to be left as it is, not donated.
-          test_loss: of its parameters, if it may be kept for that.
-
-        Raises:
-          OSError: the state before cannot be written.
+          number: by which the state is found.
+          state: a tree of arrays, which must not be donated until it is saved.
+          test_loss: of its parameters, if they may be kept as the best.
         """
         self.wait()
         if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):
@@ -145,32 +139,24 @@ class CheckpointWriter:
             self.wait()
 
     def close(self) -> None:
-        """Wait until the last save is whole.
-
-        Raises:
-          OSError: it cannot be written.
-        """
+        """Wait until the last save is complete, and end the thread."""
         self.wait()
         self._thread.shutdown()
 
     def wait(self) -> None:
-        """Wait until the save that was started last is whole.
-
-        Raises:
-          OSError: it cannot be written.
-        """
+        """Wait until the last save is complete."""
         last, self._last = self._last, None
         try:
             if last is not None:
                 last.result()
-        except Exception as error:  # Orbax and TensorStore raise many kinds for a full disk.
+        except Exception as error:  # Orbax and TensorStore raise many types for a full disk.
             raise OSError(f"{self._folder} cannot be written: {_first_line(error)}") from error
 
     def _write(self, number: int, state: Any) -> None:
         args = ocp.args.StandardSave({"state": state, "sha256": _sha256(state)})
         path = self._folder.resolve() / str(number)
-        # For OCDBT, Orbax merges files that it finds by a glob pattern with the whole path in it. A
-        # bracket in a folder's name hides them, and the state could never be read.
+        # With OCDBT, Orbax merges files that it finds with a glob pattern that includes the path. A
+        # bracket in a folder's name would hide them, and the state could never be read.
         with _checkpointer(use_ocdbt="[" not in str(path)) as checkpointer:
             checkpointer.save(path, args=args)
         if is_main_process():
@@ -178,14 +164,14 @@ class CheckpointWriter:
             self._prune()
 
     def _sync(self, state: Path) -> None:
-        # Orbax waits for the disk with the arrays only, not with what it needs to find them.
+        # Orbax syncs the arrays only, not the files and folders needed to find them.
         for path in (*state.rglob("*"), state, self._folder):
             sync(path)
 
     def _prune(self) -> None:
         saved = saved_numbers(self._folder)
-        judged = [number for number in saved if number in self._test_losses]
-        best = min(judged, key=self._test_losses.__getitem__, default=None)
+        tested = [number for number in saved if number in self._test_losses]
+        best = min(tested, key=self._test_losses.__getitem__, default=None)
         for number in saved[: -self._keep]:
             if number != best:
                 shutil.rmtree(self._folder / str(number))
@@ -200,7 +186,7 @@ def _checkpointer(
 
 
 def _plain(state: Any) -> Any:
-    # Keys as the integers that they are: not every version of Orbax saves a key.
+    # Random keys as integers, since not every version of Orbax saves keys.
     return jax.tree.map(
         lambda leaf: jax.random.key_data(leaf) if _is_key(leaf.dtype) else leaf, state
     )

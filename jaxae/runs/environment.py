@@ -1,4 +1,4 @@
-"""What computes a run: the devices and the versions of the packages."""
+"""The environment of a run: devices, and versions of Python and packages."""
 
 import dataclasses
 import importlib.metadata
@@ -7,26 +7,26 @@ from typing import Any
 
 from jax.sharding import Mesh
 
-# Those that compile and compute a training step, then those that only read and write.
+# Packages that decide how a training step rounds, then those that only read and write.
 _DECISIVE = ("jax", "jaxlib", "flax", "optax")
 _PACKAGES = ("jaxae", *_DECISIVE, "orbax-checkpoint", "numpy")
 
 
 def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of Python and of installed packages."""
+    """Return the versions of Python and of some installed packages."""
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **found}
 
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What computes a run. A resumed run is bit for bit the same only where this is.
+    """What computes a run. A resumed run has the same bits only if this is the same.
 
     Attributes:
       platform: of the devices, such as "cpu".
-      kind: the devices' model, as JAX names it.
-      count: how many share a batch, over all processes; None where it was not recorded.
-      versions: of Python and the packages, by name.
+      kind: model of the devices, as JAX names it.
+      count: how many devices share a batch, over all processes; None if it was not recorded.
+      versions: of Python and of packages, by name.
     """
 
     platform: str
@@ -36,17 +36,17 @@ class Environment:
 
     @classmethod
     def of(cls, mesh: Mesh) -> "Environment":
-        """Describe this installation and a mesh of its devices."""
+        """Describe this installation and the devices of a mesh."""
         device = mesh.local_devices[0]
         return cls(device.platform, device.device_kind, mesh.size, versions_of(_PACKAGES))
 
     @classmethod
     def parse(cls, sections: Any) -> "Environment":
-        """Read what `as_json` gave, once through JSON.
+        """Make an environment from the sections `device` and `versions` of a config.json.
 
         Raises:
-          ValueError: a value is of another type. Where the form is another, LookupError, TypeError
-            or AttributeError.
+          ValueError: a value has another type. If the form is wrong, LookupError, TypeError or
+            AttributeError.
         """
         device, versions = sections["device"], sections["versions"]
         count = device.get("count")
@@ -61,7 +61,7 @@ class Environment:
         return {"device": device, "versions": self.versions}
 
     def differences(self, now: "Environment") -> list[str]:
-        """Name what differs in another environment and may change results, old → new."""
+        """List the differences that may change results, each as "name old → new"."""
         return [
             f"{name} {old} → {new}"
             for name, (old, new) in {

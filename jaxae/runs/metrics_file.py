@@ -1,4 +1,4 @@
-"""A run's metrics.jsonl: a row an epoch, from epoch 1 on without a gap."""
+"""metrics.jsonl: one row per epoch, from epoch 1 on without a gap."""
 
 import itertools
 import json
@@ -11,14 +11,14 @@ from jaxae._utils.text import reason
 from jaxae.runs.config_file import DAMAGED
 from jaxae.training import EpochMetrics
 
-_LONGEST_ROW = 1 << 12  # Far above any real one, of some 150 characters.
+_LONGEST_ROW = 1 << 12  # Bytes; real rows have about 150.
 
 
 def append_row(file: Path, row: EpochMetrics) -> None:
-    """Add a row; it is on the disk when this returns, so that no checkpoint gets ahead of it.
+    """Append a row and sync it, so that no checkpoint is on the disk before its row.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
     """
     new = not file.exists()
     with file.open("a") as stream:
@@ -30,10 +30,10 @@ def append_row(file: Path, row: EpochMetrics) -> None:
 
 
 def read_rows(file: Path) -> list[EpochMetrics]:
-    """Read every row; none if there is no file.
+    """Read all rows; none if there is no file.
 
     Raises:
-      ValueError: a line is torn, damaged or not the next epoch's.
+      ValueError: a row is truncated, damaged, or not that of the next epoch.
     """
     rows, damage = _read(file)
     if damage:
@@ -41,13 +41,13 @@ def read_rows(file: Path) -> list[EpochMetrics]:
     return rows
 
 
-def whole_rows(file: Path) -> list[EpochMetrics]:
-    """Read the rows before the first that is torn, damaged or not the next epoch's."""
+def intact_rows(file: Path) -> list[EpochMetrics]:
+    """Read the rows before the first that is truncated, damaged, or not that of the next epoch."""
     return _read(file)[0]
 
 
 def cut_rows(file: Path, epochs: int) -> None:
-    """Drop what follows the row of an epoch, if anything does.
+    """Delete everything after the row of an epoch.
 
     Raises:
       OSError: the file cannot be written.
@@ -75,13 +75,13 @@ def _read(file: Path) -> tuple[list[EpochMetrics], str]:
 
 
 def _parse(line: bytes, epoch: int) -> EpochMetrics:
-    # A line that a crash cut short may still parse: its last digits can be missing.
+    # A truncated line may still parse: perhaps only its last digits are missing.
     if not line.endswith(b"\n"):
-        raise ValueError(f"its end is missing, or it is longer than {_LONGEST_ROW:,} bytes")
+        raise ValueError(f"it is truncated, or longer than {_LONGEST_ROW:,} bytes")
     row = EpochMetrics(**json.loads(line))
-    numbers = (*row[:5], *row.as_json().values())  # Only a vae has those after the fifth.
+    numbers = (*row[:5], *row.as_json().values())  # Only a vae has more than five.
     if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
-        raise ValueError("a value is no finite number")
+        raise ValueError("a value is not a finite number")
     if type(row.epoch) is not int or row.epoch != epoch:
-        raise ValueError(f"it is of epoch {row.epoch}")
+        raise ValueError(f"it belongs to epoch {row.epoch}")
     return row

@@ -1,4 +1,4 @@
-"""A run's metrics as TensorBoard reads them."""
+"""Event files for TensorBoard."""
 
 import os
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ _INSTALL = "pip install 'jaxae[interchange]'"
 
 
 class TensorBoard:
-    """An event file in a folder, with one point per epoch in plots named as in metrics.jsonl.
+    """An event file with one point per epoch, in plots that are named as in metrics.jsonl.
 
     Args:
-      folder: what `tensorboard --logdir` is to be given; made if need be.
-      history: the epochs of a run that is resumed. They are written if the folder is new; points
-        of later epochs that it holds are no longer shown.
+      folder: the argument of `tensorboard --logdir`; created if it is missing.
+      history: epochs of a run that resumes. They are written if the folder is new. TensorBoard no
+        longer shows points of later epochs in older files.
 
     Raises:
       ValueError: tensorboardX is not installed.
@@ -23,12 +23,12 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, history: Sequence[EpochMetrics] = ()):
-        """Open a new event file beside those that are there."""
+        """Open a new event file next to existing ones."""
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
-            raise ValueError(f"TensorBoard's files need tensorboardX: {_INSTALL}") from error
-        # Files are named by the second, and the process tells two of one second apart.
+            raise ValueError(f"TensorBoard event files need tensorboardX: {_INSTALL}") from error
+        # File names have the time in seconds; the process ID makes them unique.
         suffix = f".{os.getpid()}"
         missing = () if folder.is_dir() and any(folder.iterdir()) else history
         self._writer = SummaryWriter(
@@ -38,11 +38,11 @@ class TensorBoard:
             self.log(row)
 
     def log(self, metrics: EpochMetrics) -> None:
-        """Add one epoch; it is in the file within about a second."""
+        """Add one epoch, which reaches the file within about a second."""
         for name, value in metrics.as_json().items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, metrics.epoch)
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is buffered and close the file."""
         self._writer.close()

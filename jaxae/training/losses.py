@@ -1,4 +1,4 @@
-"""What training minimises: functions of one example, and their sum over a batch."""
+"""Losses: functions of one example, and their sum over a batch."""
 
 from typing import Any, NamedTuple
 
@@ -10,24 +10,25 @@ from jax.typing import ArrayLike
 from jaxae.config import Precision, TrainConfig
 from jaxae.models import Autoencoder
 
-# What JAX calls each. Left to itself, it rounds float32: on GPUs to tf32, on TPUs to bfloat16.
-_PRODUCTS = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
+# JAX's names. By default it rounds the factors of float32 products, to tf32 on GPUs and to bfloat16
+# on TPUs.
+_MATMUL_PRECISION = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
 class Batch(NamedTuple):
-    """Examples for one step: images uint8 (batch, height, width), mask (batch,), 0 for padding."""
+    """Examples of one step: images uint8 (batch, height, width); mask (batch,), 0 for padding."""
 
     images: ArrayLike
     mask: ArrayLike
 
 
 class Objective(NamedTuple):
-    """The loss's settings.
+    """Settings of the loss.
 
     Attributes:
-      kl_weight: β ≥ 0, the weight of the divergence from the prior; for variational models.
-      input_noise: standard deviation, in units of the pixels' 0 to 1, of the normal noise that the
-        encoder sees and the decoder is to remove.
+      kl_weight: β ≥ 0, the weight of the divergence from the prior, for variational models.
+      input_noise: standard deviation of the normal noise that is added to the encoder's input, in
+        units of pixels from 0 to 1. The decoder is trained on the clean image.
       precision: of the model's products, forward and backward; the loss itself is float32.
     """
 
@@ -37,22 +38,22 @@ class Objective(NamedTuple):
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Objective":
-        """The settings that a run's configuration names."""
+        """Return the settings of a run's configuration."""
         return cls(config.kl_weight, config.input_noise, config.precision)
 
     @property
     def for_evaluation(self) -> "Objective":
-        """The same without noise and in float32, as a model is judged."""
+        """The same without noise and in float32."""
         return self._replace(input_noise=0.0, precision="float32")
 
 
 def to_unit_interval(images: ArrayLike) -> jax.Array:
-    """Turn uint8 pixels 0 to 255 into float32 0 to 1, of any shape."""
+    """Convert uint8 pixels from 0 to 255 to float32 from 0 to 1."""
     return jnp.asarray(images, jnp.float32) / 255
 
 
 def reconstruction_loss(x_hat: jax.Array, x: jax.Array) -> jax.Array:
-    """Squared error of one image, summed over its pixels: Σ (x̂ − x)²."""
+    """Return the squared error of one image, summed over its pixels: Σ (x̂ − x)²."""
     return jnp.sum(jnp.square(x_hat - x))
 
 
@@ -69,12 +70,12 @@ def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
 
 
 class LossTerms(NamedTuple):
-    """A loss and what it is made of; a model without a divergence has the loss alone.
+    """A loss and its terms, which are None for a model without a divergence.
 
     Attributes:
       loss: squared error + β · divergence.
-      squared_error: summed over the pixels, of one sample from the posterior.
-      divergence: KL of the posterior from the prior, in nats.
+      squared_error: of one sample from the posterior, summed over pixels.
+      divergence: KL divergence of the posterior from the prior, in nats.
     """
 
     loss: Any
@@ -85,17 +86,16 @@ class LossTerms(NamedTuple):
 def example_terms(
     model: Autoencoder, x: jax.Array, key: jax.Array | None, objective: Objective
 ) -> LossTerms:
-    """Loss of one image of shape (height, width), values 0 to 1.
+    """Return the loss of one image.
 
-    For a variational model it is β·KL + the squared error of one sample from the posterior. That
-    is, but for a constant, −β times the evidence lower bound under a decoder that is normal with
-    variance β/2.
+    For a variational model it is the squared error of one sample from the posterior + β·KL. Up to a
+    constant, that is −β times the evidence lower bound of a normal decoder with variance β/2.
 
     Args:
       model: maps one example.
-      x: the image.
-      key: draws the noise and the sample; None takes the posterior's mean, and no noise.
-      objective: the settings.
+      x: image of shape (height, width), values 0 to 1.
+      key: draws the noise and the sample; None uses the mean of the posterior, and no noise.
+      objective: settings of the loss.
     """
     seen = x
     if key is not None and objective.input_noise > 0:
@@ -121,13 +121,13 @@ def batch_loss(
     key: jax.Array | None = None,
     objective: Objective | None = None,
 ) -> jax.Array:
-    """Sum the loss over the batch's examples; padding counts for nothing.
+    """Return the loss, summed over the examples of a batch but not over padding.
 
     Args:
       model: maps one example.
       batch: the examples.
-      key: draws noise and samples, each example its own; None draws nothing.
-      objective: the loss's settings; `Objective()` if not given.
+      key: draws noise and samples, independently for each example; None draws nothing.
+      objective: settings of the loss; `Objective()` by default.
     """
     return batch_terms(model, batch, key, objective).loss
 
@@ -138,11 +138,11 @@ def batch_terms(
     key: jax.Array | None = None,
     objective: Objective | None = None,
 ) -> LossTerms:
-    """Sum the loss and each of its terms as `batch_loss` does."""
+    """Return the loss and each of its terms, summed as by `batch_loss`."""
     objective = objective or Objective()
     x = to_unit_interval(batch.images)
     model = _cast(model, _compute_dtype(objective.precision))
-    with jax.default_matmul_precision(_PRODUCTS[objective.precision]):
+    with jax.default_matmul_precision(_MATMUL_PRECISION[objective.precision]):
         if key is None:
             losses = jax.vmap(lambda x: example_terms(model, x, None, objective))(x)
         else:
@@ -156,7 +156,7 @@ def _compute_dtype(precision: Precision) -> Any:
 
 
 def _cast(model: Autoencoder, dtype: Any) -> Autoencoder:
-    # Gradients pass through the cast, back to the float32 parameters.
+    # Gradients pass through the cast to the float32 parameters.
     if dtype == jnp.float32:
         return model
     graphdef, params = nnx.split(model)
