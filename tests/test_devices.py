@@ -189,7 +189,7 @@ def test_a_model_is_copied_to_each_device_once(tiny: Dataset) -> None:
 def test_tf32_is_for_gpus_from_ampere_on(capability: str, fits: bool) -> None:
     device: Any = SimpleNamespace(compute_capability=capability, device_kind="GPU")
     check_precision("bfloat16", device)
-    with contextlib.nullcontext() if fits else pytest.raises(ValueError, match="this is GPU"):
+    with contextlib.nullcontext() if fits else pytest.raises(ValueError, match="the device is GPU"):
         check_precision("tf32", device)
 
 
