@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,8 @@ class Counting:
 
     def __init__(self, fail_at: int = -1):
         self.reads, self.fail_at = 0, fail_at
+        self.results: list[weakref.ref[Pixels]] = []
+        self.most_alive = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(pixels(), name)
@@ -178,7 +181,10 @@ class Counting:
         self.reads += 1
         if self.reads == self.fail_at:
             raise OSError(5, "Input/output error")
-        return pixels()[rows]
+        result = pixels()[rows]
+        self.results.append(weakref.ref(result))
+        self.most_alive = max(self.most_alive, sum(ref() is not None for ref in self.results))
+        return result
 
 
 def wait_for(images: Counting, reads: int) -> None:
@@ -195,6 +201,13 @@ def test_reading_starts_at_once_and_stays_one_chunk_ahead() -> None:
         wait_for(images, reads)
         assert images.reads == reads
         next(chunks)
+
+
+def test_at_most_three_chunks_are_alive() -> None:
+    images = Counting()
+    for _ in stream(images, order_of(103), 10, 1):
+        time.sleep(0.01)
+    assert images.reads == 11 and images.most_alive <= 3
 
 
 @pytest.mark.parametrize("how", ["drop", "close", "exhaust", "never used"])

@@ -75,7 +75,7 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def _any_error_as_value_error() -> Iterator[None]:
-    # NumPy evaluates the header, and raises whatever comes of it.
+    # NumPy evaluates the header, which can raise any exception.
     try:
         yield
     except (ValueError, OSError):
@@ -102,7 +102,9 @@ def _read_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
         raise ValueError(f"it holds {dtype}; expected numbers")
     claimed, found = math.prod(shape) * dtype.itemsize, size - offset
     if min(shape, default=0) < 0 or claimed > found:
-        raise ValueError(f"{dtype} of shape {shape} is {claimed:,} bytes, the file has {found:,}")
+        raise ValueError(
+            f"{dtype} of shape {shape} takes {claimed:,} bytes, the file has {found:,}"
+        )
     return shape, fortran_order, dtype, offset
 
 
@@ -127,7 +129,7 @@ def write_array(path: Path, shape: tuple[int, ...], blocks: Iterable[npt.NDArray
 
 @contextlib.contextmanager
 def prefix_errors(source: Path | str) -> Iterator[None]:
-    """Put the name of a file before the message of a ValueError that the block raises."""
+    """Prefix the message of a ValueError or EOFError in the block with a name; raise ValueError."""
     try:
         yield
     except (ValueError, EOFError) as error:
