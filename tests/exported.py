@@ -1,0 +1,50 @@
+"""Runs and models with random parameters, to export."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import numpy.typing as npt
+from flax import nnx
+
+from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
+from jaxae.cli.app import main
+from jaxae.config import Architecture, DataConfig, RunConfig
+from jaxae.distributed.mesh import make_mesh
+from jaxae.runs.recorder import Recorder
+
+KINDS: tuple[Architecture, ...] = ("ae", "vae", "conv")
+
+
+def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencoder:
+    """Return a model whose parameters all differ; in a new model the biases are zero."""
+    model = create_model(config, image_shape, seed=0)
+    rng = np.random.default_rng(0)
+    params = nnx.state(model, nnx.Param)
+    nnx.update(model, jax.tree.map(lambda p: p + 0.1 * rng.normal(size=p.shape), params))
+    return model
+
+
+def config_of(config: ModelConfig, image_shape: tuple[int, int]) -> RunConfig:
+    return RunConfig(config, TrainConfig(), DataConfig("blobs", "nowhere", "0", image_shape, 300))
+
+
+def parameters(model: Autoencoder) -> dict[str, bytes]:
+    state = nnx.to_flat_state(nnx.state(model, nnx.Param))
+    return {".".join(map(str, path)): np.asarray(param[...]).tobytes() for path, param in state}
+
+
+def batch(n: int, *shape: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(n).random((n, *shape), np.float32)
+
+
+def jaxae(*args: object) -> int:
+    return main([str(arg) for arg in args])
+
+
+def write_run(path: Path, kind: Architecture) -> None:
+    """Write a run for images of 8×6 pixels that was not trained."""
+    config = ModelConfig(latent_dim=3, hidden_dim=16, model=kind)
+    run = Run.create(path, config_of(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
+    state = run.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
+    Recorder(run, state).close()
