@@ -156,20 +156,7 @@ def finite_metrics(
     config: TrainConfig,
     of: str = "",
 ) -> EpochMetrics:
-    """Return the metrics of an epoch.
-
-    Args:
-      number: of the epoch, from 1.
-      train_loss: mean over the images.
-      test: mean loss and terms over the test images.
-      seconds: that training took.
-      images: how many it saw in that time.
-      config: how the model is trained.
-      of: whose losses they are, for the error.
-
-    Raises:
-      DivergedError: a loss is not finite.
-    """
+    """Return the metrics of an epoch; raise DivergedError if a loss is not finite."""
     for name, value in (("training", train_loss), ("test", test.loss)):
         if not np.isfinite(value):
             raise DivergedError(
