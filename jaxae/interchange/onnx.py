@@ -60,7 +60,7 @@ def _plain(program: Program, batch: jax.ShapeDtypeStruct) -> Callable[[jax.Array
 
 def _evaluate(traced: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     # Like jaxpr_as_fun, but with each call inlined and lax.pad written as a concatenation, because
-    # jax2onnx 0.17 cannot pad a batch of symbolic size.
+    # jax2onnx (0.13 to 0.17) cannot pad a batch of symbolic size.
     values = dict(zip(traced.jaxpr.constvars, traced.consts, strict=True))
     values |= zip(traced.jaxpr.invars, args, strict=True)
 
