@@ -24,15 +24,16 @@ FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "file"])
-@pytest.mark.parametrize("command", ["figures", "encode", "decode"])
+@pytest.mark.parametrize("command", ["train", "figures", "encode", "decode"])
 def test_a_folder_that_is_not_a_run_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     folder = tmp_path / kind
-    files = () if command == "figures" else (tmp_path / "in.npy", tmp_path / "out" / "out.npy")
-    line = refusal(capsys, command, folder, *files)
+    files = tmp_path / "in.npy", tmp_path / "out" / "out.npy"
+    args = {"train": ("--resume", "--run-dir", folder), "figures": (folder,)}
+    line = refusal(capsys, command, *args.get(command, (folder, *files)))
     assert f"{folder} is not a run" in line
     assert {path.name for path in tmp_path.iterdir()} == {"empty", "file"}
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,17 @@ from jaxae import (
     load_dataset,
     verify,
 )
-from jaxae.cli.app import main
 from jaxae.drawing.provenance import parameters_hash, read_provenance
 from jaxae.drawing.source import Source
 from jaxae.runs.checkpoints import saved_numbers
-from tests.commands import contents, leaves, refusal, resumed
+from tests.commands import contents, edit_config, jaxae, leaves, refusal, resumed
 from tests.idx_files import write_blobs
 
 pytestmark = pytest.mark.slow
 
 
-def train(*args: object) -> int:
-    return main(["train", *map(str, args)])
+def resume(run: Path, *options: object) -> None:
+    assert jaxae("train", f"--run-dir={run}", "--resume", *options) == 0
 
 
 def rows(run: Path) -> list[tuple[int, float, float]]:
@@ -51,18 +49,11 @@ def outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
 
 
 @pytest.fixture(scope="module")
-def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "blobs"
-    write_blobs(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def whole(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of 6 epochs with checkpoints after 2, 4 and 6, not to be changed."""
     run = tmp_path_factory.mktemp("runs") / "whole"
     args = ("--epochs=6", "--hidden-dim=16", "--checkpoint-every=2", "--keep=3")
-    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
+    assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
     return run
 
 
@@ -127,7 +118,7 @@ def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path)
     # With so high a rate the loss gets worse before long.
     args = ("--epochs=9", "--learning-rate=1", "--seed=3", "--hidden-dim=16")
     often = ("--checkpoint-every=1", "--keep=2")
-    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args, *often) == 0
+    assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={run}", *args, *often) == 0
     losses = {epoch: test_loss for epoch, _, test_loss in rows(run)}
     best = min(losses, key=lambda epoch: losses[epoch])
     assert best < 8, "the test needs a run whose best epoch is early"
@@ -145,15 +136,14 @@ def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path)
 
 def test_checkpoints_are_saved_at_the_interval_and_at_the_end(whole: Path, stopped: Path) -> None:
     assert saved_numbers(whole / "checkpoints") == [2, 4, 6]
-    args = (f"--run-dir={stopped}", "--resume", "--epochs=7", "--checkpoint-every=5", "--keep=9")
-    assert train(*args) == 0
+    resume(stopped, "--epochs=7", "--checkpoint-every=5", "--keep=9")
     assert saved_numbers(stopped / "checkpoints") == [2, 4, 5, 7]
 
 
 def test_any_checkpoint_can_be_used(whole: Path, tmp_path: Path) -> None:
     z, images = tmp_path / "z.npy", tmp_path / "images.npy"
     np.save(z, np.linspace(-2, 2, 6, dtype=np.float32).reshape(3, 2))
-    assert main(["decode", str(whole), str(z), str(images), "--checkpoint", "4"]) == 0
+    assert jaxae("decode", whole, z, images, "--checkpoint", 4) == 0
     model = Run.open(whole).load_model(4)
     np.testing.assert_array_equal(np.load(images), decode(model, np.load(z)))
 
@@ -182,9 +172,8 @@ def test_a_missing_checkpoint_is_answered_with_those_saved(
         {"RUN": str(whole), "out": str(tmp_path / "out")}.get(word, word)
         for word in command.split()
     ]
-    assert main([*words, "--checkpoint", "3"]) == 2
-    expected = f"{whole} has no checkpoint of epoch 3; expected newest, best or one of 2, 4, 6"
-    assert expected in capsys.readouterr().err
+    line = refusal(capsys, *words, "--checkpoint", 3)
+    assert f"{whole} has no checkpoint of epoch 3; expected newest, best or one of 2, 4, 6" in line
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,9 +187,8 @@ def test_a_missing_checkpoint_is_answered_with_those_saved(
 def test_rows_after_the_checkpoint_are_rewritten(stopped: Path, whole: Path, tail: bytes) -> None:
     with (stopped / "metrics.jsonl").open("ab") as file:
         file.write(tail)
-    assert train(f"--run-dir={stopped}", "--resume") == 0
+    resume(stopped)
     assert outcome(stopped) == outcome(whole)
-    assert rows(stopped) == rows(whole)
 
 
 def test_a_damaged_row_falls_back_to_the_checkpoint_before_it(
@@ -209,7 +197,7 @@ def test_a_damaged_row_falls_back_to_the_checkpoint_before_it(
     lines = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
     lines[2] = lines[2].replace("3", "x", 1)
     (stopped / "metrics.jsonl").write_text("".join(lines))
-    assert train(f"--run-dir={stopped}", "--resume") == 0
+    resume(stopped)
     (message,) = caplog.messages
     assert f"{stopped / 'metrics.jsonl'} has 2 intact rows" in message
     assert "resuming after epoch 2" in capsys.readouterr().out
@@ -218,7 +206,7 @@ def test_a_damaged_row_falls_back_to_the_checkpoint_before_it(
 
 def test_a_run_without_a_checkpoint_starts_over(stopped: Path, whole: Path) -> None:
     shutil.rmtree(stopped / "checkpoints")
-    assert train(f"--run-dir={stopped}", "--resume") == 0
+    resume(stopped)
     assert outcome(stopped) == outcome(whole)
 
 
@@ -226,9 +214,9 @@ def test_a_run_with_epochs_added_equals_one_that_had_them_from_the_start(
     whole: Path, blobs: Path, tmp_path: Path
 ) -> None:
     run, longer = Path(shutil.copytree(whole, tmp_path / "run")), tmp_path / "longer"
-    assert train(f"--run-dir={run}", "--resume", "--epochs=8") == 0
+    resume(run, "--epochs=8")
     args = ("--epochs=8", "--hidden-dim=16")
-    assert train(f"--data-dir={blobs}", f"--run-dir={longer}", *args) == 0
+    assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={longer}", *args) == 0
     assert outcome(run) == outcome(longer)
     assert Run.open(run).config.train == Run.open(longer).config.train
 
@@ -241,7 +229,7 @@ def test_resuming_a_finished_run_changes_nothing(
         monkeypatch.setattr(name, None)
     monkeypatch.setattr(Run, "load_dataset", None)
     before = contents(whole)
-    assert train(f"--run-dir={whole}", "--resume") == 0
+    resume(whole)
     out, err = capsys.readouterr()
     assert f"{whole} is finished, with 6 epochs" in out and err == ""
     assert contents(whole) == before
@@ -255,7 +243,7 @@ def test_resuming_a_finished_run_draws_missing_figures(
     before = curve.read_bytes()
     curve.unlink()
     capsys.readouterr()
-    assert train(f"--run-dir={run}", "--resume") == 0
+    resume(run)
     assert [line for line in capsys.readouterr().out.splitlines() if "figures/" in line] == [
         str(curve)
     ]
@@ -265,23 +253,21 @@ def test_resuming_a_finished_run_draws_missing_figures(
 def test_fewer_epochs_end_sooner(
     stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(f"--run-dir={stopped}", "--resume", "--epochs=5") == 0
+    resume(stopped, "--epochs=5")
     assert rows(stopped) == rows(whole)[:5]
     # The line that began a run with fewer epochs finds it finished, and takes none away.
-    assert train(f"--run-dir={stopped}", "--resume", "--epochs=2") == 0
+    resume(stopped, "--epochs=2")
     assert "is finished, with 5 epochs" in capsys.readouterr().out
     assert Run.open(stopped).config.train.epochs == 5
-    assert train(f"--run-dir={stopped}", "--resume", "--epochs=6") == 0
+    resume(stopped, "--epochs=6")
     assert outcome(stopped) == outcome(whole)
 
 
 def test_data_that_moved_is_found_by_data_dir(
     stopped: Path, whole: Path, blobs: Path, tmp_path: Path
 ) -> None:
-    config = json.loads((stopped / "config.json").read_text())
-    config["data"]["source"] = str(tmp_path / "gone")
-    (stopped / "config.json").write_text(json.dumps(config))
-    assert train(f"--run-dir={stopped}", "--resume", f"--data-dir={blobs}") == 0
+    edit_config(stopped, "data", source=str(tmp_path / "gone"))
+    resume(stopped, f"--data-dir={blobs}")
     assert outcome(stopped) == outcome(whole)
     assert Run.open(stopped).config.data == Run.open(whole).config.data
 
@@ -302,12 +288,12 @@ def test_the_command_line_that_started_a_run_resumes_it(
     monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     monkeypatch.chdir(blobs.parent)
     line = (f"--data-dir={blobs.name}", f"--run-dir={tmp_path / 'run'}", *options.split())
-    assert train(*line) == 0
+    assert jaxae("train", *line) == 0
     began = Run.open(tmp_path / "run")
     monkeypatch.chdir(tmp_path)
-    assert train(*line, f"--data-dir={blobs}", "--resume") == 0
+    assert jaxae("train", *line, f"--data-dir={blobs}", "--resume") == 0
     assert Run.open(tmp_path / "run") == began
-    assert train(f"--run-dir={tmp_path / 'run'}", "--resume") == 0  # All but the devices are kept.
+    resume(tmp_path / "run")  # All but the devices are kept.
     assert dataclasses.replace(Run.open(began.path), environment=began.environment) == began
 
 
@@ -316,7 +302,7 @@ def test_a_finished_run_records_where_its_data_moved(
 ) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     moved = Path(shutil.copytree(blobs, tmp_path / "moved"))
-    assert train(f"--run-dir={run}", "--resume", f"--data-dir={moved}") == 0
+    resume(run, f"--data-dir={moved}")
     assert "is finished" in capsys.readouterr().out
     assert Run.open(run).config.data.source == str(moved)
     assert Run.open(run).environment == Run.open(whole).environment
@@ -325,21 +311,12 @@ def test_a_finished_run_records_where_its_data_moved(
     assert "checksum" in refused(capsys, run, f"--data-dir={other}")
 
 
-def rewritten(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    config = json.loads((run / "config.json").read_text())
-    change(config)
-    (run / "config.json").write_text(json.dumps(config))
-
-
 def test_a_change_of_environment_is_reported_and_recorded(
     stopped: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def long_ago(config: dict[str, Any]) -> None:
-        config["versions"] |= {"jax": "0.1.2", "numpy": "1.0"}
-        config["device"]["count"] = 3
-
-    rewritten(stopped, long_ago)
-    assert train(f"--run-dir={stopped}", "--resume") == 0
+    edit_config(stopped, "versions", jax="0.1.2", numpy="1.0")
+    edit_config(stopped, "device", count=3)
+    resume(stopped)
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "bit for bit" in line)
     assert line.startswith(f"jax 0.1.2 → {jax.__version__}, number of devices 3 → 1: ")
     config = json.loads((stopped / "config.json").read_text())
@@ -349,7 +326,7 @@ def test_a_change_of_environment_is_reported_and_recorded(
     assert (entry["epoch"], entry["device"]["count"]) == (4, 1)
 
     # It is reported once; the next time nothing has changed.
-    assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
+    resume(stopped, "--epochs=7")
     assert "bit for bit" not in capsys.readouterr().out
     assert json.loads((stopped / "config.json").read_text())["resumed"] == [entry]
 
@@ -357,10 +334,10 @@ def test_a_change_of_environment_is_reported_and_recorded(
 def test_a_run_from_a_missing_platform_asks_for_a_device(
     stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rewritten(stopped, lambda config: config["device"].update(platform="gpu", kind="A100"))
+    edit_config(stopped, "device", platform="gpu", kind="A100")
     line = refused(capsys, stopped)
     assert "was trained on gpu" in line and "pass --device cpu" in line
-    assert train(f"--run-dir={stopped}", "--resume", "--device=cpu", "--devices=1") == 0
+    resume(stopped, "--device=cpu", "--devices=1")
     assert "device A100 → cpu" in capsys.readouterr().out
     assert outcome(stopped) == outcome(whole)
 
@@ -382,13 +359,12 @@ def test_a_resumed_run_keeps_writing_for_tensorboard(
             pass
 
     monkeypatch.setattr("jaxae.runs.TensorBoard", Board)
-    assert train(f"--run-dir={stopped}", "--resume", "--tensorboard") == 0
-    assert train(f"--run-dir={stopped}", "--resume", "--epochs=7") == 0
+    resume(stopped, "--tensorboard")
+    resume(stopped, "--epochs=7")
     assert boards == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]
 
 
 # What is refused.
-
 
 OTHERS = {
     "batch_size": 64,
@@ -424,7 +400,7 @@ def test_an_option_given_with_its_default_is_not_ignored(
 ) -> None:
     default = ModelConfig().hidden_dim
     assert "was started with 16" in refused(capsys, stopped, "--hidden-dim", default)
-    assert train(f"--run-dir={stopped}", "--resume", "--hidden-dim=16", "--seed=0") == 0
+    resume(stopped, "--hidden-dim=16", "--seed=0")
 
 
 def test_more_epochs_of_a_fixed_schedule_are_refused(
@@ -432,7 +408,7 @@ def test_more_epochs_of_a_fixed_schedule_are_refused(
 ) -> None:
     run = tmp_path / "run"
     args = ("--epochs=2", "--hidden-dim=16", "--schedule=onecycle")
-    assert train(f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
+    assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={run}", *args) == 0
     line = refused(capsys, run, "--epochs", 3)
     assert "--epochs 3 would change" in line and "covers 2 epochs" in line
 
@@ -446,23 +422,13 @@ def test_changed_data_are_refused(
     assert str(other) in line and "checksum" in line
 
 
-def test_a_folder_without_a_run_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "is not a run" in refused(capsys, tmp_path / "nowhere")
-    (tmp_path / "empty").mkdir()
-    assert "is not a run" in refused(capsys, tmp_path / "empty")
-    assert list((tmp_path / "empty").iterdir()) == []
-
-
 def test_resume_without_the_runs_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert train("--resume") == 2
-    assert "--run-dir" in capsys.readouterr().err
+    assert "--run-dir" in refusal(capsys, "train", "--resume")
 
 
 def test_a_folder_with_a_backslash_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(f"--run-dir={tmp_path / 'back'}\\slash", "--epochs=1") == 2
-    assert "has a backslash in its path" in capsys.readouterr().err
+    line = refusal(capsys, "train", f"--run-dir={tmp_path / 'back'}\\slash", "--epochs=1")
+    assert "has a backslash in its path" in line
     assert list(tmp_path.iterdir()) == []
