@@ -238,17 +238,16 @@ def test_the_cost_model_is_a_lower_bound_of_the_bytes_moved() -> None:
 
 
 def test_the_least_batch_agrees_with_a_solution_by_hand() -> None:
-    sizes = Sizes()
     # Where both are bound by compute: c b / 2 = k r / 2, with c the seconds of an image, r the
     # all-reduce.
     c = 4_026_368 / 67e12
     r = 2 * 7 / 8 * 3_226_700 / 450e9 + 14e-6
-    assert roofline.least_batch(NODE, sizes, "float32", 0.5, hop=1e-6) == np.ceil(8 * r / c)
+    assert roofline.Step(NODE, "float32", hop=1e-6).least_batch(0.5) == np.ceil(8 * r / c)
     # Where both are bound by memory: b = ((k − 2) m + k r) / x, m the seconds of the parameters.
-    step, image = roofline.moved(sizes, "bfloat16")
+    step, image = roofline.moved(Sizes(), "bfloat16")
     m, x = step / 819e9, image / 819e9
     r = 2 * 255 / 256 * (2 * 806_674 + 4) / 200e9
-    assert roofline.least_batch(POD, sizes, "bfloat16", 0.5) == np.ceil((254 * m + 256 * r) / x)
+    assert roofline.Step(POD, "bfloat16").least_batch(0.5) == np.ceil((254 * m + 256 * r) / x)
 
 
 def test_the_page_shows_the_computed_numbers() -> None:

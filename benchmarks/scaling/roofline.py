@@ -86,44 +86,40 @@ def moved(sizes: Sizes, precision: str) -> tuple[int, int]:
     return step, width * _of_activations(sizes) + sizes.pixels
 
 
-def seconds(
-    machine: Machine, sizes: Sizes, precision: str, batch: int, chips: int, hop: float = 0.0
-) -> float:
-    """Least time of a step: the longer of compute and memory, then the all-reduce.
+class Step(NamedTuple):
+    """A step of data-parallel training.
 
-    Args:
+    Attributes:
       machine: whose chips.
-      sizes: the model's.
       precision: of the products.
-      batch: number of images, divided evenly among the chips.
-      chips: how many take part.
       hop: latency in seconds of each hop of the all-reduce.
+      sizes: the model's.
     """
-    step, image = moved(sizes, precision)
-    share = batch / chips
-    compute = flops.train(sizes) * share / machine.compute[precision]
-    memory = (step + image * share) / machine.memory
-    joining = (
-        sent(sizes, precision, chips) / machine.link + hop * machine.hops if chips > 1 else 0.0
-    )
-    return max(compute, memory) + joining
 
+    machine: Machine
+    precision: str
+    hop: float = 0.0
+    sizes: Sizes = Sizes()
 
-def efficiency(
-    machine: Machine, sizes: Sizes, precision: str, batch: int, hop: float = 0.0
-) -> float:
-    """The speed-up of all chips over one, divided by their number."""
-    one, all_ = (seconds(machine, sizes, precision, batch, n, hop) for n in (1, machine.chips))
-    return one / all_ / machine.chips
+    def seconds(self, batch: int, chips: int) -> float:
+        """Least time on some chips: the longer of compute and memory, then the all-reduce."""
+        step, image = moved(self.sizes, self.precision)
+        images = batch / chips
+        compute = flops.train(self.sizes) * images / self.machine.compute[self.precision]
+        memory = (step + image * images) / self.machine.memory
+        if chips == 1:
+            return max(compute, memory)
+        sending = sent(self.sizes, self.precision, chips) / self.machine.link
+        return max(compute, memory) + sending + self.hop * self.machine.hops
 
+    def efficiency(self, batch: int) -> float:
+        """The speed-up of all chips over one, divided by their number."""
+        chips = self.machine.chips
+        return self.seconds(batch, 1) / self.seconds(batch, chips) / chips
 
-def least_batch(
-    machine: Machine, sizes: Sizes, precision: str, share: float, hop: float = 0.0
-) -> int:
-    """The smallest batch with this efficiency, which grows with the batch."""
-    return 1 + bisect_left(
-        range(1, _LARGEST), share, key=lambda n: efficiency(machine, sizes, precision, n, hop)
-    )
+    def least_batch(self, efficiency: float) -> int:
+        """The smallest batch with this efficiency, which grows with the batch."""
+        return 1 + bisect_left(range(1, _LARGEST), efficiency, key=self.efficiency)
 
 
 def _of_kernels(sizes: Sizes) -> int:
@@ -139,8 +135,9 @@ def _of_activations(sizes: Sizes) -> int:
     return 3 * sum(each) - each[0]
 
 
-def work_table(sizes: Sizes) -> Iterator[str]:
+def work_table() -> Iterator[str]:
     """Yield what a step computes, moves and sends."""
+    sizes = Sizes()
     n = flops.parameters(sizes)
     total, half = moved(sizes, "float32"), moved(sizes, "bfloat16")
     kernels, activations = _FLOAT * _of_kernels(sizes), _FLOAT * _of_activations(sizes)
@@ -177,22 +174,19 @@ def machine_table() -> Iterator[str]:
     yield from table(("machine", *columns), rows)
 
 
-def scaling_table(sizes: Sizes, batch: int = 128, images: int = 60_000) -> Iterator[str]:
+def scaling_table(batch: int = 128, images: int = 60_000) -> Iterator[str]:
     """Yield when all chips pay, with a latency of 0 and of 1 µs per hop."""
     rows = []
     for machine in MACHINES:
         for precision in machine.compute:
             for hop in (0.0, 1e-6):
-                kind = (machine, sizes, precision)
-                one, all_ = (seconds(*kind, batch, n, hop) for n in (1, machine.chips))
+                step = Step(machine, precision, hop)
                 rows.append(
                     (
                         f"{machine.name}, {precision}, {1e6 * hop:.0f} µs a hop",
-                        f"{1e6 * one:.1f} µs",
-                        f"{1e6 * all_:.1f} µs",
-                        f"{least_batch(*kind, 1 / machine.chips, hop):,}",
-                        f"{least_batch(*kind, 0.5, hop):,}",
-                        f"{efficiency(*kind, images, hop):.0%}",
+                        *(f"{1e6 * step.seconds(batch, n):.1f} µs" for n in (1, machine.chips)),
+                        *(f"{step.least_batch(of):,}" for of in (1 / machine.chips, 0.5)),
+                        f"{step.efficiency(images):.0%}",
                     )
                 )
     columns = (f"step of {batch}, one chip", "all chips", "faster than one from batch")
@@ -202,10 +196,7 @@ def scaling_table(sizes: Sizes, batch: int = 128, images: int = 60_000) -> Itera
 
 def tables() -> list[str]:
     """The tables of SCALING.md, in order."""
-    sizes = Sizes()
-    return [
-        "\n".join(of).strip() for of in (work_table(sizes), machine_table(), scaling_table(sizes))
-    ]
+    return ["\n".join(of).strip() for of in (work_table(), machine_table(), scaling_table())]
 
 
 if __name__ == "__main__":
