@@ -141,7 +141,7 @@ def test_a_limit_covers_as_many_images_as_its_task(
     monkeypatch.setattr(limit, f"{library}_products", products)
     monkeypatch.setattr(limit, f"{other}_products", None)
     monkeypatch.setattr(measure, "timed", lambda *_: {"values": [2.0, 3.0], "loops": 1})
-    outcome = measure.limits(f"limit-{library}", task, np.zeros((0, 784), np.uint8), None)
+    outcome = measure.limits(f"limit-{library}", task, None)
     work, scale = expected
     assert asked == [work]
     assert outcome["values"] == pytest.approx([2 * scale, 3 * scale])

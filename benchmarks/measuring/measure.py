@@ -47,7 +47,7 @@ def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | No
     return timed(call, loops, *_counts(task))
 
 
-def limits(framework: str, task: Task, images: Pixels, loops: int | None) -> Outcome:
+def limits(framework: str, task: Task, loops: int | None) -> Outcome:
     """Time what bounds the work: its matrix products, or a copy in memory."""
     if framework == "limit-copy":
         return timed(limit.copy_rate(), loops)

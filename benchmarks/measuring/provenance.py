@@ -77,7 +77,6 @@ def machine() -> dict[str, Any]:
 def is_of_this_code(receipt: dict[str, Any]) -> bool:
     """Whether a parity receipt is of this commit and these versions."""
     now = provenance()
-    commit = now.get("commit", "dirty")
-    return all(receipt.get(key) == value for key, value in now.items()) and not commit.endswith(
-        "dirty"
-    )
+    if now.get("commit", "dirty").endswith("dirty"):
+        return False
+    return all(receipt.get(key) == value for key, value in now.items())

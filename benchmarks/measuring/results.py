@@ -163,5 +163,5 @@ def write_text(path: Path, text: str) -> None:
     """Write a file, and its folder if needed, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

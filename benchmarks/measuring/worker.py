@@ -58,7 +58,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for task in (TASKS[name] for name in names if name not in outcomes):
         loops = spec["loops"].get(task.name)
         if framework.startswith("limit"):
-            outcomes[task.name] = measure.limits(framework, task, images, loops)
+            outcomes[task.name] = measure.limits(framework, task, loops)
             continue
         # One contestant serves to encode and decode any number of images.
         key = (task.sizes, task.batch, 0 if task.group == "latent" else task.n)
