@@ -89,15 +89,8 @@ def measure_jobs(
     """
     failed: list[str] = []
     skipped: set[tuple[str, str]] = set()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     started = time.monotonic()
-    # By default, the speed is estimated over 30 seconds, in which few jobs end.
-    with Progress(
-        *(*columns, TimeRemainingColumn()),
-        console=console,
-        disable=not console.is_terminal,
-        speed_estimate_period=3600,
-    ) as progress:
+    with _progress(console) as progress:
         bar = progress.add_task("", total=len(jobs))
         for number, job in enumerate(jobs):
             progress.update(bar, completed=number, description=f"round {job.round + 1} {job.title}")
@@ -123,6 +116,19 @@ def measure_jobs(
             results.save()
         progress.update(bar, completed=len(jobs))
     return failed
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        # By default, the speed is estimated over 30 seconds, in which few jobs end.
+        speed_estimate_period=3600,
+    )
 
 
 def _line(jobs: Sequence[Job], number: int, elapsed: float) -> str:

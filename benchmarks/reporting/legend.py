@@ -4,7 +4,7 @@ from benchmarks.reporting.tables import BASELINE
 from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
 from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE, LATENT_OF_ANOTHER, PART, RACING
 
-_OTHERS = ", ".join(f"`{name}` (as `{of}`)" for name, of in LATENT_OF_ANOTHER.items())
+_OTHERS = ", ".join(f"`{name}` (that of `{of}`)" for name, of in LATENT_OF_ANOTHER.items())
 _RACING = ", ".join(f"`{name}`" for name in RACING)
 
 LEGEND = f"""## How to read this
@@ -37,7 +37,7 @@ are measured only in every {EVERY_SLOW}th.
 - compile: how much longer the first call takes than a usual one, as the median over processes.
   parity: the largest relative difference from the NumPy reference.
 - `encode`, `decode`: all 70,000 images in one call, which each framework splits into chunks of its
-  choice; `-one` and `grid` (144) are one image and few images. These are left out, since they use
-  another framework's code: {_OTHERS}.
+  choice; `-one` and `grid` (144) are one image and few images. Frameworks that use the code of
+  another one are left out: {_OTHERS}.
 - `time / {BASELINE}`: above 1 is slower than jaxae.
 """
