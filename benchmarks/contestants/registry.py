@@ -56,11 +56,11 @@ CONTESTANTS = {
     "flax-onecycle": _flax(
         "flax_scan", "FlaxOneCycle", "jaxae's fast recipe, for time-to-loss", own_recipe=True
     ),
-    "flax-nojit": _flax("flax_ladder", "FlaxNoJit", "ablation: nothing is compiled"),
-    "flax-jit": _flax("flax_ladder", "FlaxJit", "ablation: each step is compiled"),
+    "flax-nojit": _flax("flax_loop", "FlaxNoJit", "ablation: nothing is compiled"),
+    "flax-jit": _flax("flax_loop", "FlaxJit", "ablation: each step is compiled"),
     "flax-donate": _flax("flax_loop", "FlaxLoop", "ablation: flax-jit with a donated state"),
     "flax-device": _flax(
-        "flax_ladder", "FlaxDevice", "ablation: flax-donate with the images on the device"
+        "flax_loop", "FlaxDevice", "ablation: flax-donate with the images on the device"
     ),
     "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",), what="Equinox: a compiled epoch"),
     "torch-eager": _torch("torch_eager", "TorchEager", "PyTorch, eager, as fast as it goes"),
