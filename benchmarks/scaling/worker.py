@@ -31,9 +31,8 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
     os.environ["JAX_NUM_CPU_DEVICES"] = str(point.devices)
     with tempfile.TemporaryDirectory() as dump:
         if point.devices * point.processes > 1:
-            asked = "--xla_dump_hlo_as_text --xla_dump_hlo_module_re=jit_epoch"
-            flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} {asked}"
-            os.environ["XLA_FLAGS"] = flags
+            asked = f"--xla_dump_to={dump} --xla_dump_hlo_as_text"
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {asked}"
             # XLA does not dump a program that comes from the cache.
             os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         if "process" in spec or point.processes == 1:
@@ -88,11 +87,12 @@ def _mnist(images: int) -> "jaxae.Dataset":
 
 
 def _traffic(dump: Path) -> dict[str, Any]:
-    """What the compiled epoch sends at each step, if there is more than one device."""
-    found = sorted(dump.glob("*.jit_epoch.*_after_optimizations.txt"))
-    if not found:
+    """What each step sends: that of the compiled program whose loop sends the most."""
+    programs = (path.read_text() for path in dump.glob("*_after_optimizations.txt"))
+    sent = max(map(collectives, programs), key=lambda of: sum(size for _, size in of), default=[])
+    if not sent:
         return {}
-    names, sizes = zip(*collectives(found[-1].read_text()), strict=True)
+    names, sizes = zip(*sent, strict=True)
     return {"collectives": ", ".join(names), "collective_bytes": sum(sizes)}
 
 
