@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -63,22 +63,17 @@ def run(
             "see python -m benchmarks list"
         )
     busy = prepare(results, threads, console, mixed)
-    left_out: list[str] = []
-
-    def leave_out(line: str) -> None:
-        console.print(line)
-        left_out.append(line)
-
-    present = [name for name in wanted if _is_installed(results, name, leave_out)]
+    obstacles = {name: _missing(results, name) for name in wanted}
+    present = [name for name in wanted if not obstacles[name]]
     jobs = [job for number in range(rounds) for job in _round(number, present, tasks)]
     jobs = remaining(results, jobs, console)
-    faulty = {
-        name
-        for name in present
-        if any(job.framework == name for job in jobs)
-        and not _passes_parity(results, name, threads, console, leave_out)
-    }
-    jobs = [job for job in jobs if job.framework not in faulty]
+    for name in present:
+        if any(job.framework == name for job in jobs):
+            obstacles[name] = _parity_failures(results, name, threads, console)
+    jobs = [job for job in jobs if not obstacles.get(job.framework)]
+    left_out = [f"{name} is not timed: {why}" for name, found in obstacles.items() for why in found]
+    for line in left_out:
+        console.print(line)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         measure = partial(_measure, results, threads, _shared_images(scratch), scratch)
@@ -87,22 +82,16 @@ def run(
     return left_out
 
 
-def _is_installed(results: Results, name: str, leave_out: Callable[[str], None]) -> bool:
+def _missing(results: Results, name: str) -> list[str]:
     missing = CONTESTANTS[name].missing
-    if missing:
-        why = f"{', '.join(missing)} not installed: {INSTALL}"
-        leave_out(f"{name} is not timed: {why}")
-        results.note(kind="absent", framework=name, why=why)
-    return not missing
+    if not missing:
+        return []
+    why = f"{', '.join(missing)} not installed: {INSTALL}"
+    results.note(kind="absent", framework=name, why=why)
+    return [why]
 
 
-def _passes_parity(
-    results: Results,
-    name: str,
-    threads: int,
-    console: Console,
-    leave_out: Callable[[str], None],
-) -> bool:
+def _parity_failures(results: Results, name: str, threads: int, console: Console) -> list[str]:
     receipt = results.receipt(name)
     if receipt is None or not provenance.is_of_this_code(receipt):
         console.print(f"parity: {name}")
@@ -111,12 +100,10 @@ def _passes_parity(
             receipt = spawn("measuring.check", spec, dict(os.environ))
         except WorkerError as error:
             results.note_failure(error, task="parity", framework=name)
-            leave_out(f"{name} is not timed: its parity check failed, {error}")
-            return False
+            return [f"its parity check failed, {error}"]
         results.note(kind="parity", framework=name, **receipt, **provenance.provenance())
-    for failure in receipt["failures"]:
-        leave_out(f"{name} is not timed: {failure}")
-    return not receipt["failures"]
+    failures: list[str] = receipt["failures"]
+    return failures
 
 
 def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list[Job]:
