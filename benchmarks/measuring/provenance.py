@@ -54,7 +54,9 @@ def provenance() -> dict[str, str]:
 
 def require_same_conditions(results: Results, threads: int) -> None:
     """Raise ValueError if a process started now would differ from those of the results."""
-    now = machine() | {"threads": threads} | provenance()
+    machine = pyperf.Run([1.0], metadata={"name": "none"}).get_metadata()
+    now = {key: machine[key] for key in _SAME if key in machine} | provenance()
+    now["threads"] = threads
     keys = [*_SAME, *sorted(key for key in results.keys() | now.keys() if key.startswith(_KEYED))]
     differing = [
         f"{key} {', '.join(map(str, found))}, now {now.get(key)}"
@@ -66,12 +68,6 @@ def require_same_conditions(results: Results, threads: int) -> None:
             f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "
             "another --out, or pass --mixed to add to them"
         )
-
-
-def machine() -> dict[str, Any]:
-    """This machine, as pyperf describes it in each result."""
-    collected: dict[str, Any] = pyperf.Run([1.0], metadata={"name": "none"}).get_metadata()
-    return {key: collected[key] for key in _SAME if key in collected}
 
 
 def is_of_this_code(receipt: dict[str, Any]) -> bool:

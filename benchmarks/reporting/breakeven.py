@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import seconds, table
-from benchmarks.reporting.tables import BASELINE, fastest_limit, median_of
+from benchmarks.reporting.tables import BASELINE, fastest_limit, measured, median_of
 from benchmarks.stats import median_seconds, paired_ratio
 from benchmarks.tasks import TASKS
 
@@ -48,19 +47,18 @@ def line_of(results: Results, task: str, name: str) -> Line | None:
 
 def break_even_section(results: Results) -> Iterator[str]:
     """Yield, for each kind of start, its parts and where the baseline breaks even."""
-    cold = _lines(results, "cold")
-    warm = _lines(results, "cold-cached")
+    cold, warm = (dict.fromkeys(measured(results, task), task) for task in ("cold", "cold-cached"))
     if cold:
         yield "## Cold start\n"
         yield _EXPLANATION
         yield from _starts(results, cold)
     if warm:
         yield "## Start with a warm compilation cache\n"
-        without = {name: line for name, line in cold.items() if name not in warm}
+        without = [name for name in cold if name not in warm]
         yield _EXPLANATION
         if without:
             yield f"These have no cache, so their cold start is shown: {', '.join(without)}.\n"
-        yield from _starts(results, warm | without)
+        yield from _starts(results, cold | warm)
 
 
 _EXPLANATION = (
@@ -70,21 +68,15 @@ _EXPLANATION = (
     "epochs, if those of one epoch differ significantly.\n"
 )
 
-# The task that each framework's start was measured with, and its line.
-Lines = dict[str, tuple[str, Line]]
 
-
-def _lines(results: Results, task: str) -> Lines:
-    found = {name: line_of(results, task, name) for name in CONTESTANTS}
-    return {name: (task, line) for name, line in found.items() if line is not None}
-
-
-def _starts(results: Results, lines: Lines) -> Iterator[str]:
-    base = lines[BASELINE][1] if BASELINE in lines else None
-    limit = fastest_limit(results, TASKS["train"])
+def _starts(results: Results, tasks: dict[str, str]) -> Iterator[str]:
+    # Of each framework, by the task that its start was measured with.
+    found = {name: line_of(results, task, name) for name, task in tasks.items()}
+    lines = {name: line for name, line in found.items() if line is not None}
+    base, limit = lines.get(BASELINE), fastest_limit(results, TASKS["train"])
     rows = []
-    for name, (task, line) in sorted(lines.items(), key=lambda item: item[1][1].first):
-        processes = results.processes(task, name)
+    for name, line in sorted(lines.items(), key=lambda item: item[1].first):
+        processes = results.processes(tasks[name], name)
         parts = [seconds(median_of(processes, f"{part}_seconds") or 0.0) for part in PARTS]
         share = f"{limit / line.first:.2f}" if limit else "—"
         crossing = "—"
