@@ -22,10 +22,9 @@ from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
 
 Outcome = dict[str, Any]
 
-# Enough repetitions for a median, few enough for a short round. The first warm-up compiles.
-_WARMUPS, _REPETITIONS = 2, 3
-# An epoch averages over many steps, so further rounds tell more than further repetitions.
-_TRAIN_WARMUPS, _TRAIN_REPETITIONS = 1, 2
+# Warm-ups, of which the first compiles, and repetitions: enough for a median, few enough for a
+# short round. An epoch averages over many steps, so more rounds help more than more repetitions.
+_COUNTS, _TRAIN_COUNTS = (2, 3), (1, 2)
 _LEAST_SECONDS = 0.1
 _MOST_EPOCHS = 40
 # How often each part of an epoch is timed; a multiple of the number of parts.
@@ -44,7 +43,7 @@ def build(framework: str, task: Task, images: Pixels) -> Contestant:
 def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | None) -> Outcome:
     """Time repetitions of `loops` calls each, calibrated if None."""
     call = _call(task, contestant, images[: task.n])
-    return timed(call, loops, *_counts(task))
+    return timed(call, loops, _counts(task))
 
 
 def limits(framework: str, task: Task, loops: int | None) -> Outcome:
@@ -57,7 +56,7 @@ def limits(framework: str, task: Task, loops: int | None) -> Outcome:
         work = task.kind
     rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
     times = max(1, round(task.n / rows))
-    outcome = timed(products(work, task.sizes, rows, times), loops, *_counts(task))
+    outcome = timed(products(work, task.sizes, rows, times), loops, _counts(task))
     # Correct for a number of images that is not a multiple of the rows.
     scale = task.n / (rows * times)
     return outcome | {"values": [value * scale for value in outcome["values"]]}
@@ -89,12 +88,10 @@ def parts(contestant: Contestant, task: Task, images: Pixels) -> dict[str, Outco
 
 
 def timed(
-    call: Callable[[], object],
-    loops: int | None,
-    warmups: int = _WARMUPS,
-    repetitions: int = _REPETITIONS,
+    call: Callable[[], object], loops: int | None, counts: tuple[int, int] = _COUNTS
 ) -> Outcome:
     """Time a function that returns when its work is done."""
+    warmups, repetitions = counts
     warm = [_seconds(call) for _ in range(warmups)]
     if loops is None:
         # The first call compiles, so it does not tell how long a usual one takes.
@@ -149,9 +146,7 @@ def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
 
 
 def _counts(task: Task) -> tuple[int, int]:
-    if task.kind == "train":
-        return _TRAIN_WARMUPS, _TRAIN_REPETITIONS
-    return _WARMUPS, _REPETITIONS
+    return _TRAIN_COUNTS if task.kind == "train" else _COUNTS
 
 
 def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:
