@@ -1,11 +1,11 @@
-# Set-up is part of every target: a fresh clone needs Python 3.11 or newer and make, nothing else.
+# Every target sets up its environment: a fresh clone needs only Python 3.11 or newer, and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae
-# A file's tests stay in one process, which makes their runs once.
+# The tests of a file stay in one process, so that their shared runs are trained only once.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help reproduce test test-quick fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
@@ -26,7 +26,7 @@ test-quick: $(VENV)/installed-dev  ## Run the tests that need no other process, 
 fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
 	$(BIN)/python -m tests.fuzz --files 100000
 
-soak: $(VENV)/installed-dev  ## Do to runs what can happen to them, for ten minutes; print a table
+soak: $(VENV)/installed-dev  ## Inject faults into runs for ten minutes; print a table
 	$(BIN)/python -m tests.faults
 
 lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
@@ -35,7 +35,7 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and write the table of figures/, from saved runs
+figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and tables of figures/, from saved runs
 	$(BIN)/python figures/draw.py
 	$(BIN)/python figures/table.py
 
@@ -53,10 +53,10 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json; status=$$?; \
 	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
-test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions pyproject.toml allows
+test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default --ignore tests/test_tfds.py
 
-test-wheel: $(VENV)/installed-dev  ## Build the wheel, install it alone, train from an empty folder
+test-wheel: $(VENV)/installed-dev  ## Build and install the wheel, and train from an empty folder
 	rm -rf dist
 	$(BIN)/python -m build --wheel
 	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(PYTHON) -m venv $$dir/venv && \

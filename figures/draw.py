@@ -1,7 +1,7 @@
 """Draw the pictures of this folder from saved runs.
 
 python figures/draw.py                draw all of them
-python figures/draw.py latent grid    draw those named
+python figures/draw.py latent grid    draw only these
 
 `make figures` trains the runs first where they are missing.
 """

@@ -15,7 +15,7 @@ from jaxae.analysis import NUMBERS, Estimate
 
 FOLDER = Path(__file__).resolve().parent
 STUDIES = [FOLDER.parent / "runs" / name for name in ("study-ae", "study-vae")]
-# What pdfLaTeX does not typeset as it is.
+# Characters that pdfLaTeX cannot typeset.
 _MATH = str.maketrans(
     {"−": "$-$", "≥": r"$\geq$", "²": "$^2$", "₂": "$_2$", "‖": r"$\Vert$", "¾": "$3/4$"}
 )
@@ -25,7 +25,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def numbers(reports: Reports) -> Table:
-    """Headings and rows: the means over seeds of each model, with their 95 % intervals."""
+    """Return headings and rows: each model's means over seeds, with their 95 % intervals."""
     rows = []
     for name, (unit, description) in NUMBERS.items():
         found = [report["numbers"].get(name) for report in reports.values()]
@@ -35,7 +35,7 @@ def numbers(reports: Reports) -> Table:
 
 
 def claims(reports: Reports) -> Table:
-    """Headings and rows: in how many seeds of each model each sentence holds."""
+    """Return headings and rows: in how many seeds of each model each claim holds."""
     rows = []
     for of_models in zip(*(report["claims"] for report in reports.values()), strict=True):
         cells = [f"{claim['holds']} of {claim['judged']}" for claim in of_models]
@@ -44,7 +44,7 @@ def claims(reports: Reports) -> Table:
 
 
 def markdown(reports: Reports) -> str:
-    """Both tables in Markdown."""
+    """Return both tables in Markdown."""
     seeds = len(next(iter(reports.values()))["seeds"])
     of_numbers, of_claims = (
         tabulate(_escaped(rows), headings, "github", disable_numparse=True)
@@ -52,12 +52,12 @@ def markdown(reports: Reports) -> str:
     )
     return (
         f"Means over {seeds} seeds, [95 % interval].\n\n{of_numbers}\n\n"
-        f"Number of seeds in which each sentence holds:\n\n{of_claims}\n"
+        f"Number of seeds in which each claim holds:\n\n{of_claims}\n"
     )
 
 
 def latex(reports: Reports) -> str:
-    """Both tables in LaTeX, for the package booktabs."""
+    """Return both tables in LaTeX, for the package booktabs."""
     tables = (
         tabulate(rows, headings, "latex_booktabs", disable_numparse=True)
         for headings, rows in (numbers(reports), claims(reports))

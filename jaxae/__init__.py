@@ -1,15 +1,15 @@
 """An autoencoder for MNIST in JAX and Flax.
 
-Data:       load_dataset -> Dataset of two Splits
-Models:     ModelConfig, create_model; Autoencoder, VariationalAutoencoder, one example in, one out
-Losses:     batch_loss of an Objective; reconstruction_loss, kl_divergence
-Training:   TrainConfig, fit; make_train_step and make_train_epoch underneath
-Devices:    find_devices, make_mesh, replicate
-Latent:     encode, decode, reconstruct, interpolate, latent_grid; Box, pca_plane
-Figures:    the functions of jaxae.plots, save_figure; draw and verify, of FIGURES, from a Source
-Runs:       Run, a folder that opens again; Recorder, state_to_resume while it is trained
-Analysis:   jaxae.analysis, of any embedding; measure an Embedding to get a Report
-Elsewhere:  write of jaxae.interchange.safetensors, .onnx and .stablehlo; read of the first
+Data:         load_dataset returns a Dataset of two Splits
+Models:       create_model returns an Autoencoder or VariationalAutoencoder from a ModelConfig
+Losses:       batch_loss with an Objective; reconstruction_loss, kl_divergence
+Training:     fit with a TrainConfig; make_train_step, make_train_epoch for your own loop
+Devices:      find_devices, make_mesh, replicate
+Latent space: encode, decode, reconstruct, interpolate, latent_grid; Box, pca_plane
+Figures:      jaxae.plots, save_figure; draw and verify a figure of FIGURES from a Source
+Runs:         Run opens a run's folder; Recorder records training, state_to_resume resumes it
+Analysis:     measure an Embedding to get a Report; jaxae.analysis works for any embedding
+Interchange:  jaxae.interchange.safetensors, .onnx and .stablehlo
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-# The names that `import jaxae` offers; read by type checkers, and by __init__.py at run time.
+# The names that `import jaxae` exports; read by type checkers, and by __init__.py at run time.
 
 from . import analysis as analysis
 from . import config as config

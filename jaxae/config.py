@@ -1,4 +1,4 @@
-"""What a run is made from: frozen dataclasses that refuse bad values."""
+"""The configuration of a run: frozen dataclasses that raise ValueError for bad values."""
 
 import math
 import re
@@ -26,7 +26,7 @@ class ModelConfig:
     """ae: dense layers; vae: the same, variational; conv: convolutions before the hidden layer."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless every size is a whole number ≥ 1 and the kind is known."""
+        """Raise ValueError unless the sizes are whole numbers ≥ 1 and the architecture is known."""
         _require_one_of("model", self.model, get_args(Architecture))
         _require_count("latent_dim", self.latent_dim)
         _require_count("hidden_dim", self.hidden_dim)
@@ -46,7 +46,7 @@ class TrainConfig:
     """Adam's step size; with onecycle, the peak."""
 
     schedule: Schedule = "constant"
-    """onecycle: cosine up over the first fifth of the steps, then cosine down to zero."""
+    """onecycle: cosine up over the first fifth of the steps, then cosine down to almost zero."""
 
     seed: int = 0
     """Seed of the initial parameters, the order of the images, samples and noise."""
@@ -60,8 +60,8 @@ class TrainConfig:
     precision: Precision = "float32"
     """Precision of the matrix products in training; parameters and Adam are always float32.
     float32: on all hardware; TPUs take six passes.
-    bfloat16: inputs and activations of 7 bits; fast on TPUs and recent GPUs, not on most CPUs.
-    tf32: inputs of 10 bits; NVIDIA GPUs since Ampere only."""
+    bfloat16: 7-bit fractions, also in activations; fast on TPUs and recent GPUs, not on most CPUs.
+    tf32: 10-bit fractions; only on NVIDIA GPUs since Ampere."""
 
     stream: bool = False
     """Read the images as they are needed, instead of keeping them on the devices.
@@ -90,8 +90,8 @@ def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
     """Raise ValueError if kl_weight is set for a model that has no divergence."""
     if model.model != "vae" and train.kl_weight != TrainConfig.kl_weight:
         raise ValueError(
-            f"kl_weight is {train.kl_weight:g}, and model {model.model} has no divergence to "
-            "weigh; leave it out, or train model vae"
+            f"kl_weight is {train.kl_weight:g}, but model {model.model} has no divergence; leave "
+            "kl_weight out, or train model vae"
         )
 
 
@@ -103,7 +103,7 @@ class CheckpointConfig:
     """Epochs between checkpoints; the last epoch is always saved."""
 
     keep: int = 2
-    """The number of recent checkpoints to keep, in addition to that with the lowest test loss."""
+    """Number of recent checkpoints to keep, in addition to the one with the lowest test loss."""
 
     checkpoint_steps: int = 10_000
     """Steps between checkpoints within an epoch that is streamed or long."""
@@ -123,7 +123,7 @@ class DataConfig:
     """Name of the data set."""
 
     source: str
-    """What `load_dataset` was given."""
+    """The argument of `load_dataset`."""
 
     checksum: str
     """`Dataset.checksum`."""
@@ -135,7 +135,7 @@ class DataConfig:
     """Number of training images."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a value that no data set has."""
+        """Raise ValueError unless all are of the right type, and the sizes are positive."""
         texts = (self.name, self.source, self.checksum)
         sizes = (*self.image_shape, self.train_examples)
         if (
@@ -146,8 +146,8 @@ class DataConfig:
             raise ValueError(f"{self} does not describe a data set")
 
 
-# Of new runs; a run keeps the format that it began with.
-# 1: parameters and the orders of epochs are drawn from one stream of random numbers. 2: from two.
+# The format of new runs; a run keeps the format it was created with. Format 1 draws the initial
+# parameters and the order of the images from one stream of random numbers, format 2 from two.
 FORMAT = 2
 
 
@@ -164,12 +164,12 @@ class RunConfig:
     """The file that the parameters came from, if they were imported instead of trained."""
 
     format: int = FORMAT
-    """Of the run's folder; decides which streams its random numbers are drawn from."""
+    """Format of the run's folder; determines how its random numbers are drawn."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless the format is known and the file is named by text."""
+        """Raise ValueError unless the format is known and `imported_from` is a string or None."""
         if type(self.format) is not int or not 1 <= self.format <= FORMAT:
-            raise ValueError(f"format {self.format!r}, this version reads 1 to {FORMAT}")
+            raise ValueError(f"format is {self.format!r}; this version reads 1 to {FORMAT}")
         if not isinstance(self.imported_from, str | None):
             raise ValueError(f"imported_from is {self.imported_from!r}; expected a file's name")
 
@@ -188,20 +188,21 @@ class ProcessConfig:
     """The number of processes; 1 trains alone, even on a cluster."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless all is told, or nothing, or that there is but one."""
-        told = (self.coordinator, self.process_id, self.process_count)
-        if told in ((None, None, None), (None, None, 1)):
+        """Raise ValueError unless all fields are set, or none, or only a `process_count` of 1."""
+        given = (self.coordinator, self.process_id, self.process_count)
+        if given in ((None, None, None), (None, None, 1)):
             return
-        if None in told:
+        if None in given:
             raise ValueError(
-                f"coordinator, process_id and process_count are {told}; expected all three, or "
-                "none where the cluster tells"
+                f"coordinator, process_id and process_count are {given}; expected all three, or "
+                "none on a cluster that JAX detects"
             )
         if not re.fullmatch(r".+:[0-9]+", str(self.coordinator)):
             raise ValueError(f"coordinator is {self.coordinator!r}; expected HOST:PORT")
         if not 0 <= (self.process_id or 0) < (self.process_count or 0):
             raise ValueError(
-                f"process_id is {self.process_id} of {self.process_count}; expected 0 to one less"
+                f"process_id is {self.process_id} with process_count {self.process_count}; "
+                "expected 0 to process_count - 1"
             )
 
 

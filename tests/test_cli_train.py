@@ -87,7 +87,7 @@ def test_a_kl_weight_without_a_divergence_is_refused(
 ) -> None:
     run = tmp_path / "run"
     line = refusal(capsys, command, "--run-dir", run, "--model", kind, "--kl-weight", 4)
-    assert f"kl_weight is 4, and model {kind} has no divergence" in line
+    assert f"kl_weight is 4, but model {kind} has no divergence" in line
     assert not run.exists()
 
 

@@ -341,8 +341,8 @@ def test_a_process_that_finds_no_other_says_so(blobs: Path, tmp_path: Path) -> N
         (("host:1", None, 2), "all three"),
         ((None, 0, None), "all three"),
         (("host", 0, 2), "HOST:PORT"),
-        (("host:1", 2, 2), "0 to one less"),
-        (("host:1", -1, 2), "0 to one less"),
+        (("host:1", 2, 2), "0 to process_count - 1"),
+        (("host:1", -1, 2), "0 to process_count - 1"),
     ],
 )
 def test_processes_that_are_half_told_are_refused(

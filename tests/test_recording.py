@@ -391,5 +391,5 @@ def test_a_format_that_is_not_known_is_refused(tmp_path: Path, version: object) 
     (path / "config.json").write_text(json.dumps(config | {"format": 1}))
     assert Run.open(path).config.format == 1
     (path / "config.json").write_text(json.dumps(config | {"format": version}))
-    with pytest.raises(ValueError, match=rf"format {version!r}, this version reads 1 to 2"):
+    with pytest.raises(ValueError, match=rf"format is {version!r}; this version reads 1 to 2"):
         Run.open(path)

@@ -1,4 +1,4 @@
-"""The lecture's observations as numbers, for any embedding: functions of plain arrays.
+"""The lecture's claims as numbers: functions of plain arrays, for any embedding.
 
 estimates        Estimate, a number with its 95 % interval: mean, proportion, difference
 reconstruction   squared_errors: how well images are reconstructed
@@ -7,12 +7,12 @@ separation       knn_accuracy, neighbour_confusion, silhouette, trustworthiness
 entropy          entropy_map: where in the plane classes mix
 gaps             gap_fraction, hull_gap_fraction: how much of the plane is far from any embedding
 classifier       fit_classifier: a small network that classifies images
-nonsense         nearest_image_distance: do gaps decode to images unlike any real one
+nonsense         nearest_image_distance: do gaps decode to images unlike every real one
 evidence         divergences, log_evidence_bound: variational models
-embedding        Embedding, a model's view of a data set
+embedding        Embedding, a data set as embedded by a model
 measurements     measure: all of the above, for one embedding
 report           Report, the numbers of one model; NUMBERS, their names and units
-claims           evaluate_claims: the lecture's sentences, evaluated on a report
+claims           evaluate_claims: which of the lecture's claims hold for a report
 summary          summarize, verdicts: reports and claims of several seeds
 """
 

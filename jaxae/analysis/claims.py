@@ -1,4 +1,4 @@
-"""The lecture's sentences, each evaluated on a report's numbers by a stated rule."""
+"""The lecture's claims, each tested on a report's numbers by a stated rule."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,11 +11,11 @@ _SEPARATE_BELOW = 0.05
 
 
 class Claim(NamedTuple):
-    """A sentence about a model, and whether it holds.
+    """A claim of the lecture about a model, and whether it holds.
 
     Attributes:
       sentence: what the lecture says.
-      rule: the condition under which the sentence holds.
+      rule: the condition under which the claim holds.
       holds: whether it holds; None where a number that the rule needs is undefined.
       found: the numbers that the rule was applied to, or why they are undefined.
     """
@@ -27,7 +27,7 @@ class Claim(NamedTuple):
 
 
 def evaluate_claims(report: Report) -> list[Claim]:
-    """Evaluate every sentence on a report."""
+    """Evaluate every claim on a report."""
     max_entropy = float(np.log2(max(2, len(report.class_names))))
     return [
         _evaluate(

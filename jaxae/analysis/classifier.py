@@ -1,4 +1,4 @@
-"""A small classifier, trained on a data set's images to evaluate decoded ones.
+"""A small classifier, trained on the images of a data set to evaluate decoded images.
 
 Matrix products have full float32 precision on every device.
 """
@@ -21,7 +21,7 @@ from jaxae.training import to_unit_interval
 
 _HIDDEN, _EPOCHS, _BATCH, _PEAK_RATE = 512, 5, 128, 3e-3
 _CHUNK = 2000
-# Folded into the key, or the hidden layer would start equal to that of an autoencoder.
+# Folded into the key, so that the hidden layer does not start equal to that of an autoencoder.
 _STREAM = 2**32 - 3
 
 
@@ -82,7 +82,7 @@ def fit_classifier(dataset: Dataset, seed: int = 0) -> Classifier:
       seed: seed of the initial parameters and of the order of the images.
 
     Raises:
-      ValueError: only one class.
+      ValueError: there is only one class.
     """
     train, test = dataset.train, dataset.test
     classes = len(dataset.class_names)

@@ -1,4 +1,4 @@
-"""A model's view of a data set: its embedding, the plane to show it in, and decoded tiles."""
+"""A data set as embedded by a model, the plane to show it in, and decoded tiles."""
 
 import dataclasses
 from functools import cached_property
@@ -15,7 +15,7 @@ from jaxae.models import Autoencoder
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """A model's view of a data set; each part is computed on first access.
+    """A data set as embedded by a model; each property is computed on first access.
 
     Attributes:
       model: the autoencoder.
@@ -60,7 +60,7 @@ class Embedding:
         """The box from the 1st to the 99th percentile of the cloud along each axis.
 
         Raises:
-          UndefinedError: both are equal along x, so that a grid has no width.
+          UndefinedError: the two are equal along x, so the box has no width.
         """
         box = fitted_box(self.points)
         if box.x_min == box.x_max:
@@ -68,7 +68,7 @@ class Embedding:
         return box
 
     def tiles(self, box: Box, n: int = 12) -> "Tiles":
-        """Decode the n×n grid of a box, row by row; on a plane of one axis, n points."""
+        """Decode an n×n grid on a box, row by row; on a plane of one axis, n points."""
         points = grid_points(box, n)
         points = points[0, :, :1] if len(self.plane.axes) == 1 else points.reshape(-1, 2)
         z = self.plane.lift(points).astype(np.float32)

@@ -28,7 +28,8 @@ def entropy_map(
       Shape (cells, cells); y grows with the row.
 
     Raises:
-      UndefinedError: points on a line, a box without area, or no cell with enough points.
+      UndefinedError: a single latent dimension, a box without area, or no cell with enough
+        points.
     """
     if points.shape[1] != 2:
         raise UndefinedError("one latent dimension has no map; expected two or more")
@@ -46,7 +47,7 @@ def entropy_map(
 def count_in_cells(
     points: npt.NDArray[np.floating], box: Box, cells: int
 ) -> npt.NDArray[np.float64]:
-    """Count the points, shape (n, 2), in each cell of a box; shape (cells, cells), rows along y.
+    """Count points, shape (n, 2), in each cell of a box; return shape (cells, cells), rows along y.
 
     The upper edges of the box belong to its last cells.
     """
@@ -55,7 +56,7 @@ def count_in_cells(
 
 
 def entropy_bits(p: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """Shannon entropy in bits, −Σ p log₂ p over an axis of probabilities.
+    """Compute Shannon entropy in bits, −Σ p log₂ p over an axis of probabilities.
 
     Exact where all probabilities are powers of two, which `scipy.stats.entropy` is not.
     """

@@ -10,7 +10,7 @@ CONFIDENCE = 0.95
 
 
 class UndefinedError(ValueError):
-    """The data do not define a number, as with only one class; the message says why."""
+    """A number is undefined for the data, such as with only one class; the message says why."""
 
 
 class Estimate(NamedTuple):
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
 
 
 def mean(values: npt.ArrayLike) -> Estimate:
-    """Mean of independent values, with Student's t interval for n ≥ 2.
+    """Compute the mean of independent values, with Student's t interval for n ≥ 2.
 
     Args:
       values: finite values of shape (n,), n ≥ 1.
@@ -51,7 +51,9 @@ def mean(values: npt.ArrayLike) -> Estimate:
 
 
 def proportion(hits: int, n: int) -> Estimate:
-    """Proportion of hits in n ≥ 1 independent trials, with Wilson's interval (1927) for n ≥ 2.
+    """Compute the proportion of hits in n ≥ 1 independent trials.
+
+    For n ≥ 2 it has Wilson's interval (1927).
 
     Raises:
       ValueError: n is below 1, or hits is not from 0 to n.
@@ -65,7 +67,7 @@ def proportion(hits: int, n: int) -> Estimate:
 
 
 def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
-    """Mean of a minus mean of b for two independent samples, with Welch's interval (1947).
+    """Compute the mean of a minus that of b, independent samples, with Welch's interval (1947).
 
     Args:
       a: finite values of shape (n,), n ≥ 2.

@@ -1,7 +1,7 @@
 """The divergence of a variational model, and a lower bound on log p(x).
 
 Training minimises Σ (x̂ − x)² + β·KL. Divided by β, that is the negative evidence lower bound, up to
-a constant, of a normal decoder with variance β/2. Densities are over pixel values from 0 to 1.
+a constant, for a normal decoder with variance β/2. Densities are over pixel values from 0 to 1.
 Matrix products have full float32 precision on every device.
 """
 
@@ -25,7 +25,7 @@ _IMAGES_AT_A_TIME = 20
 def divergences(
     model: VariationalAutoencoder, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
+    """Compute KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
 
     Args:
       model: the model.
@@ -62,12 +62,12 @@ def log_evidence_bound(
       Shape (n,), in nats; log densities may be above 0.
 
     Raises:
-      UndefinedError: a weight of 0, for which p(x|z) is not a distribution.
+      UndefinedError: a weight of 0, for which p(x|z) has no variance.
       ValueError: no samples, or a weight below 0.
     """
     if samples < 1 or kl_weight < 0:
         raise ValueError(
-            f"{samples} samples, kl_weight {kl_weight}; expected 1 or more, and above 0"
+            f"samples is {samples} and kl_weight {kl_weight}; expected 1 or more, and above 0"
         )
     if kl_weight == 0:
         raise UndefinedError("the model was trained with kl_weight 0, so p(x|z) has no variance")

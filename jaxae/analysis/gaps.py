@@ -9,12 +9,12 @@ from jaxae.latent import Box, Plane, grid_points
 
 Points = npt.NDArray[np.floating]
 
-# Points of the lattice along each side: its error is then below half a percent.
+# Points of the lattice along each side, for an error of the fraction below half a percent.
 _LATTICE = 200
 
 
 def gap_radius(box: Box, n: int = 12) -> float:
-    """Half the spacing of an n×n grid on a box, in latent units: √(Δx Δy) / 2.
+    """Return half the spacing of an n×n grid on a box, in latent units: √(Δx Δy) / 2.
 
     A point with no embedding within this radius lies in a gap.
     """
@@ -23,13 +23,13 @@ def gap_radius(box: Box, n: int = 12) -> float:
 
 
 def distance_to_nearest(points: Points, z: Points) -> npt.NDArray[np.float64]:
-    """Distance of each point, shape (m, d), to the nearest embedding in z, shape (n, d)."""
+    """Return the distance of each point, shape (m, d), to the nearest row of z, shape (n, d)."""
     distances: npt.NDArray[np.float64] = KDTree(z).query(points)[0]
     return distances
 
 
 def gap_fraction(z: Points, plane: Plane, box: Box, radius: float) -> float:
-    """Fraction of a box's area that has no embedding within a radius, 0 to 1.
+    """Estimate the fraction of a box's area with no embedding within a radius, 0 to 1.
 
     Args:
       z: embeddings of shape (n, latent_dim), n ≥ 1.
@@ -44,7 +44,7 @@ def hull_gap_fraction(z: Points, plane: Plane, radius: float) -> float:
     """Compute `gap_fraction` for the convex hull of the cloud, projected onto the plane.
 
     Raises:
-      UndefinedError: the cloud has no extent in some direction, so its hull has no area.
+      UndefinedError: the cloud has no extent in some direction, so the hull has no area.
     """
     points = plane.project(z)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -62,7 +62,7 @@ def hull_gap_fraction(z: Points, plane: Plane, radius: float) -> float:
 
 
 def lattice(box: Box, plane: Plane, n: int = _LATTICE) -> npt.NDArray[np.float64]:
-    """Points of an n×n grid, shape (n · n, 2); of n points on a plane of one axis, (n, 1)."""
+    """Return the points of an n×n grid, shape (n · n, 2), or (n, 1) on a plane of one axis."""
     grid = grid_points(box, n)
     if len(plane.axes) == 1:
         return grid[0, :, :1]

@@ -1,7 +1,7 @@
-"""Measure a model: every number of the lecture's argument, from its embedding of a data set.
+"""Compute every number of the lecture's argument for one model.
 
-The report lists a number that is undefined for a data set or a latent space (the silhouette of one
-class, a map of one dimension) with the reason.
+The report lists the numbers that are undefined for a data set or a latent space, such as the
+silhouette of a single class, with the reason.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Whether gaps decode to images unlike any real one: distances to the nearest real image."""
+"""The distance of decoded images to the nearest real image: are they unlike every digit?"""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ _CHUNK = 2000
 def nearest_image_distance(
     images: npt.NDArray[np.floating], known: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Euclidean distance over all pixels from each image to the nearest known image.
+    """Compute the Euclidean distance over all pixels of each image to the nearest known image.
 
     Args:
       images: shape (m, height, width), values 0 to 1.

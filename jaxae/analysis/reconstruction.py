@@ -7,7 +7,7 @@ import numpy.typing as npt
 def squared_errors(
     images: npt.NDArray[np.uint8], x_hat: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """Squared error of each image, summed over pixels: Σ (x̂ − x)² with x = pixel / 255.
+    """Compute the squared error of each image: Σ (x̂ − x)² over pixels, with x = pixel / 255.
 
     Divided by the number of pixels, it is the mean squared error per pixel, 0 to 1.
 

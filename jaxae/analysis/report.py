@@ -57,7 +57,7 @@ NUMBERS = _OF_CLOUD | OF_TILES | _OF_VARIATIONAL | _CENTRAL
 
 
 def limits(name: str) -> tuple[float, float]:
-    """The smallest and the largest value that a number can take."""
+    """Return the smallest and the largest value that a number can take."""
     base = name.partition("/")[0]
     unit = NUMBERS[base][0]
     if " to " in unit:
@@ -96,7 +96,7 @@ class Report:
           name: a key of `NUMBERS`, or one followed by /CLASS.
           compute: function to call; its result is clipped to the limits of the number.
           *args: arguments of the function.
-          otherwise: the reason to give where the function raises `UndefinedError`; by default the
+          otherwise: the reason to give if the function raises `UndefinedError`; by default the
             message of the error.
         """
         try:
@@ -121,10 +121,10 @@ class Report:
 
     @property
     def mixed(self) -> list[tuple[str, str, float]]:
-        """Pairs of classes that are confused in 0.1 or more of cases, in descending order.
+        """Pairs of classes with a neighbour confusion of 0.1 or more, in descending order.
 
-        Each with the mean of both directions: the fraction of the nearest neighbours of one class
-        that are of the other.
+        The third entry is the fraction of the nearest neighbours of one class that are of the
+        other, averaged over both directions.
         """
         confusion = np.asarray(self.neighbour_confusion)
         names = self.class_names
@@ -137,7 +137,7 @@ class Report:
         return sorted(pairs, key=lambda pair: -pair[2])
 
     def as_json(self) -> dict[str, Any]:
-        """Convert the report to dictionaries and lists, as in report.json."""
+        """Return the report as dictionaries and lists, as in report.json."""
         numbers = {name: estimate._asdict() for name, estimate in self.numbers.items()}
         return {
             "numbers": numbers,

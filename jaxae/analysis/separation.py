@@ -17,9 +17,9 @@ Labels = npt.NDArray[np.integer]
 def knn_accuracy(
     z_train: Points, labels_train: Labels, z_test: Points, labels_test: Labels, k: int
 ) -> Estimate:
-    """Accuracy of the k-nearest-neighbour classifier in latent space (Cover and Hart 1967).
+    """Compute the accuracy of a k-nearest-neighbour classifier (Cover and Hart 1967).
 
-    Ties are resolved in favour of the lower label.
+    It classifies points in latent space. Ties are resolved in favour of the lower label.
 
     Args:
       z_train: training points, shape (n, d) with n ≥ k.
@@ -83,7 +83,7 @@ def neighbour_confusion(
 
 
 def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0) -> float:
-    """Mean silhouette coefficient, −1 to 1 (Rousseeuw 1987).
+    """Compute the mean silhouette coefficient, −1 to 1 (Rousseeuw 1987).
 
     It compares the distance of a point to its own class with that to the nearest other class.
 
@@ -110,7 +110,7 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
 def trustworthiness(
     images: npt.NDArray[np.uint8], z: Points, *, k: int = 5, at_most: int = 2000, seed: int = 0
 ) -> float:
-    """How far neighbours in latent space are also neighbours as images (Venna and Kaski 2001).
+    """Compute how far latent neighbours are also neighbours as images (Venna and Kaski 2001).
 
     1 − 2 / (n k (2 n − 3 k − 1)) Σ_i Σ_j max(0, r(i, j) − k), over the k nearest points j of each
     i in latent space, where r is the rank of j among the nearest images of i; 0 to 1.

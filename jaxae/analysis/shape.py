@@ -70,13 +70,13 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
 
 
 def elongation(z: Points) -> float:
-    """Ratio of the two largest principal standard deviations, 1 (round) to ∞ (a line).
+    """Return the ratio of the two largest principal standard deviations, 1 (round) to ∞ (a line).
 
     Args:
       z: points of shape (n, d), d ≥ 2 and n > d + 1.
 
     Raises:
-      UndefinedError: too few points or dimensions, or points that all lie on a line.
+      UndefinedError: too few points or dimensions, or all points lie on a line.
       ValueError: a point that is not finite.
     """
     x = _checked(z)
@@ -111,5 +111,5 @@ def _checked(z: Points) -> npt.NDArray[np.float64]:
     if n <= d + 1:
         raise UndefinedError(f"too few points, {n}; expected more than {d + 1}")
     if not np.isfinite(x).all():
-        raise ValueError("points have values that are NaN or infinite; expected finite ones")
+        raise ValueError("points have values that are NaN or infinite; expected finite numbers")
     return x

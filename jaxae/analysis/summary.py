@@ -1,4 +1,4 @@
-"""Summarise the reports and claims of several seeds."""
+"""The reports and claims of several seeds, summarised."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Verdict(NamedTuple):
 
     Attributes:
       sentence: what the lecture says.
-      rule: the condition under which the sentence holds.
+      rule: the condition under which the claim holds.
       holds: number of seeds in which it holds.
       judged: number of seeds in which the numbers that the rule needs are defined.
     """
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Whether the claim holds in every seed, in words."""
+        """In how many seeds the claim holds, in words."""
         if self.judged == 0:
             return "can't be evaluated"
         if self.holds in (0, self.judged):

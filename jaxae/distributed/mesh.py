@@ -19,15 +19,15 @@ from jaxae.distributed.processes import barrier
 
 
 def find_devices(kind: Device = "auto", count: int | None = None) -> list[jax.Device]:
-    """List devices of a kind, of all processes of a run.
+    """List the devices of a kind, over all processes of a run.
 
     Args:
-      kind: `auto` is the kind that JAX prefers; in a single process, the one device that
-        `jax.default_device` chose, if any.
-      count: how many of each process; None takes all.
+      kind: the platform. `auto` is the one that JAX prefers; in a single process, it is the one
+        device that `jax.default_device` chose, if any.
+      count: number of devices per process; None takes all.
 
     Raises:
-      ValueError: there is none of that kind, or a process has fewer.
+      ValueError: there is no device of that kind, or a process has fewer than `count`.
     """
     chosen = chosen_device()
     if kind == "auto" and chosen and count is None and jax.process_count() == 1:
@@ -65,7 +65,7 @@ def computing_on(mesh: Mesh) -> contextlib.AbstractContextManager[None]:
 
 def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
     """Make a mesh of devices with one axis, "batch", over which every batch is sharded."""
-    # In the given order, with those of a process adjacent; jax.make_mesh would arrange a torus.
+    # Keeps the devices of a process adjacent; jax.make_mesh may reorder them.
     return Mesh(np.asarray(devices), ("batch",), axis_types=(AxisType.Auto,))
 
 
@@ -141,10 +141,10 @@ def batch_sharding(mesh: Mesh) -> NamedSharding | None:
 
 
 def check_precision(precision: Precision, device: jax.Device) -> None:
-    """Raise ValueError if a device lacks a precision."""
+    """Raise ValueError if a device does not support a precision."""
     capability = re.match(r"[0-9]+", getattr(device, "compute_capability", ""))
     if precision == "tf32" and (capability is None or int(capability[0]) < 8):
         raise ValueError(
-            f"precision is tf32, which requires an NVIDIA GPU, Ampere or newer, and the device is "
+            f"precision is tf32, which requires an NVIDIA GPU, Ampere or newer, but the device is "
             f"{device.device_kind}; expected float32 or bfloat16"
         )

@@ -1,4 +1,4 @@
-"""Several processes that act as one run, by means of JAX's distributed runtime."""
+"""Several processes that act as one run, with JAX's distributed runtime."""
 
 import contextlib
 import itertools
@@ -20,20 +20,22 @@ from jax.experimental import multihost_utils
 from jaxae._utils.signals import TERMINATIONS
 from jaxae.config import ProcessConfig
 
-# Seconds: to wait for processes that have not started yet; without a heartbeat, until a process
-# counts as lost; to wait for each other at the end; for the others' messages after a failure; and
-# for a process that reads a large data set.
-_JOIN, _HEARTBEAT, _SHUTDOWN, _LAST, _LONG = 120, 30, 20, 3, 24 * 3600
+# Seconds to wait:
+_JOIN = 120  # for processes that have not started yet
+_HEARTBEAT = 30  # for a heartbeat, before a process counts as lost
+_SHUTDOWN = 20  # for the other processes at the end
+_LAST = 3  # for the other processes' messages after a failure
+_LONG = 24 * 3600  # for a process that reads a large data set
 _LONGEST_MESSAGE = 2000
 # How JAX's runtime reports a process that it cannot reach: "UNKNOWN: Gloo all-reduce failed: …".
 _LOST = re.compile(
     r"\b[A-Z_]+: .*(Gloo|NCCL|coordination|Connection|heartbeat|barrier).*", re.IGNORECASE
 )
-# What JAX says if there is no cluster, or if the program has already computed by itself.
+# What JAX says if there is no cluster, or if JAX is already in use.
 _ALONE = ("coordinator_address should be defined", "must be called before any JAX calls")
-# Prints its message unless it reads anything before its input ends.
+# Waits for the end of its input, and prints its message if the input was empty.
 _WATCH = "import sys; sys.stdin.read() or print(sys.argv[1], file=sys.stderr)"
-_meetings = itertools.count()
+_barriers = itertools.count()
 
 
 class LostProcessError(RuntimeError):
@@ -42,7 +44,7 @@ class LostProcessError(RuntimeError):
 
 @contextlib.contextmanager
 def process_group(config: ProcessConfig) -> Iterator[None]:
-    """Join the other processes of the run, if there are any, for the duration of the block.
+    """Join the other processes of the run, if any, for the duration of a with block.
 
     Enter it before JAX looks for devices. All processes leave the block together. After an error
     the process has to exit (see `leave`); JAX's runtime then ends the others within a minute.
@@ -87,12 +89,12 @@ def process_group(config: ProcessConfig) -> Iterator[None]:
 
 
 def _join(config: ProcessConfig) -> bool:
-    # JAX's handler of SIGTERM would replace jaxae's. Older versions cannot do without it.
+    # JAX's handler of SIGTERM would replace jaxae's. Older versions lack this option.
     with contextlib.suppress(AttributeError):
         jax.config.update("jax_enable_preemption_service", False)
     try:
         with (
-            warnings.catch_warnings(action="ignore"),  # About clusters that may not be meant.
+            warnings.catch_warnings(action="ignore"),  # About clusters that may not be used.
             _interruptible(),
         ):
             jax.distributed.initialize(
@@ -108,8 +110,8 @@ def _join(config: ProcessConfig) -> bool:
             f"the processes cannot join ({str(error).splitlines()[0]}); check that all have "
             "started and can reach --coordinator, or pass --process-count 1 to train alone"
         ) from error
-    # GPUs tune a program together, and a process that found it in a cache of its own would not take
-    # part. A cache that the user named is shared.
+    # Processes tune a GPU program together. One that found it in a private cache would not take
+    # part, so only a cache that the user set, which is shared, is used.
     jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR"))
     return True
 
@@ -131,7 +133,7 @@ def _interruptible() -> Iterator[None]:
 @contextlib.contextmanager
 def _watched(message: str) -> Iterator[None]:
     # If another process is missing, JAX's runtime may abort this one with a stack trace, before
-    # Python can print anything. A child process prints the message then.
+    # Python can print anything. A child process then prints the message.
     watch = subprocess.Popen(
         [sys.executable, "-c", _WATCH, f"jaxae{process_label()}: {message}"],
         stdin=subprocess.PIPE,
@@ -149,27 +151,27 @@ def is_main_process() -> bool:
 
 
 def process_label() -> str:
-    """Return which process this is, for a message, or "" if there is only one."""
+    """Return text that names this process in messages, "" if there is only one."""
     if not jax.distributed.is_initialized():
         return ""
     return f", process {jax.process_index()} of {jax.process_count()}"
 
 
 def barrier(name: str) -> None:
-    """Wait until every process gets here, however long it takes.
+    """Wait until every process arrives, however long it takes.
 
     The first collective of a kind, in contrast, waits for half a minute at most.
     """
     if jax.process_count() > 1:
-        key = f"jaxae_{name}_{next(_meetings)}"
+        key = f"jaxae_{name}_{next(_barriers)}"
         ocp.multihost.get_barrier_sync_fn()(key=key, timeout_ms=1000 * _LONG)
 
 
 def run_on_main_process(action: Callable[[], bool | None]) -> bool:
-    """Call a function in process 0; all processes return its result or raise its error.
+    """Call a function in process 0; return its result, or raise its error, in all processes.
 
     Raises:
-      ValueError: the function raised it, or an OSError, in process 0.
+      ValueError: the function raised it, or an OSError, which is raised as it is in process 0.
     """
     if jax.process_count() == 1:
         return bool(action())

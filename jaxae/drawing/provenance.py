@@ -22,12 +22,12 @@ _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that figures depend on."""
+    """Return the versions of the packages that figures depend on."""
     return versions_of(_PACKAGES)
 
 
 def parameters_hash(model: Autoencoder) -> str:
-    """SHA-256 over names, shapes and float32 values of a model's parameters, in hexadecimal."""
+    """Return the SHA-256 of a model's parameters: names, shapes, float32 values; in hexadecimal."""
     digest = hashlib.sha256()
     for path, leaf in sorted(nnx.to_flat_state(nnx.state(model, nnx.Param))):
         values = np.ascontiguousarray(np.asarray(leaf[...], np.float32))
@@ -37,7 +37,7 @@ def parameters_hash(model: Autoencoder) -> str:
 
 
 def metadata_for(suffix: str, provenance: Provenance) -> dict[str, str]:
-    """Metadata to pass to Matplotlib for a file with this suffix."""
+    """Return the metadata to pass to Matplotlib for a file with this suffix."""
     if suffix not in _KEYS:
         raise ValueError(f"figures of type {suffix!r} hold no provenance; expected {_known()}")
     return {_KEYS[suffix]: json.dumps(provenance, sort_keys=True)}

@@ -1,4 +1,4 @@
-"""The registry of figures: what each figure is called, shows, and is drawn from."""
+"""The registry of figures: their names, what they show, and what they are drawn from."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class MissingFigureError(ValueError):
 
 
 def latent(sources: Sources, fit_box: bool) -> Figure:
-    """Every embedding, coloured by class, with the sampling box and its grid."""
+    """Draw every embedding, coloured by class, with the sampling box and its grid."""
     embedding = sources[0].embedding
     return plots.latent_scatter(
         embedding.z,
@@ -32,7 +32,7 @@ def latent(sources: Sources, fit_box: bool) -> Figure:
 
 
 def grid(sources: Sources, fit_box: bool) -> Figure:
-    """A 12×12 grid on the box, decoded."""
+    """Draw the decoded 12×12 grid on the box."""
     embedding, box = sources[0].embedding, _box(sources[0], fit_box)
     return plots.reconstruction_grid(
         latent_grid(embedding.model, box, plane=embedding.plane), box, plane=embedding.plane
@@ -40,19 +40,19 @@ def grid(sources: Sources, fit_box: bool) -> Figure:
 
 
 def reconstructions(sources: Sources, fit_box: bool) -> Figure:
-    """A test image of each class, above its reconstruction."""
+    """Draw a test image of each class above its reconstruction."""
     embedding = sources[0].embedding
     shown = embedding.dataset.test.images[_first_of_each_class(embedding.dataset.test)]
     return plots.reconstructions(shown, decode(embedding.model, encode(embedding.model, shown)))
 
 
 def curve(sources: Sources, fit_box: bool) -> Figure:
-    """Training and test loss against the epoch."""
+    """Draw training and test loss against the epoch."""
     return plots.training_curve(sources[0].snapshot.history)
 
 
 def coverage(sources: Sources, fit_box: bool) -> Figure:
-    """The grid, with each tile framed in the colour of its distance to the nearest embedding."""
+    """Draw the grid, each tile framed in the colour of its distance to the nearest embedding."""
     _check_plane(sources[0])
     embedding, box = sources[0].embedding, _box(sources[0], fit_box)
     tiles = embedding.tiles(box)
@@ -68,7 +68,7 @@ def coverage(sources: Sources, fit_box: bool) -> Figure:
 
 
 def entropy(sources: Sources, fit_box: bool) -> Figure:
-    """Entropy of the labels over the percentile box: where classes mix."""
+    """Draw the entropy of the labels over the percentile box: where classes mix."""
     _check_plane(sources[0])
     embedding = sources[0].embedding
     box = embedding.percentile_box
@@ -77,7 +77,7 @@ def entropy(sources: Sources, fit_box: bool) -> Figure:
 
 
 def gaps(sources: Sources, fit_box: bool) -> Figure:
-    """Tiles in gaps and occupied tiles, with the classifier's confidence."""
+    """Draw tiles in gaps and occupied tiles, with the classifier's confidence."""
     embedding, classifier = sources[0].embedding, sources[0].classifier
     if classifier is None:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
@@ -89,7 +89,7 @@ def gaps(sources: Sources, fit_box: bool) -> Figure:
 
 
 def interpolation(sources: Sources, fit_box: bool) -> Figure:
-    """The straight line in latent space between images of the first two classes, by each model."""
+    """Draw images that each model decodes on a line between images of the first two classes."""
     strips = {}
     for source in sources:
         test = source.embedding.dataset.test
@@ -100,7 +100,7 @@ def interpolation(sources: Sources, fit_box: bool) -> Figure:
 
 
 def prior(sources: Sources, fit_box: bool) -> Figure:
-    """Images decoded from 144 samples of a variational model's prior, N(0, I)."""
+    """Draw images decoded from 144 samples of a variational model's prior, N(0, I)."""
     model = sources[0].embedding.model
     if not isinstance(model, VariationalAutoencoder):
         raise MissingFigureError(f"{sources[0].path} has no prior; expected a run of --model vae")
@@ -109,7 +109,7 @@ def prior(sources: Sources, fit_box: bool) -> Figure:
 
 
 def ae_vae(sources: Sources, fit_box: bool) -> Figure:
-    """Two models side by side: the cloud, and the grid on its percentile box with its gaps."""
+    """Draw two models side by side: the cloud, and the grid on its percentile box."""
     sides = []
     for source in sources:
         _check_plane(source)
@@ -128,7 +128,7 @@ def ae_vae(sources: Sources, fit_box: bool) -> Figure:
 
 
 def seeds(sources: Sources, fit_box: bool) -> Figure:
-    """Test loss against the epoch for each study: mean over seeds, and band."""
+    """Draw each study's test loss against the epoch: mean over seeds, and band."""
     return plots.seed_curves({source.name: source.histories for source in sources})
 
 
@@ -136,7 +136,7 @@ class Drawing(NamedTuple):
     """A figure of the registry.
 
     Attributes:
-      function: draws the figure from its sources; the second argument is `fit_box`, see `draw`.
+      function: draws the figure from its sources and `fit_box` (see `draw`).
       least: smallest number of sources.
       most: largest number of sources.
       of_studies: whether the sources are studies rather than single runs.

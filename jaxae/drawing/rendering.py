@@ -28,7 +28,7 @@ def draw(
       sources: the runs or studies to draw from, or their folders. A `Source` is read only once, for
         any number of figures.
       path: the file; its suffix, .png, .pdf or .svg, chooses the format.
-      fit_box: decode grids on the cloud's percentile box (1st to 99th) instead of the lecture's.
+      fit_box: decode grids on the cloud's percentile box (1st to 99th), not on the lecture's box.
 
     Raises:
       MissingFigureError: the figure is not defined for these runs.
@@ -46,7 +46,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
 
     Args:
       path: the figure's file.
-      data: where the data of its runs are now, as `load_dataset` takes it; by default where they
+      data: where the data of its runs are now, as for `jaxae.load_dataset`; by default where they
         were.
 
     Returns:

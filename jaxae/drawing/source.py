@@ -1,4 +1,4 @@
-"""What figures are drawn from: a run, or a study of several seeds, read once."""
+"""The source of a figure: a run, or a study of several seeds, read once."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ from jaxae.training import EpochMetrics
 
 
 def seed_folders(study: Path) -> list[Path]:
-    """Folders of a study's runs, seed-0 and so on, in order of seed."""
+    """List the folders of a study's runs, seed-0 and so on, in order of seed."""
     found = [path for path in study.glob("seed-*") if path.name[5:].isdecimal()]
     return sorted(found, key=lambda path: int(path.name[5:]))
 
@@ -76,9 +76,9 @@ class Source:
         Args:
           path: the folder.
           mesh: devices of this process to compute on; by default all.
-          data: the data set, or where it is now, as `load_dataset` takes it; by default where it
+          data: the data set, or where it is now, as for `jaxae.load_dataset`; by default where it
             was when the run was trained.
-          checkpoint: the checkpoint to load parameters from, as `Run.load_model` takes it.
+          checkpoint: the checkpoint to load parameters from, as for `Run.load_model`.
         """
         self.path = Path(path)
         self.mesh = mesh
@@ -163,8 +163,8 @@ class Source:
         return names[self.runs[0].config.model.model]
 
     def provenance(self, file: Path) -> dict[str, Any]:
-        """Describe the runs, with their path relative to a figure's file."""
-        # Left out for the default, as in figures drawn before there was a choice.
+        """Return a description of the runs, with the path relative to a figure's file."""
+        # The default is left out, as in figures that were drawn before there was a choice.
         chosen = {} if self._checkpoint == "newest" else {"checkpoint": self._checkpoint}
         return {
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
@@ -177,7 +177,7 @@ class Source:
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
-    # What decides the result. The source of the data does not: they may have moved.
+    # The settings that determine the result. The path of the data does not.
     return {
         "model": dataclasses.asdict(config.model),
         "train": dataclasses.asdict(config.train),

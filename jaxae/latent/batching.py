@@ -26,7 +26,7 @@ _IN_FLIGHT = 2
 
 
 class Rows(Protocol):
-    """Rows that are read by slicing: an array in memory, a mapped one, or a file like one."""
+    """Rows that are read by slicing: an array, a memory map, or a file that acts like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,8 +41,8 @@ class Rows(Protocol):
 
 
 def as_rows(array: npt.ArrayLike | Rows) -> Rows:
-    """Return anything that can be sliced unchanged and unread, the rest as an array."""
-    # JAX would compile a program for each slice of one of its arrays.
+    """Return an array with a NumPy dtype as it is, without reading it; convert anything else."""
+    # JAX would compile a program for each slice of its own arrays.
     if isinstance(array, jax.Array) or not isinstance(getattr(array, "dtype", None), np.dtype):
         return np.asarray(array)
     return array  # type: ignore[return-value]
@@ -59,7 +59,7 @@ def in_chunks(
 
     Args:
       function: maps the module and a chunk to an equal number of results; compiled once per size.
-      module: the module; computation runs on the devices of its parameters, see `_place`.
+      module: the module; its parameters' devices do the computation, see `_place`.
       rows: the rows; each is read once, chunk by chunk.
       convert: called with a chunk and the index of its first row; returns the input of the
         function, or raises ValueError.

@@ -17,8 +17,8 @@ from jaxae.training import to_unit_interval
 
 _log = logging.getLogger(__name__)
 
-# Examples per compiled call on one device: one for latency, 144 for the default grid, and up to
-# the size that was fastest.
+# Examples per compiled call on one device: 1 for latency, 144 for the default grid; the largest was
+# the fastest.
 _ENCODE_CHUNKS = (1, 256, 2048, 8192)
 _DECODE_CHUNKS = (1, 144, 512, 2048)
 # Images encoded at a time within a chunk, so that their float pixels fit into a core's cache.
@@ -30,10 +30,10 @@ def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
 
     Args:
       model: the autoencoder. If its parameters are on several devices, as after `replicate`, the
-        images are divided among these.
+        images are divided among them.
       images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (including
         float16 and bfloat16) or booleans. Integers that are all 0 or 1, as in a mask, log a
-        warning. Anything with a shape, a NumPy dtype and slicing, such as a mapped array or a data
+        warning. Anything with a shape, a NumPy dtype and slicing, such as a memory map or a data
         set of h5py or zarr, is read slice by slice.
 
     Returns:
@@ -108,7 +108,7 @@ def interpolate(
     Args:
       model: the autoencoder.
       start: an image of shape (height, width), values as for `encode`.
-      end: the image at the other end, likewise.
+      end: the image at the other end, of the same form.
       steps: number of points on the line, both ends included; at least 2.
 
     Returns:
@@ -202,6 +202,6 @@ def _points(z: npt.NDArray[Any], start: int) -> Floats:
         index = np.argmin(finite.all(axis=1))
         raise ValueError(
             f"z[{start + index}] has a value that is NaN or infinite in float32; "
-            "expected finite ones"
+            "expected finite numbers"
         )
     return points

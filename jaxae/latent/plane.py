@@ -65,7 +65,7 @@ latent_plane = pca_plane  # The name of `pca_plane` until 0.1.
 
 
 def fitted_box(points: npt.NDArray[np.floating]) -> Box:
-    """The box from the 1st to the 99th percentile of points of shape (n, 2) or (n, 1)."""
+    """Return the box from the 1st to the 99th percentile of points, shape (n, 2) or (n, 1)."""
     low, high = np.percentile(points, [1, 99], axis=0)
     if points.shape[1] == 1:
         return Box(float(low[0]), float(high[0]), 0.0, 0.0)
@@ -73,7 +73,7 @@ def fitted_box(points: npt.NDArray[np.floating]) -> Box:
 
 
 def grid_points(box: Box, n: int = 12) -> npt.NDArray[np.float64]:
-    """Points of an n×n grid on a box, edges included.
+    """Return the points of an n×n grid on a box, edges included.
 
     Returns:
       float64 array of shape (n, n, 2); entry [row, column] is (x, y), and y grows with the row.

@@ -7,7 +7,7 @@ height and width in pixels; and `rngs`, which draws the initial kernels (LeCun n
 at zero).
 
 dense         encoder and decoder with one hidden layer
-conv          encoder and decoder with two convolutions besides
+conv          encoder and decoder with two convolutions each
 autoencoder   encoder and decoder together, plain or variational; create_model
 """
 

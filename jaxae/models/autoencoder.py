@@ -1,4 +1,4 @@
-"""Encoder and decoder together, plain or variational."""
+"""The autoencoders, plain and variational, and `create_model`."""
 
 import functools
 from typing import Any, ClassVar
@@ -62,8 +62,8 @@ class Autoencoder(nnx.Module):
 class VariationalAutoencoder(Autoencoder):
     """An autoencoder whose encoder returns a distribution, which the loss keeps close to N(0, I).
 
-    Called with an image, it decodes the mean of the posterior, so it can stand wherever an
-    autoencoder can. Kingma and Welling 2014.
+    Called with an image, it decodes the mean of the posterior, so it can be used like a plain
+    autoencoder. See Kingma and Welling 2014.
     """
 
     _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {"vae": (VariationalEncoder, Decoder)}
@@ -84,9 +84,9 @@ def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -
       seed: a whole number ≥ 0.
 
     Returns:
-      The model, with the parameters that its class draws with `rngs=nnx.Rngs(seed)`.
+      The model, with the same parameters as if its class were called with `rngs=nnx.Rngs(seed)`.
     """
-    # One by one, each of the parameters would compile a handful of tiny programs.
+    # Drawn one by one, each parameter would compile several tiny programs.
     graphdef, _ = abstract_model(config, image_shape)
     return nnx.merge(graphdef, _draw(config, image_shape, jax.random.key(seed)))
 

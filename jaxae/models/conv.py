@@ -2,8 +2,8 @@
 
 A convolution is written as a dense layer over patches (im2col), because XLA's own convolution takes
 five times as long on a CPU inside a compiled loop, such as the scan of an epoch. The encoder's
-convolutions halve height and width (stride 2). The decoder's double them: their four outputs per
-pixel become 2×2 pixels (sub-pixel convolution, Shi et al. 2016), so that every pixel receives the
+convolutions halve height and width (stride 2). The decoder's double them: each has four outputs per
+pixel, which become 2×2 pixels (sub-pixel convolution, Shi et al. 2016), so every pixel receives the
 same number of contributions. Sizes that are not multiples of four are padded by the encoder and
 cropped at the end of the decoder.
 """
@@ -61,7 +61,7 @@ class ConvDecoder(nnx.Module):
 
 
 def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
-    """Gather the 3×3 neighbourhood of every stride-th pixel, with zeros beyond the edges.
+    """Gather the 3×3 neighbourhood of every stride-th pixel, padded with zeros at the edges.
 
     Args:
       x: features of shape (height, width, channels).

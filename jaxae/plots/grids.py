@@ -48,7 +48,7 @@ def coverage_grid(
       distance: distance of each tile's point to the nearest embedding, in latent units, shape
         (rows, columns).
       radius: distance beyond which a tile is in a gap; colours show multiples of it, 0 to 4.
-      coverage: fraction of the box within this radius of an embedding, 0 to 1; the title says it.
+      coverage: fraction of the box within this radius of an embedding, 0 to 1, for the title.
       box: the box of the grid.
     """
     figure = Figure(figsize=(1.15 * COLUMN_WIDTH, COLUMN_WIDTH))
@@ -72,7 +72,7 @@ def coverage_grid(
     )
     frames.set_array(np.clip(distance.ravel() / radius, 0, 4))
     frames.set_clim(0, 4)
-    # set_array colours faces too, unless there are none.
+    # Otherwise set_array would colour the faces, too.
     frames.set_facecolor("none")
     axes.add_collection(frames)
     bar = figure.colorbar(frames, ax=axes, fraction=0.05, pad=0.02, extend="max")

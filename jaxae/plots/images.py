@@ -54,7 +54,7 @@ def interpolations(strips: Mapping[str, Array]) -> Figure:
 def gap_tiles(
     images: Array, in_gap: Array, confidence: Array, distance: Array, shown: int = 10
 ) -> Figure:
-    """Compare tiles in gaps with occupied tiles: images, classifier's confidence and distance.
+    """Compare tiles in gaps with occupied tiles: images, confidence of a classifier, distance.
 
     Args:
       images: decoded tiles of shape (n, height, width), values 0 to 1.

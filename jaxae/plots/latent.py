@@ -39,8 +39,7 @@ def latent_scatter(
       n: number of grid points along each side of the box.
 
     Returns:
-      The figure; its axes are named after what they show. A single latent dimension is shown along
-      x, with one row per class.
+      The figure. A single latent dimension is shown along x, with one row per class.
     """
     plane = plane or pca_plane(z)
     figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
@@ -101,7 +100,7 @@ def scatter_on(
         spread = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
         points = np.stack([points[:, 0], labels + spread], axis=1)
     colours, norm = class_colours(len(class_names))
-    # In a random order, or the last class of a sorted data set would cover the others.
+    # In a random order, so that in a sorted data set the last class does not cover the others.
     order = np.random.default_rng(0).permutation(len(points))
     area, alpha = _point_style(len(points))
     x, y = points[order].T
@@ -159,7 +158,7 @@ def _point_style(examples: int) -> tuple[float, float]:
 
 
 def _fit_height(figure: Figure, axes: Axes) -> None:
-    # The height for equal axes; 0.75 is their part of the width, beside colour bar and labels.
+    # The height at which axes of equal scale take 0.75 of the width, beside labels and colour bar.
     (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
     height = 0.75 * COLUMN_WIDTH * (y_max - y_min) / (x_max - x_min) + 0.45
     figure.set_figheight(float(np.clip(height, 0.4 * COLUMN_WIDTH, 2 * COLUMN_WIDTH)))

@@ -33,9 +33,9 @@ _STYLE: dict[Any, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # TrueType, which journals accept.
     "svg.fonttype": "none",
-    "svg.hashsalt": "jaxae",  # The same figure gives the same bytes.
+    "svg.hashsalt": "jaxae",  # So that the same figure gives the same bytes.
 }
-# The formats, with metadata that suppresses the date.
+# The formats, with metadata that suppress the date.
 _UNDATED: dict[str, dict[str, None]] = {
     ".png": {},
     ".pdf": {"CreationDate": None},
@@ -58,7 +58,7 @@ def styled(make: Callable[P, T]) -> Callable[P, T]:
 
 
 def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
-    """A colour map with one colour per class (tab10, tab20 or turbo), and the norm for labels."""
+    """Return a colour map with one colour per class (tab10, tab20 or turbo), and its norm."""
     if classes <= 10:
         colours = mpl.colormaps["tab10"](range(classes))
     elif classes <= 20:

@@ -41,7 +41,7 @@ def seed_curves(histories: Mapping[str, Sequence[Sequence[EpochMetrics]]]) -> Fi
     """Plot the test loss against the epoch: mean over seeds, and a band from minimum to maximum.
 
     Args:
-      histories: for each name, of at most four, the histories of its seeds, equally long.
+      histories: for each of at most four names, the histories of its seeds, equally long.
     """
     figure = Figure(figsize=(COLUMN_WIDTH, 0.65 * COLUMN_WIDTH))
     axes = figure.add_subplot()

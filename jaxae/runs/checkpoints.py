@@ -38,9 +38,9 @@ def read_state(folder: Path, number: int, like: State) -> State:
     """Read a state to JAX's default device; every process reads it independently.
 
     Args:
-      folder: of the states.
+      folder: the folder of the states.
       number: one of `saved_numbers`.
-      like: shapes and types of the state, for instance from `jax.eval_shape`.
+      like: its shapes and types, for instance from `jax.eval_shape`.
 
     Raises:
       ValueError: the state is missing, has other shapes or types, or has changed since it was
@@ -67,10 +67,10 @@ def read_state(folder: Path, number: int, like: State) -> State:
 
 
 def read_newest_state(folder: Path, numbers: Iterable[int], like: State) -> State:
-    """Read the newest intact state of one or more; log those skipped.
+    """Read the newest intact state among one or more; log those skipped.
 
     Raises:
-      ValueError: none is intact; the text is about the newest.
+      ValueError: none is intact; the message is about the newest.
     """
     errors: list[ValueError] = []
     for number in sorted(numbers, reverse=True):
@@ -90,7 +90,7 @@ class CheckpointWriter:
 
     In a run of several processes, all of them make the same calls. They then save together and wait
     until the save is complete, since Orbax's collectives must not overlap with a training step's.
-    Every method raises OSError if the folder, or a state saved before, cannot be written.
+    Every method raises OSError if the folder or an earlier state cannot be written.
 
     Args:
       folder: created if it is missing. The remains of interrupted saves are deleted, and so are
@@ -103,13 +103,13 @@ class CheckpointWriter:
     def __init__(
         self, folder: Path, keep: int, newest: int, test_losses: Mapping[int, float] | None = None
     ):
-        """Delete what is newer than the state."""
+        """Delete the remains of interrupted saves, and states newer than `newest`."""
         self._folder = folder
         self._keep = keep
         self._test_losses = dict(test_losses or {})
-        # Not Orbax's AsyncCheckpointer (nor its composite handler), which leaves threads waiting if
-        # a folder cannot be created, and gives up when the clock is set forward. Nor its
-        # CheckpointManager, which does not open if the metadata of any checkpoint are damaged.
+        # Orbax's AsyncCheckpointer (and its composite handler) leaves threads waiting if a folder
+        # cannot be created, and gives up when the clock is set forward. Its CheckpointManager does
+        # not open if the metadata of any checkpoint are damaged.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
         run_on_main_process(lambda: self._tidy(newest))
@@ -125,9 +125,9 @@ class CheckpointWriter:
         """Start to save a state, after the previous save; do nothing if the number is saved.
 
         Args:
-          number: by which the state is found.
+          number: number of the state.
           state: a tree of arrays, which must not be donated until it is saved.
-          test_loss: of its parameters, if they may be kept as the best.
+          test_loss: test loss of the state; without one, it is never kept as the best.
         """
         self.wait()
         if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):

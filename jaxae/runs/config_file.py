@@ -14,7 +14,7 @@ from jaxae._utils.text import reason
 from jaxae.config import CheckpointConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
 from jaxae.runs.environment import Environment
 
-# Raised by JSON of another form than expected when it is taken apart.
+# What reading JSON of an unexpected form may raise.
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -24,7 +24,7 @@ def parse_config(sections: Any) -> RunConfig:
     A section or a field that is missing because an older version did not have it gets its default.
 
     Raises:
-      ValueError: a section has another form, or a value that no run has.
+      ValueError: a section has an unexpected form or a bad value.
     """
     try:
         data = dict(sections["data"])
@@ -42,10 +42,10 @@ def parse_config(sections: Any) -> RunConfig:
 
 
 def read_config(file: Path) -> tuple[RunConfig, Environment]:
-    """Read a config.json, with the environment that computed the run last.
+    """Read a config.json: the settings, and the environment that computed the run last.
 
     Raises:
-      ValueError: it is damaged, of another version, or larger than 1 MiB; the text names it.
+      ValueError: it is damaged, of another version, or larger than 1 MiB; the message names it.
       OSError: it cannot be opened.
     """
     try:
@@ -69,13 +69,13 @@ def write_config(file: Path, config: RunConfig, environment: Environment) -> Non
 def update_config(
     file: Path, config: RunConfig, resumed: Environment | None, after_epoch: int
 ) -> None:
-    """Replace the settings in a config.json.
+    """Replace the settings in the config.json of an existing run.
 
     Args:
-      file: of an existing run.
-      config: its new settings.
-      resumed: the environment, if another than before computes the run from now on.
-      after_epoch: where it took over.
+      file: the file.
+      config: the new settings.
+      resumed: the environment that computes the run from now on, or None if it is the same.
+      after_epoch: the last epoch that was computed before.
 
     Raises:
       OSError: it cannot be written.

@@ -7,7 +7,7 @@ from typing import Any
 
 from jax.sharding import Mesh
 
-# Packages that decide how a training step rounds, then those that only read and write.
+# The packages that decide how a training step rounds, and all packages that are recorded.
 _DECISIVE = ("jax", "jaxlib", "flax", "optax")
 _PACKAGES = ("jaxae", *_DECISIVE, "orbax-checkpoint", "numpy")
 
@@ -20,13 +20,13 @@ def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What computes a run. A resumed run has the same bits only if this is the same.
+    """The devices and versions that compute a run; a change may change the bits of a resumed run.
 
     Attributes:
-      platform: of the devices, such as "cpu".
+      platform: platform of the devices, such as "cpu".
       kind: model of the devices, as JAX names it.
-      count: how many devices share a batch, over all processes; None if it was not recorded.
-      versions: of Python and of packages, by name.
+      count: number of devices that share a batch, over all processes; None if it was not recorded.
+      versions: versions of Python and of packages, by name.
     """
 
     platform: str

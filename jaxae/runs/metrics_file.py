@@ -75,7 +75,7 @@ def _read(file: Path) -> tuple[list[EpochMetrics], str]:
 
 
 def _parse(line: bytes, epoch: int) -> EpochMetrics:
-    # A truncated line may still parse: perhaps only its last digits are missing.
+    # Even a row that parses is incomplete without its newline.
     if not line.endswith(b"\n"):
         raise ValueError(f"it is truncated, or longer than {_LONGEST_ROW:,} bytes")
     row = EpochMetrics(**json.loads(line))

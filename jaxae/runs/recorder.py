@@ -15,19 +15,19 @@ from jaxae.training import DivergedError, Epoch, EpochPosition, TrainState, copy
 
 
 class Recorder:
-    """Appends the metrics of each epoch to a run, and saves its state from time to time.
+    """Appends the metrics of each epoch to a run, and saves checkpoints when they are due.
 
-    As a context manager it closes itself. In a run of several processes, all of them use it alike:
-    process 0 writes the rows, and all save together. Every method raises OSError if the folder
-    cannot be written.
+    As a context manager it closes itself. In a run of several processes, all of them make the same
+    calls: process 0 writes the rows, and all save together. Every method raises OSError if the
+    folder cannot be written.
 
     Args:
-      run: no other process may write to its folder.
-      state: where training starts. Rows and checkpoints of later epochs are deleted.
+      run: the run; no other process may write to its folder.
+      state: the state that training starts from. Rows and checkpoints of later epochs are deleted.
     """
 
     def __init__(self, run: Run, state: TrainState | EpochPosition):
-        """Delete what is newer than the state."""
+        """Delete rows and checkpoints that are newer than the state."""
         self._run = run
         start = state.state if isinstance(state, EpochPosition) else state
         rows = intact_rows(run.metrics)[: int(start.epoch)]
@@ -37,7 +37,7 @@ class Recorder:
         self._writer = CheckpointWriter(run.checkpoints, keep, int(start.epoch), losses)
         self._position_writer: CheckpointWriter | None = None
         self._saved_step = int(start.step)
-        # The last finished epoch with its loss, and the position after it, if training got further.
+        # The last finished epoch's state and test loss, and the latest position after it, if any.
         self._last: tuple[TrainState, float | None] | None = None
         self._position: EpochPosition | None = None
         if not isinstance(state, EpochPosition):
@@ -70,7 +70,7 @@ class Recorder:
         self._position_writer.save(self._saved_step, position)
 
     def close(self) -> None:
-        """Save the last state unless it is saved already, and wait until that is complete."""
+        """Save the last state unless it is saved already, and wait until the save is complete."""
         # If training continued from the position and failed, its arrays were donated.
         if self._position is not None and not self._position.state.step.is_deleted():
             self._save_position(self._position)
@@ -83,7 +83,7 @@ class Recorder:
             shutil.rmtree(self._run.positions, ignore_errors=True)
 
     def __enter__(self) -> Self:
-        """Record what the block trains."""
+        """Return the recorder."""
         return self
 
     def __exit__(
@@ -92,7 +92,7 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close, unless the error is one that other processes don't have: saving waits for all."""
+        """Close, unless this process alone may have failed: saving would wait for the others."""
         common = (DelayedInterrupt, DelayedTermination, DivergedError)
         if error is None or jax.process_count() == 1 or isinstance(error, common):
             self.close()

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def state_to_resume(run: Run) -> TrainState | EpochPosition:
-    """Return the newest state that is intact, as are the metrics up to it; log those skipped.
+    """Return the newest intact state whose metrics are intact, too; log those skipped.
 
     A run that was stopped before its first checkpoint restarts from the beginning.
 

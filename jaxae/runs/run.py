@@ -1,4 +1,4 @@
-"""A run's folder: its settings, its metrics, its checkpoints, its figures."""
+"""A run's folder: create it, open it, load its model and its data."""
 
 import dataclasses
 import math
@@ -48,7 +48,7 @@ class Run:
           overwrite: whether to replace a run that the folder holds.
 
         Raises:
-          ValueError: as `check_free`.
+          ValueError: as for `check_free`.
           OSError: the folder cannot be written.
         """
         cls.check_free(path, overwrite=overwrite)
@@ -60,7 +60,7 @@ class Run:
 
     @staticmethod
     def check_free(path: Path, *, overwrite: bool) -> None:
-        """Raise ValueError if the folder cannot become a run, or holds something to keep."""
+        """Raise ValueError if the folder cannot become a run, or holds files to keep."""
         if path.exists() and not path.is_dir():
             raise ValueError(f"{path} is a file; choose another --run-dir")
         if os.name != "nt" and "\\" in str(path.resolve()):
@@ -107,7 +107,7 @@ class Run:
         environment: Environment,
         epoch: int,
     ) -> None:
-        """Change what may change in a run that resumes after an epoch, in config.json.
+        """Update config.json for a run that resumes after an epoch.
 
         An environment that differs from the last one is appended to the file's list `resumed`.
         """
@@ -125,10 +125,10 @@ class Run:
         """Load the data that the run was trained on.
 
         Args:
-          source: where it is now, as `load_dataset` takes it; by default where it was then.
+          source: where the data are now, as for `jaxae.load_dataset`; by default where they were.
 
         Raises:
-          ValueError: it is no longer there, or has changed.
+          ValueError: the data are no longer there, or have changed.
         """
         try:
             dataset = load_dataset(source or self.config.data.source)
@@ -146,7 +146,7 @@ class Run:
         if source is not None and str(source) != self.config.data.source:
             raise ValueError(
                 f"{source} is not what {self.path} was trained on (its checksum differs); pass the "
-                "folder of those data"
+                "folder of the run's data"
             )
         raise ValueError(
             f"{self.config.data.source} has changed since {self.path} was trained on it "
@@ -168,7 +168,7 @@ class Run:
 
         Args:
           checkpoint: an epoch; or `"newest"`, the last one that is intact; or `"best"`, the one
-            with the lowest test loss, which is then biased low, since it was selected by it.
+            with the lowest test loss, which is biased low because it was selected.
           mesh: devices of this process to put the model on; by default all, or the one chosen by
             `jax.default_device`.
 
@@ -202,12 +202,12 @@ class Run:
         return min(saved, key=lambda epoch: losses.get(epoch, math.inf))
 
     def new_model(self) -> Autoencoder:
-        """Make the model with the initial parameters that the run's seed draws."""
+        """Make the model with the initial parameters drawn from the run's seed."""
         config = self.config
         return create_model(config.model, config.data.image_shape, config.train.seed)
 
     def initial_state(self, params: Params | None = None) -> TrainState:
-        """Return the state before the first epoch; by default with the seed's parameters."""
+        """Return the state before the first epoch; `params` are by default drawn from the seed."""
         if params is None:
             params = nnx.state(self.new_model(), nnx.Param)
         train = self.config.train
@@ -240,7 +240,7 @@ class Run:
 
 
 def _empty(path: Path) -> None:
-    # The config last: until then the folder is a run, and --overwrite can be tried again.
+    # config.json last: until then the folder is a run, and --overwrite can be repeated.
     entries = [entry for entry in path.iterdir() if entry.name != LOCK_NAME]
     for entry in sorted(entries, key=lambda entry: entry.name == "config.json"):
         if entry.is_dir() and not entry.is_symlink():

@@ -14,8 +14,8 @@ class TensorBoard:
 
     Args:
       folder: the argument of `tensorboard --logdir`; created if it is missing.
-      history: epochs of a run that resumes. They are written if the folder is new. TensorBoard no
-        longer shows points of later epochs in older files.
+      history: the epochs so far, of a run that resumes; they are written if the folder is new.
+        TensorBoard hides points of later epochs in older files.
 
     Raises:
       ValueError: tensorboardX is not installed.

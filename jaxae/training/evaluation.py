@@ -1,4 +1,4 @@
-"""The test loss: the loss of clean images in float32, as a scan over batches."""
+"""The mean loss over images, such as the test loss, as a scan over batches."""
 
 import functools
 from collections.abc import Callable
@@ -26,10 +26,10 @@ def evaluate(
 
     Args:
       graphdef: structure of the model, from `nnx.split(model, nnx.Param)`.
-      params: of the model.
+      params: parameters of the model.
       images: uint8 of shape (n, height, width).
       objective: settings of the loss; `Objective()` by default.
-      sharding: of a batch over several devices.
+      sharding: sharding of a batch over several devices; None for a single device.
     """
     return evaluate_terms(graphdef, params, images, objective, sharding).loss
 

@@ -28,7 +28,7 @@ from jaxae.training.streaming import StreamedEpochs, exceeds_memory
 
 
 class DivergedError(ValueError):
-    """The training or test loss is no longer finite; the model keeps its last finite epoch."""
+    """The training or test loss is no longer finite; the model keeps the epoch before."""
 
 
 class EpochMetrics(NamedTuple):
@@ -73,7 +73,7 @@ def fit(
 ) -> list[EpochMetrics]:
     """Train a model in place.
 
-    After each epoch the model holds that epoch's parameters, so an interrupt loses at most one.
+    After each epoch the model holds its parameters, so an interrupt loses at most one epoch.
 
     When several processes train together (`jax.distributed`), each calls this with the same
     arguments, and reads only its share of the images.
@@ -81,11 +81,11 @@ def fit(
     Args:
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
-      config: how to train; `TrainConfig()` by default. Images are streamed if it says so, or if
-        they exceed `STREAM_SHARE` of a device's memory.
-      state: where to resume, from the same model and configuration, such as an `Epoch`'s state. Its
-        epochs count towards `config.epochs`, and the rest has the same bits as one uninterrupted
-        call. By default, the start: the model's parameters and the seed's key.
+      config: how to train; `TrainConfig()` by default. Images are streamed if `config.stream` is
+        set, or if they exceed `STREAM_SHARE` of a device's memory.
+      state: the state to resume from, such as `Epoch.state`, of the same model and configuration.
+        Its epochs count towards `config.epochs`, and the result is bit for bit that of one
+        uninterrupted call. By default, the model's parameters and a key from the seed.
       mesh: devices, from `make_mesh`; by default all that JAX finds, or the one chosen by
         `jax.default_device`. Their number changes the result only by rounding.
       on_epoch: called after each epoch.
@@ -126,7 +126,7 @@ def fit(
         start = copy_state(state)
     now: TrainState = put_replicated(start, mesh)
     setup = TrainingSetup(graphdef, optimizer, dataset, config, mesh)
-    # If one process has to stream, all of them do.
+    # If one process has to stream, all of them must.
     kind = StreamedEpochs if all_reduce_max(stream) else ResidentEpochs
     epochs = kind(setup, now, on_position)
 

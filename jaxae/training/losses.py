@@ -10,8 +10,8 @@ from jax.typing import ArrayLike
 from jaxae.config import Precision, TrainConfig
 from jaxae.models import Autoencoder
 
-# JAX's names. By default it rounds the factors of float32 products, to tf32 on GPUs and to bfloat16
-# on TPUs.
+# JAX's names. By default, JAX rounds the inputs of float32 matrix products to tf32 on GPUs, and to
+# bfloat16 on TPUs.
 _MATMUL_PRECISION = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
@@ -29,7 +29,8 @@ class Objective(NamedTuple):
       kl_weight: β ≥ 0, the weight of the divergence from the prior, for variational models.
       input_noise: standard deviation of the normal noise that is added to the encoder's input, in
         units of pixels from 0 to 1. The decoder is trained on the clean image.
-      precision: of the model's products, forward and backward; the loss itself is float32.
+      precision: precision of the model's matrix products, forward and backward; the loss itself is
+        float32.
     """
 
     kl_weight: float = 1.0
@@ -43,7 +44,7 @@ class Objective(NamedTuple):
 
     @property
     def for_evaluation(self) -> "Objective":
-        """The same without noise and in float32."""
+        """The same settings without noise and in float32."""
         return self._replace(input_noise=0.0, precision="float32")
 
 
@@ -58,9 +59,9 @@ def reconstruction_loss(x_hat: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
-    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²), in nats, ≥ 0.
+    """Return KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²), in nats, ≥ 0.
 
-    Kingma and Welling 2014, appendix B.
+    See Kingma and Welling 2014, appendix B.
 
     Args:
       mean: μ of shape (latent_dim,).
@@ -74,7 +75,7 @@ class LossTerms(NamedTuple):
 
     Attributes:
       loss: squared error + β · divergence.
-      squared_error: of one sample from the posterior, summed over pixels.
+      squared_error: squared error of one sample from the posterior, summed over pixels.
       divergence: KL divergence of the posterior from the prior, in nats.
     """
 
@@ -86,7 +87,7 @@ class LossTerms(NamedTuple):
 def example_terms(
     model: Autoencoder, x: jax.Array, key: jax.Array | None, objective: Objective
 ) -> LossTerms:
-    """Return the loss of one image.
+    """Return the loss of one image and its terms.
 
     For a variational model it is the squared error of one sample from the posterior + β·KL. Up to a
     constant, that is −β times the evidence lower bound of a normal decoder with variance β/2.

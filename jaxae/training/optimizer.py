@@ -6,8 +6,8 @@ import optax
 
 from jaxae.config import TrainConfig
 
-# XLA's programs hang on the optimizer that they were traced with, so only the last few are kept: a
-# search over learning rates would fill the memory.
+# Each optimizer has its own compiled programs. Only the last few are kept, since a search over
+# learning rates would otherwise fill the memory.
 CACHED_PROGRAMS = 8
 
 
@@ -21,7 +21,7 @@ def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
 
     Args:
       config: learning rate and schedule. `onecycle` rises along a cosine from 1/25 of the peak over
-        the first 20 % of the steps, then falls to 1/10,000 of that (Smith and Topin 2018).
+        the first 20 % of the steps, then falls to 1/10,000 of the first (Smith and Topin 2018).
       n: number of training images, which sets the length of a schedule.
 
     Returns:

@@ -23,7 +23,7 @@ from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 from jaxae.training.step import TrainState, make_train_step, train_batches
 
 # A signal has to wait for a compiled call to return. An epoch that would take longer than this many
-# seconds on a slow device, a few CPU cores of 2015, is therefore split into several calls.
+# seconds on a slow device (a few CPU cores of 2015) is therefore split into several calls.
 _CALL_SECONDS = 10
 _FLOPS_PER_SECOND, _BYTES_PER_SECOND = 4e10, 2e10
 
@@ -33,7 +33,7 @@ Transform = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class TrainingSetup(NamedTuple):
-    """What epochs are made of: model structure, optimizer, data, configuration, devices."""
+    """What an epoch needs: model structure, optimizer, data, configuration, devices."""
 
     graphdef: nnx.GraphDef[Autoencoder]
     optimizer: optax.GradientTransformation
@@ -52,9 +52,9 @@ class EpochPosition(NamedTuple):
 
     Attributes:
       state: valid until training continues; `copy_state` keeps it.
-      batches: int32, how many batches of the epoch are done.
-      loss: float32. Of a streamed epoch, the sum over the images seen so far; of any other, the
-        loss of each batch, shape (steps,), 0 for those to come.
+      batches: int32, number of batches of the epoch that are done.
+      loss: float32. For a streamed epoch, the sum over the images seen so far; for any other, the
+        loss of each batch, shape (steps,), 0 for those still to come.
     """
 
     state: TrainState
@@ -70,7 +70,7 @@ class ResidentEpochs:
 
     Args:
       setup: what to train, and on what.
-      state: the programs are compiled for states like this one.
+      state: the programs are compiled for its shapes, types and shardings.
       on_position: called within an epoch that takes several calls, after each but the last.
       transform: maps the programs over many states; by default there is one state. States are then
         stacked and sharded over the devices, and all results have a leading axis.
@@ -110,11 +110,11 @@ class ResidentEpochs:
 
         Args:
           state: donated.
-          batches: how many batches of this epoch are done.
-          loss: of these, as in an `EpochPosition`.
+          batches: number of batches of this epoch that are done.
+          loss: their loss, as in `EpochPosition`.
 
         Returns:
-          The state after it, and the mean loss over its images.
+          The state after the epoch, and the mean loss over its images.
         """
         losses = np.empty((*state.step.shape, self._steps), np.float32)
         losses[...] = loss
@@ -133,12 +133,10 @@ class ResidentEpochs:
 
 
 def steps_per_call(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:
-    """Choose how many steps a compiled call takes: all, unless the epoch is long.
+    """Choose how many of an epoch's steps a compiled call takes: all, unless the epoch is long.
 
-    Args:
-      lower: lowers the whole epoch; not called with JAX_DISABLE_JIT=1, where one call takes it all.
-      state: that it trains.
-      steps: of the epoch.
+    `lower` lowers a call that takes all steps. With JAX_DISABLE_JIT=1 it is not called, and the
+    result is `steps`.
     """
     if _jit_disabled():
         return steps
@@ -168,7 +166,7 @@ def compiled(function: Any, *args: Any) -> Any:
     return function if _jit_disabled() else function.lower(*args).compile()
 
 
-# Cached, since a jitted function that is made again is compiled again.
+# Cached, because every new jitted function is compiled.
 @functools.lru_cache(CACHED_PROGRAMS)
 def _make_call(
     graphdef: nnx.GraphDef[Autoencoder],

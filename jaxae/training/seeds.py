@@ -1,4 +1,4 @@
-"""`fit_seeds`: one model from several seeds, trained at once as one vmapped program."""
+"""`fit_seeds`: train one model from several seeds at once, as one vmapped program."""
 
 import functools
 import time
@@ -34,27 +34,27 @@ def fit_seeds(
 ) -> list[TrainState]:
     """Train one model for each seed, all at once.
 
-    Each seed gives what `jaxae.fit` gives with it, up to the order in which products are summed.
+    Each seed gives the same result as with `jaxae.fit`, up to rounding.
 
     Args:
       dataset: the images, shared by all.
       model_config: the model.
       train_config: how to train it; its own seed is not used.
       seeds: whole numbers, 0 or greater.
-      states: where to resume: one state for each seed, all after the same epoch. By default, the
-        start.
+      states: states to resume from, one for each seed, all after the same epoch; by default the
+        initial states.
       mesh: devices of one process, each of which trains some of the seeds; by default as in
         `jaxae.fit`.
-      on_epoch: called after each epoch with an entry for each seed, whose time is an equal share of
-        the time of all.
+      on_epoch: called after each epoch with one entry for each seed; its `seconds` are the time of
+        all seeds divided by their number.
       on_position: called within a long epoch, every few seconds; an exception ends the training.
 
     Returns:
       The last state of each seed.
 
     Raises:
-      ValueError: there are no seeds; the states are not one for each seed, after one epoch, of this
-        model and optimizer; or the devices lack the precision or the memory for the images.
+      ValueError: there are no seeds; there is not one state for each seed, all after one epoch and
+        of this model and optimizer; or the devices lack the precision or the memory for the images.
       DivergedError: the loss of a seed is no longer finite.
     """
     if not seeds:
@@ -72,12 +72,13 @@ def fit_seeds(
     epochs = [int(state.epoch) for state in begun]
     if len(begun) != len(seeds) or len(set(epochs)) != 1:
         raise ValueError(
-            f"states after epochs {epochs} of {len(seeds)} seeds; expected one each, of one epoch"
+            f"got states after epochs {epochs} for {len(seeds)} seeds; expected one state for each "
+            "seed, all after the same epoch"
         )
     like = jax.eval_shape(lambda: first(seeds[0]))
     for state in begun:
         check_state(state, like)
-    # Where the seeds don't fill the devices, copies of the last one do, whose results are dropped.
+    # Copies of the last state fill the remaining devices; their results are dropped.
     begun += begun[-1:] * (-len(seeds) % mesh.size)
     sharding = NamedSharding(mesh, PartitionSpec("batch"))
     state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), sharding)
@@ -112,20 +113,20 @@ def check_study(dataset: Dataset, config: TrainConfig, mesh: Mesh) -> None:
     check_precision(config.precision, device)
     if config.stream or exceeds_memory(dataset, device):
         raise ValueError(
-            f"a study keeps all images on each device, and the {dataset.name} images are to be "
+            f"a study keeps all images on each device, but the {dataset.name} images have to be "
             "streamed; train the seeds one by one with jaxae train --seed N"
         )
 
 
 def _just_enough(mesh: Mesh, seeds: int) -> Mesh:
-    # As many devices as keep the busiest one's seeds at the fewest.
+    # More devices would not reduce the number of seeds on the busiest one.
     each = -(-seeds // mesh.size)
     return make_mesh(list(mesh.devices.flat)[: -(-seeds // each)])
 
 
 @functools.cache
 def _vmap_over(mesh: Mesh) -> Transform:
-    # Cached, so that a second call finds what the first one compiled.
+    # Cached, so that a second call reuses the compiled programs of the first.
     own, whole = PartitionSpec("batch"), PartitionSpec()
 
     def transform(function: Callable[..., Any]) -> Callable[..., Any]:

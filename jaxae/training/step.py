@@ -21,18 +21,18 @@ from jaxae.models import Autoencoder, Params
 from jaxae.training.losses import Batch, Objective, batch_loss
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 
-# Folded into a key to give a stream of random numbers of its own. Parameters and epochs fold in
-# small numbers: drawn from one key, the first epoch's order would depend on the first parameter.
+# Folded into a key to make independent streams of random numbers. Parameters and epochs fold in
+# small numbers, so with one key the first epoch's order would depend on the first parameter.
 _STEPS = 2**32 - 1
 _TRAINING = 2**32 - 2
 
 
 class TrainState(NamedTuple):
-    """Everything that training updates, and the key that decides what it draws next.
+    """Everything that training updates, and the key of its random numbers.
 
     Attributes:
-      params: of the model.
-      opt_state: of the optimizer.
+      params: parameters of the model.
+      opt_state: state of the optimizer.
       key: draws the order of each epoch, and the noise and samples of each step; it never changes.
       epoch: int32, number of finished epochs.
       step: int32, number of updates.
@@ -51,7 +51,7 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]
 def init_state(params: Params, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
     """Return the state before the first epoch, with a copy of the parameters.
 
-    Its key belongs to another stream than the one `create_model` draws from with the same seed.
+    Its key is independent of the one from which `create_model` draws with the same seed.
     """
     key, zero = jax.random.fold_in(jax.random.key(seed), _TRAINING), jnp.int32(0)
     return copy_state(TrainState(params, optimizer.init(params), key, zero, zero))
@@ -76,7 +76,7 @@ def make_train_step(
       objective: settings of the loss; `Objective()` by default.
 
     Returns:
-      The step, not jitted. Its loss is summed over the batch, at the parameters before the update.
+      The step, not jitted. Its loss is summed over the batch and computed before the update.
       It raises ValueError if the batch is not a `Batch`.
     """
 
@@ -86,7 +86,7 @@ def make_train_step(
                 f"the batch is of type {type(batch).__name__}; "
                 "pass a Batch(images, mask), with a mask of ones where nothing is padding"
             )
-        # A loss that draws nothing does not use the key, and XLA removes it.
+        # XLA removes the key where the loss draws nothing.
         key = jax.random.fold_in(jax.random.fold_in(state.key, _STEPS), state.step)
 
         def loss_of(params: Params) -> jax.Array:
@@ -120,9 +120,9 @@ def scan_batches(
       order: integer array of shape (n,), the order in which to visit the images.
       batch_size: examples per batch. A short last batch is padded and masked, and so is every batch
         that the devices cannot share evenly.
-      sharding: of a batch over several devices.
+      sharding: sharding of a batch over several devices; None for a single device.
       start: number of the first batch to visit.
-      steps: how many batches to visit; all of them by default, which requires `start` to be 0.
+      steps: number of batches to visit; all of them by default, which requires `start` to be 0.
 
     Returns:
       The last carry, and the outputs stacked along a new first axis of length `steps`.

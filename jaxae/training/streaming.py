@@ -1,7 +1,7 @@
 """Epochs over images that are streamed: the devices train on one chunk while the next is read.
 
-The batches, and their order, are those of an epoch whose images stay on the devices. Each process
-reads its own columns of them.
+The batches and their order are the same as if the images stayed on the devices. Each process reads
+only the part of each batch that its devices hold.
 """
 
 import contextlib
@@ -32,10 +32,10 @@ from jaxae.training.step import TrainState, epoch_order, make_train_step
 # A data set that takes more than this fraction of a device's memory is streamed. Training needs the
 # rest for a second copy during the all-gather of the images, and for the arrays of the epoch.
 STREAM_SHARE = 0.4
-# Bytes of images in a chunk: little enough that a signal waits only a fraction of a second, enough
-# that the overhead of a call does not show.
+# Bytes of images in a chunk: so few that a signal waits only a fraction of a second, so many that
+# the overhead of a call is negligible.
 _CHUNK_BYTES = 4 << 20
-# Where Linux's control groups keep the limit.
+# The memory limit of a Linux control group.
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -61,7 +61,7 @@ class StreamedEpochs:
 
     Args:
       setup: what to train, and on what.
-      state: the programs are compiled for states like this one.
+      state: the programs are compiled for its shapes, types and shardings.
       on_position: called after every chunk but the last.
     """
 
@@ -71,7 +71,7 @@ class StreamedEpochs:
         state: TrainState,
         on_position: Callable[[EpochPosition], None] | None = None,
     ):
-        """Compile."""
+        """Compile the programs."""
         self._setup, self._on_position = setup, on_position
         total = num_steps(len(setup.dataset.train), setup.config.batch_size)
         self._layout = _Layout(setup.mesh, setup.config.batch_size, setup.dataset.image_shape)
@@ -97,7 +97,7 @@ class StreamedEpochs:
                 state, summed = self._program(steps)(state, chunk)
                 chunk = next(chunks, None)  # While the devices compute.
                 batches += steps
-                total = float(np.float32(total + float(summed)))  # As a checkpoint keeps it.
+                total = float(np.float32(total + float(summed)))  # As in a checkpoint.
                 if chunk is not None and self._on_position is not None:
                     self._on_position(EpochPosition(state, np.int32(batches), np.float32(total)))
         return _next_epoch(state), total / len(images)
@@ -115,7 +115,7 @@ class StreamedEpochs:
 
 
 class _Layout:
-    """The layout of a chunk of batches on a mesh, and the columns that this process reads."""
+    """The layout of a chunk, shape (steps, batch, …), on a mesh, and the columns to read here."""
 
     def __init__(self, mesh: Mesh, batch_size: int, image_shape: tuple[int, int]):
         self._batch_size, self._shape = batch_size, image_shape
@@ -133,7 +133,7 @@ class _Layout:
         self._columns = slice(first * each, (first + own) * each)
 
     def abstract(self, steps: int) -> Any:
-        """Return the shapes of a chunk of some batches."""
+        """Return the shapes, types and shardings of a chunk."""
         shape = (steps, self._padded)
         images = jax.ShapeDtypeStruct((*shape, *self._shape), np.uint8, sharding=self._sharding)
         mask = jax.ShapeDtypeStruct(shape, np.float32, sharding=self._sharding)
@@ -142,7 +142,7 @@ class _Layout:
     def chunks(
         self, images: Images, order: npt.NDArray[np.integer], start: int = 0
     ) -> Generator[Batch]:
-        """Yield chunks from batch number `start` on, whose transfer to the devices has begun."""
+        """Yield chunks, from batch number `start` on, whose transfer to the devices has begun."""
         chunks = stream(
             images,
             order,
