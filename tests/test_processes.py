@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.floating]
 
 # Neither the batch nor the data can be shared evenly by 2 or 4 processes of 3 devices.
 _SIZES = ("--epochs=3", "--batch-size=37", "--hidden-dim=16")
-# So many epochs that a process is lost among them.
+# Enough epochs for a process to be lost among them.
 _LONG = ("--devices=1", "--hidden-dim=16", "--epochs=40", "--checkpoint-every=7")
 
 
@@ -249,7 +249,7 @@ def test_one_process_of_a_cluster_trains_alone_if_told_to(
     assert "processes" not in capsys.readouterr().out
 
 
-# A process that is lost.
+# A process that was lost.
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_a_killed_process_ends_the_other(killed: dict[int, Any], victim: int) ->
     assert seconds < 60
     status, _, said = done[1 - victim]
     assert done[victim].status == -signal.SIGKILL and status not in (0, 2)
-    assert "is lost" in said and "--resume" in said
+    assert "was lost" in said and "--resume" in said
 
 
 @pytest.mark.parametrize("victim", [0, 1])

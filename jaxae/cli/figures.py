@@ -38,7 +38,7 @@ class Figures:
     """The folder to write to; by default the run's figures/."""
 
     fit_box: Flag = False
-    """Decode grids over the 1st to 99th percentile of the embedding, not over the lecture's box."""
+    """Decode grids on the percentile box (1st to 99th) instead of the lecture's box."""
 
     checkpoint: CheckpointOption = "newest"
 

@@ -62,7 +62,7 @@ class Train:
     """Also write metrics for TensorBoard, to the run's tensorboard/; --resume continues them."""
 
     fit_box: Flag = False
-    """Decode the grid over the embedding's 1st to 99th percentile, not over the lecture's box."""
+    """Decode the grid on the percentile box (1st to 99th) instead of the lecture's box."""
 
     def defaults_of_run(self) -> Train:
         """Return the options of the run to resume, as defaults for the command line.
