@@ -1,4 +1,4 @@
-"""Real processes on the loopback address: start those of one run, or give one cluster commands.
+"""Real processes on the loopback address: start a run's processes, or send commands to a cluster.
 
 python -m tests.cluster QUESTIONS --coordinator=… --process-id=… --process-count=…
 (what `ask` starts)
@@ -24,7 +24,7 @@ from jaxae.config import ProcessConfig
 from jaxae.distributed.processes import process_group
 
 _MOST_SECONDS = 240
-# Of every process; a run that is to end with the same bits needs the same number.
+# Of every process. Runs are the same bit for bit only with the same number.
 DEVICES = 3
 
 
@@ -50,7 +50,7 @@ def start(
     """Start the processes of one run.
 
     Args:
-      count: how many.
+      count: number of processes.
       args: arguments for all processes.
       only_1: further arguments for process 1.
       environment: returns variables for a process, given (port, number, count), to set in place of
@@ -76,7 +76,7 @@ def start(
 
 
 def end(processes: Processes) -> list[Ended]:
-    """Wait for all."""
+    """Wait until all processes have ended."""
     try:
         done = [process.communicate(timeout=_MOST_SECONDS) for process in processes]
     finally:
@@ -95,13 +95,13 @@ def wait_for(condition: Callable[[], object], processes: Processes) -> None:
 
 
 def ask(questions: dict[str, tuple[Sequence[str], ...]]) -> dict[str, list[Ended]]:
-    """Give one cluster of two processes many commands, one after the other.
+    """Run several commands in one cluster of two processes, one after the other.
 
     Args:
-      questions: by a name, the command line of both processes, or the line of each.
+      questions: by name, the command line of both processes, or one for each.
 
     Returns:
-      How the command ended in each process, by the name.
+      How each command ended in each process, by name.
     """
     program = ("-m", "tests.cluster", json.dumps(list(questions.values())))
     done = end(start(2, program=program))

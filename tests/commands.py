@@ -1,4 +1,4 @@
-"""Run the command line, and compare what runs hold before and after."""
+"""Run the command line, and compare the contents of runs before and after."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def program(*args: object) -> subprocess.CompletedProcess[str]:
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Return each file's bytes and time of change, by its path in the folder; no locks."""
+    """Return the bytes and modification time of each file in a folder, except locks, by path."""
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -83,5 +83,5 @@ class Trap:
     """An object whose unpickling fails the test."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        """Have unpickling call `pytest.fail`."""
+        """Make unpickling call `pytest.fail`."""
         return pytest.fail, ("a pickle was opened",)

@@ -1,4 +1,4 @@
-"""What the tests share: strict JAX, and a data set small enough to train on in a blink."""
+"""Shared by all tests: strict settings of JAX, and a data set that trains in an instant."""
 
 import os
 import shutil
@@ -19,15 +19,15 @@ from jaxae.cli.app import main
 from jaxae.cli.compiled import prune
 from tests.idx_files import write_idx_folder
 
-# A test that broadcasts by accident, or makes NaN silently, should fail.
+# A test that broadcasts by accident should fail.
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# LLVM takes longer to optimize these programs than they run. XLA's own passes are left as they are.
+# LLVM takes longer to optimize these programs than they run. This keeps XLA's own passes.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# Eight devices on any machine, for the tests that share a batch out; the others take one.
+# Eight devices on any machine, for the tests of several devices; the other tests use one.
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_default_device", jax.devices("cpu")[0])
 
-# Compiled programs are shared by the tests, their processes and the next call of pytest.
+# Compiled programs are shared between tests, their processes, and calls of pytest.
 _CACHE = Path(__file__).parents[1] / ".pytest_cache" / "d" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
@@ -35,7 +35,7 @@ jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 prune(_CACHE, 500 << 20)
 
-# As in a terminal. In the background of a shell Ctrl-C is ignored, here and in what a test starts.
+# As in a terminal. In the background of a shell, this process and its children ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HEAVY = {"tensorflow", "torch"}
@@ -98,25 +98,25 @@ def compilations() -> Iterator[list[str]]:
 
 
 def rounded_products(lowered: Any) -> list[str]:
-    """The products of a lowered program whose factors a GPU or TPU may round below float32."""
+    """Return the matrix products of a lowered program that a GPU or TPU may round below float32."""
     products = [
         line
         for line in lowered.as_text().splitlines()
         if "stablehlo.dot_general" in line or "stablehlo.convolution" in line
     ]
-    assert products, "a program without a product: this test would pass whatever happens"
+    assert products, "the program has no matrix product, so the test could not fail"
     return [line for line in products if "HIGHEST, HIGHEST" not in line]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that two processes end together."""
+    """Start with the files that take longest, so that both processes end at about the same time."""
     longest = ("test_processes.py", "test_faults.py", "test_contestants.py")
     items.sort(key=lambda item: item.path.name not in longest)
 
 
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hold every test that is not marked slow to what `make test-quick` leaves out."""
+    """Fail a test that has to be marked slow, and is not."""
     if request.node.get_closest_marker("slow"):
         yield
         return

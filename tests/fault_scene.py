@@ -32,7 +32,7 @@ class Tally:
       runs: the runs that it was injected into; all of them were resumed to their end.
       identical: the runs that equal the run that was never interrupted.
       rows_lost: rows of metrics that are missing, duplicate or different at the end.
-      noted: the faults of the kind that the last column of the table describes.
+      noted: the faults that the last column of the table counts.
     """
 
     faults: int = 0
@@ -143,13 +143,13 @@ class Scene:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """Kill -9 a process, and wait for its end."""
+    """Send SIGKILL to a process, and wait until it has ended."""
     process.kill()
     process.communicate()
 
 
 def _outcome(run: Path) -> tuple[list[bytes], list[tuple[int, float, float]]]:
-    # The state and the losses, but no times, which faults may change.
+    # Without times, which faults may change.
     state = state_to_resume(Run.open(run))
     assert isinstance(state, TrainState)
     state = state._replace(key=jax.random.key_data(state.key))

@@ -1,10 +1,10 @@
 """Inject faults into real runs, then resume them: `python -m tests.faults`, or `make soak`.
 
-It prints a Markdown table. With `--tally FILE` the counts are stored in that file and added to, so
-the program can be interrupted and run again.
+It prints a Markdown table. With `--tally FILE` it adds its counts to those in the file, so that it
+can be interrupted and run again.
 
-A run counts as identical if parameters, optimizer state, random state, counters and metrics equal,
-bit for bit, those of a run that was never interrupted.
+A run counts as identical if its parameters, optimizer state, random state, counters and metrics
+equal those of an uninterrupted run, bit for bit.
 """
 
 import argparse
@@ -56,7 +56,7 @@ Fault = Callable[[Scene], Tally]
 
 
 def killed(scene: Scene, times: int, rng: random.Random) -> Tally:
-    """Kill -9 runs at random moments while they save continually; resume each until it ends."""
+    """Kill runs with SIGKILL at random moments of continual saving; resume each until it ends."""
     tally = Tally()
     while tally.faults < times:
         run = scene.new_path()
@@ -70,7 +70,7 @@ def killed(scene: Scene, times: int, rng: random.Random) -> Tally:
             kill(process)
             tally.faults += 1
             tally.noted += any((run / "checkpoints").glob("*tmp*"))
-            if (run / "config.json").is_file():  # Else it starts again in the same folder.
+            if (run / "config.json").is_file():  # Otherwise it starts again in the same folder.
                 start_or_resume = scene.resuming
         scene.run(start_or_resume(run, "--checkpoint-every=99"))
         tally += scene.compare(run)
@@ -109,7 +109,7 @@ def made_read_only(scene: Scene) -> Tally:
     run = scene.new_path()
     process = scene.start_and_reach(20, scene.command(run))
     process.send_signal(signal.SIGSTOP)
-    # Mounted over itself: open files stay writable, files opened from now on are read-only.
+    # Mounted over itself: open files stay writable, but files opened later are read-only.
     with _mounted(run, "--bind", str(run)):
         _mount("-o", "remount,bind,ro", str(run))
         process.send_signal(signal.SIGCONT)
@@ -145,7 +145,7 @@ def damaged(scene: Scene, which: int, damage: Callable[[Path], None]) -> Tally:
 
 
 def two_processes(scene: Scene) -> Tally:
-    """Start and resume a run that another process trains; kill -9 that process and resume."""
+    """Start and resume a run that another process trains; kill that process and resume."""
     run = scene.new_path()
     process = scene.start_and_reach(20, scene.command(run))
     process.send_signal(signal.SIGSTOP)
@@ -161,7 +161,7 @@ def two_processes(scene: Scene) -> Tally:
 
 
 def clock_jumps(scene: Scene) -> Tally:
-    """Train with a clock that jumps, kill -9, and resume with the checkpoints' times reversed."""
+    """Train with a clock that jumps, kill, and resume with the checkpoints' times reversed."""
     run = scene.new_path()
     options = scene.command(run)[len(PROGRAM) :]
     kill(scene.start_and_reach(20, [sys.executable, "-c", JUMPING_CLOCK, *options]))
@@ -214,7 +214,7 @@ class Repeated(NamedTuple):
     """A fault to inject many times.
 
     Attributes:
-      fault: injects it once or a few times, given the number of times so far and a generator.
+      fault: injects it at least once, given the number of times so far and a random generator.
       times: how often to inject it.
       note: the last column of the table, with `{}` for the number of noted faults.
     """
@@ -255,7 +255,7 @@ def all_faults(kills: int) -> dict[str, Repeated]:
 
 
 def soak(scene: Scene, kills: int, seconds: float, tally_file: Path | None) -> None:
-    """Inject every fault many times, until the time is up; print a table."""
+    """Inject every fault repeatedly until the time is up, and print a table."""
     end = time.monotonic() + seconds
     tallies: dict[str, Tally] = {}
     if tally_file is not None and tally_file.exists():
@@ -283,7 +283,7 @@ def soak(scene: Scene, kills: int, seconds: float, tally_file: Path | None) -> N
 
 
 def main() -> None:
-    """Parse the options and soak."""
+    """Parse the options and inject the faults."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="how often to kill -9")
     parser.add_argument("--minutes", type=float, default=120, help="stop after this time")

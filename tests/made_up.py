@@ -1,4 +1,4 @@
-"""A model with a handmade, asymmetric cloud, so that confusing two quantities is noticed."""
+"""A model with a handmade, asymmetric cloud, so that a test notices swapped quantities."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def classifier(hits: int = 29, n: int = 100, seed: int = 3) -> Classifier:
 
 
 def probabilities(classifier: Classifier, images: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Class probabilities by NumPy: the softmax of the logits, shape (n, classes)."""
+    """Compute class probabilities with NumPy: the softmax of the logits, shape (n, classes)."""
     x = np.asarray(images, np.float64)
     x = x.reshape(len(x), -1)
     weights: dict[str, Any] = nnx.to_pure_dict(nnx.state(classifier.network, nnx.Param))

@@ -104,7 +104,7 @@ def test_squared_errors_of_other_shapes_are_refused() -> None:
 
 
 def test_henze_zirkler_gives_the_published_value_for_iris() -> None:
-    """R's MVN 5.9 documents HZ = 0.9488453 and p = 0.04995356 for setosa's four measures."""
+    """R's MVN 5.9 documents HZ = 0.9488453 and p = 0.04995356 for setosa's four measurements."""
     setosa = load_iris().data[:50]
     found = analysis.henze_zirkler(setosa)
     assert found.statistic == pytest.approx(0.9488453, abs=1e-6)
@@ -241,9 +241,9 @@ def trust(images: Any, z: Any, k: int) -> float:
 
 
 def test_trustworthiness_ranks_images_among_latent_neighbours() -> None:
-    """Two clusters of images are folded onto one: latent neighbours need not be near as images.
+    """Two clusters of images are folded onto one: latent neighbours need not be similar images.
 
-    In the other direction nothing is lost: near images have near points.
+    Similar images, however, are always latent neighbours.
     """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 20, (40, 3, 2)).astype(np.uint8)
@@ -285,7 +285,7 @@ def test_an_entropy_map_without_area_or_points_is_refused() -> None:
 
 
 def test_two_bits_are_exactly_two() -> None:
-    """SciPy's entropy of these labels is above 2, if only by 4e-16."""
+    """SciPy's entropy of these labels exceeds 2 by 4e-16."""
     labels = np.repeat(np.arange(7), (16, 8, 4, 1, 1, 1, 1))
     found = analysis.entropy_map(np.full((32, 2), 0.5), labels, UNIT, cells=1)
     assert found == 2 < stats.entropy(np.bincount(labels), base=2)
@@ -313,7 +313,7 @@ def test_the_gap_fraction_of_one_embedding_is_the_area_outside_its_disc() -> Non
 
 
 def test_the_gap_fraction_of_a_hull_is_of_its_area() -> None:
-    """The discs at the corners of a triangle cover half a disc; the area is half the box."""
+    """Discs at a triangle's corners cover half a disc of it; its area is half that of the box."""
     z = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 4.0]])
     area, radius = 16, 1.9
     found = analysis.hull_gap_fraction(z, pca_plane(z), radius)
@@ -336,7 +336,7 @@ def test_the_distance_to_the_nearest_is_scipys() -> None:
 
 
 def test_gaps_are_measured_in_latent_space_not_in_the_plane() -> None:
-    """A 16-D cloud is far from its plane, which is all gap although the projection covers it."""
+    """A 16-D cloud is far from its plane, which is all gap, although the projection covers it."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(500, 16))
     plane = pca_plane(z)

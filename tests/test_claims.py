@@ -1,4 +1,4 @@
-"""The lecture's sentences: each rule at its threshold, beside it, and without its numbers."""
+"""The lecture's claims: each rule at its threshold, on both sides, and without its numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from jaxae.analysis.report import Report
 
 DIGITS = tuple("0123456789")
 
-# Sentence, the number that decides, its threshold; whether it holds below, at and above that.
+# Sentence, its number and threshold; whether the claim holds below, at and above the threshold.
 THRESHOLDS = [
     ("The cloud is nothing like a normal distribution.", "normality_p", 0.001, (1, 0, 0)),
     ("The digits lie in long strips.", "elongation", 2.0, (0, 1, 1)),
@@ -19,7 +19,7 @@ THRESHOLDS = [
     ("There are wide gaps between them.", "gap_share", 0.1, (0, 1, 1)),
     ("The box x from −5 to 10, y from −10 to 5 holds the cloud.", "box_coverage", 0.9, (0, 1, 1)),
 ]
-# Sentence, and the number whose interval decides.
+# Sentence, and the number whose interval the rule tests.
 INTERVALS = [
     ("Gaps decode to images that are like no digit.", "distance_rise"),
     ("A classifier is less sure of what gaps decode to.", "confidence_drop"),
@@ -31,7 +31,7 @@ SENTENCES = {sentence: number for sentence, number, *_ in THRESHOLDS} | dict(INT
 def report_of(
     numbers: Mapping[str, Estimate | float] | None = None, names: Sequence[str] = DIGITS
 ) -> Report:
-    """A report on which every claim holds, except for the numbers given."""
+    """Return a report for which every claim holds, except for the given numbers."""
     usual: dict[str, Estimate | float] = {
         "normality_p": 0.0,
         "non_normality": 0.125,

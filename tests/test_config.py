@@ -1,4 +1,4 @@
-"""What a run is made from, against the numbers of the lecture and of the documentation."""
+"""The configuration of a run: defaults of the lecture and the documentation, and bad values."""
 
 import dataclasses
 import json

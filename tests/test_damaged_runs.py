@@ -1,4 +1,4 @@
-"""Runs that do not open: each is named in one line, and no content of a file is executed."""
+"""Runs that do not open: each gives one line that names it, and nothing in a file is executed."""
 
 import gzip
 import io
@@ -116,7 +116,7 @@ def test_damaged_metrics_are_named(run: Path, capsys: pytest.CaptureFixture[str]
     assert f"{run / 'metrics.jsonl'} is damaged" in refusal(capsys, "figures", run)
 
 
-# No content of a file is executed, and nothing grows without bound.
+# Nothing in a file is executed, and memory is bounded.
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +130,14 @@ def often_saved(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[ProcessPoolExecutor]:
-    """Another process, since Orbax does not finish its reads of damaged files."""
+    """Another process, since Orbax leaves reads of damaged files unfinished."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as executor:
         yield executor
 
 
 def reading_error(run: Path) -> tuple[str, int]:
-    """Try to load a run's model; return why that fails, and the KiB by which the peak grew."""
+    """Try to load a run's model; return why it fails, and by how many KiB peak memory grew."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reason = ""
     try:
@@ -165,7 +165,7 @@ HOSTILE = {
 
 
 def resume_with_each_file_replaced(run: Path, content: bytes) -> dict[str, str | TrainState]:
-    """Put the content in one file's place after the other; return what resuming gives."""
+    """Replace each file in turn by the content; return the result of resuming for each."""
     given: dict[str, str | TrainState] = {}
     for path in [path for path in run.rglob("*") if path.is_file()]:
         whole = path.read_bytes()
@@ -199,7 +199,7 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     tmp_path: Path, elsewhere: ProcessPoolExecutor
 ) -> None:
     run = Path(shutil.copytree(FIXTURE, tmp_path / "run"))
-    # A zstd frame (RFC 8878) of run-length blocks, each four bytes for 128 KiB of zeros.
+    # A zstd frame (RFC 8878) of run-length blocks, each of four bytes for 128 KiB of zeros.
     size, blocks = 2**17, 3 * 2**13
     block, last = (((size << 3) | (1 << 1) | end).to_bytes(3, "little") + b"\0" for end in (0, 1))
     bomb = bytes.fromhex("28b52ffd 00 38") + block * (blocks - 1) + last
@@ -210,7 +210,7 @@ def test_an_array_that_would_inflate_to_gigabytes_is_refused(
     store.write(array, bomb).result()
     reason, growth = elsewhere.submit(reading_error, run).result()
     assert "checkpoints/2 cannot be read" in reason
-    assert growth < 2**18  # 256 MiB, for all that a first call loads
+    assert growth < 2**18  # 256 MiB, for what a first call loads.
 
 
 @pytest.mark.slow

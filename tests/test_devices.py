@@ -1,4 +1,4 @@
-"""Two, four and eight devices train as one, whatever does not divide evenly among them."""
+"""Two, four and eight devices train as one, even where batches do not divide evenly."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ from jaxae.distributed.mesh import check_precision, find_devices, make_mesh, put
 from jaxae.training.seeds import fit_seeds
 
 pytestmark = pytest.mark.slow
-# 300 images in batches of 37: neither the last batch nor any other is shared evenly.
+# 300 images in batches of 37: no batch divides evenly among the devices.
 UNEVEN = TrainConfig(epochs=2, batch_size=37)
 
 
@@ -50,7 +50,7 @@ def train(
 
 @pytest.fixture(scope="module")
 def alone(tiny: Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
-    """What one device trains."""
+    """The losses and parameters from one device."""
     return train(tiny, mesh_of(1), UNEVEN)
 
 
@@ -69,7 +69,7 @@ def test_devices_train_as_one(
 
 
 def test_noise_and_samples_are_the_same_on_any_number(tiny: Dataset) -> None:
-    """Each example draws by its place in the batch, wherever it lies."""
+    """An example's draws depend on its index in the batch, not on its device."""
     config = TrainConfig(epochs=2, batch_size=37, input_noise=0.2)
     expected, _ = train(tiny, mesh_of(1), config, "vae")
     for stream in (False, True):
@@ -100,7 +100,7 @@ def test_seeds_are_spread_over_devices(tiny: Dataset, seeds: int, devices: int) 
     states = fit_seeds(tiny, model_config, config, range(seeds), mesh=mesh_of(devices))
     assert len(states) == seeds
     used = {shard.device for leaf in jax.tree.leaves(states) for shard in leaf.addressable_shards}
-    assert len(used) == -(-seeds // -(-seeds // devices))  # As many as keep the busiest least busy.
+    assert len(used) == -(-seeds // -(-seeds // devices))  # No more than needed.
     for seed in (0, seeds - 1):
         model = jaxae.create_model(model_config, tiny.image_shape, seed)
         jaxae.fit(model, tiny, TrainConfig(epochs=2, batch_size=64, seed=seed))
@@ -112,7 +112,7 @@ def test_seeds_are_spread_over_devices(tiny: Dataset, seeds: int, devices: int) 
 
 
 def test_devices_keep_the_order_they_are_given_in() -> None:
-    """However JAX would lay them out: a process reads the columns of its neighbours in the mesh."""
+    """JAX might reorder them, but a process reads the columns of devices adjacent in the mesh."""
     given = [jax.devices("cpu")[i] for i in (3, 0, 6, 1)]
     assert list(make_mesh(given).devices) == given
 
@@ -141,7 +141,7 @@ def test_devices_that_are_not_there_are_refused() -> None:
 
 
 class Fake(NamedTuple):
-    """A device of another process, which this one only hears of."""
+    """A device that may belong to another process."""
 
     process_index: int
     id: int
@@ -152,12 +152,12 @@ def test_the_devices_of_all_processes_lie_side_by_side(monkeypatch: pytest.Monke
     there = [Fake(1, 2), Fake(0, 9), Fake(0, 7), Fake(2, 4), Fake(0, 8), Fake(2, 3), Fake(1, 1)]
     monkeypatch.setattr(jax, "devices", lambda *_: there)
     monkeypatch.setattr(jax, "process_count", lambda: 3)
-    for count in (1, 2):  # Of each process.
+    for count in (1, 2):  # Per process.
         found = find_devices("cpu", count)
         assert [device.process_index for device in found] == sorted([0, 1, 2] * count)
         assert [device.id for device in found] == ([7, 1, 3] if count == 1 else [7, 8, 1, 2, 3, 4])
     assert [device.id for device in find_devices("auto")] == [7, 8, 9, 1, 2, 3, 4]
-    # As many as the process with the fewest has, though another one has three.
+    # The process with the fewest has two, although another one has three.
     with pytest.raises(ValueError, match="devices is 3; expected 1 to 2"):
         find_devices("cpu", 3)
 
@@ -211,11 +211,11 @@ def test_the_command_trains_on_so_many_devices(
     np.testing.assert_allclose(studied, one, rtol=1e-5)
 
 
-# Precision: the products are rounded, the parameters and Adam are not.
+# Precision: matrix products are rounded, parameters and Adam are not.
 
 
 def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
-    """Gradients are float32, and off by what rounding to bfloat16 must cost, not more, not less."""
+    """Gradients are float32, with the error that rounding to bfloat16 causes, not more or less."""
     model = jaxae.create_model(ModelConfig(hidden_dim=32), tiny.image_shape, 0)
     graphdef, params = nnx.split(model, nnx.Param)
     batch = jaxae.Batch(tiny.train.images[:64], np.ones(64, np.float32))
@@ -231,7 +231,7 @@ def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
 
     exact, rounded = gradients("float32"), gradients("bfloat16")
     error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
-    # bfloat16 keeps 8 bits: each value is off by up to 2⁻⁹ of itself.
+    # bfloat16 keeps 8 bits, for a relative error of up to 2⁻⁹ per value.
     assert 2**-12 < error < 2**-5
 
 

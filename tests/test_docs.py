@@ -1,4 +1,4 @@
-"""README.md and docs/: numbers are those of committed results, links resolve, examples run."""
+"""README.md and docs/: numbers match the committed results, links resolve, examples run."""
 
 import json
 import re
@@ -20,26 +20,26 @@ Table = list[list[str]]
 
 
 def tables(text: str) -> Iterator[Table]:
-    """Yield every table of a page as its rows of cells, the heading first."""
+    """Yield every table of a page as rows of cells, headings first."""
     for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
         rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in block.splitlines()]
         yield [rows[0], *rows[2:]]
 
 
 def table(page: Path, *columns: str, after: str = "# ") -> Table:
-    """Return the first table that has some columns, after a heading or other text of a page."""
+    """Return the first table with some columns that follows a heading or other text on a page."""
     _, _, text = page.read_text().partition(after)
     return next(found for found in tables(text) if {*columns} <= {*found[0]})
 
 
 def cells(found: Table, row: str, column: str) -> str:
-    """Return a cell by the name of its row, which stands first, and its column."""
+    """Return the cell of a row, named by its first cell, and a column."""
     (match,) = (cells for cells in found if cells[0].removesuffix(" !") == row)
     return match[found[0].index(column)]
 
 
 def python_of(page: Path) -> list[str]:
-    """Return a page's examples in Python."""
+    """Return the Python examples of a page."""
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 

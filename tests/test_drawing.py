@@ -24,7 +24,7 @@ SMALL = ("--epochs", "2", "--hidden-dim", "16")
 
 @pytest.fixture(scope="module")
 def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with runs of two models, which tests must not change."""
+    """A folder with runs of two models, not to be changed."""
     folder = tmp_path_factory.mktemp("runs")
     for kind in ("ae", "vae"):
         options = ["--model", kind, "--data-dir", str(blobs), *SMALL]

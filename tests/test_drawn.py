@@ -62,12 +62,12 @@ def box_for(source: Any, fit_box: bool) -> Box:
 
 
 def left_and_bottom(box: Box) -> list[float]:
-    """Left and bottom of the extent of a 12×12 grid."""
+    """Return the left and bottom of the extent of a 12×12 grid."""
     return [box.x_min - (box.x_max - box.x_min) / 22, box.y_min - (box.y_max - box.y_min) / 22]
 
 
 def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """The images of a grid as one, with the last row on top."""
+    """Join the images of a grid into one, with the last row on top."""
     return np.vstack([np.hstack(list(row)) for row in images[::-1]])
 
 

@@ -1,4 +1,4 @@
-"""What a power cut leaves on a simulated disk that keeps only what was synced."""
+"""Power cuts, on a simulated disk that keeps only what was synced."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Disk:
-    """A folder whose files keep their contents, and whose folders their entries, as last synced.
+    """A folder in which files keep their contents, and folders their entries, as last synced.
 
     An entry that was not synced may also survive, because file systems may write it early.
     """
@@ -53,7 +53,7 @@ class Disk:
         return act
 
     def _keep(self, path: Path) -> None:
-        self._open.append(os.open(path, os.O_RDONLY))  # Else its inode number may be reused.
+        self._open.append(os.open(path, os.O_RDONLY))  # Otherwise its inode number may be reused.
         if path.is_dir():
             entries = {entry.name: entry.stat().st_ino for entry in path.iterdir()}
             self._names[path.stat().st_ino] = entries
@@ -61,7 +61,7 @@ class Disk:
             self._contents[path.stat().st_ino] = path.read_bytes()
 
     def survivors(self, path: Path) -> set[bytes | None]:
-        """Return the contents that a power cut may leave under a path; None stands for no file."""
+        """Return the contents that a power cut may leave at a path; None stands for no file."""
         found: set[int | None] = {self._root.stat().st_ino}
         for place in (*reversed(path.parents), path):
             if place != self._root and place.is_relative_to(self._root):
@@ -72,7 +72,7 @@ class Disk:
 
     @contextmanager
     def watching(self, path: Path) -> Iterator[set[bytes | None]]:
-        """Collect the contents that a power cut during the block may leave under a path."""
+        """Collect the contents that a power cut during the with block may leave at a path."""
         found = self._watched[path] = self.survivors(path)
         yield found
         del self._watched[path]

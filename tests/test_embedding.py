@@ -1,4 +1,4 @@
-"""The parts of an embedding and its decoded tiles, each computed in another way."""
+"""The properties of an embedding and its decoded tiles, each against another computation."""
 
 import dataclasses
 from typing import Any
@@ -39,7 +39,7 @@ def test_tiles_are_decoded_row_by_row_from_the_lowest(own: Embedding) -> None:
     z = own.plane.origin + points @ own.plane.axes
     np.testing.assert_allclose(tiles.images, jaxae.decode(own.model, z), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(tiles.distance, cdist(z, own.z).min(axis=1), rtol=1e-5)
-    # Distances are to test images too, which are nearest to some tiles.
+    # Distances include test images, which are nearest to some tiles.
     assert (tiles.distance < cdist(z, own.z_train).min(axis=1) - 1e-4).any()
     assert tiles.radius == pytest.approx(np.sqrt(2 * 1) / 2)
     twelve = 12 if own.model.latent_dim == 1 else 144

@@ -1,4 +1,4 @@
-"""The scripts of figures/: what they draw, and that the committed files are theirs."""
+"""The scripts of figures/: what they draw, and that they made the committed files."""
 
 import json
 import sys

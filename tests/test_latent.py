@@ -121,14 +121,14 @@ def test_a_mask_is_black_and_white_as_booleans(
             f"images of {np.dtype(dtype)} contain only 0 and 1" in message and "\n" not in message
         )
         caplog.clear()
-    # Neither of these is a mask.
+    # Neither of these looks like a mask.
     jaxae.encode(model, np.zeros((2, *SHAPE), np.uint8))
     jaxae.encode(model, np.full((2, *SHAPE), 2))
     assert caplog.messages == []
 
 
 class Recorded:
-    """Rows that support slicing only, and record it."""
+    """Rows that support only slicing, and record the slices."""
 
     def __init__(self, rows: npt.NDArray[Any]):
         self.shape, self.dtype = rows.shape, rows.dtype

@@ -1,4 +1,4 @@
-"""What is minimised and what is reported, against NumPy: draws, masks, rates, rounding."""
+"""The loss and the reported metrics, against NumPy: draws, masks, learning rates, rounding."""
 
 import dataclasses
 from typing import Any
@@ -38,7 +38,7 @@ def forward(layer: Any, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def test_the_terms_of_a_batch_are_numpys() -> None:
     model, images = model_of("vae"), random_images(6)
     for bias in (model.encoder.latent.bias, model.encoder.log_variance.bias):
-        bias[...] = jnp.array([0.7, -1.2])  # Else the divergence is next to nothing.
+        bias[...] = jnp.array([0.7, -1.2])  # Otherwise the divergence is almost zero.
     x = images.reshape(6, -1) / 255
     h = np.maximum(forward(model.encoder.hidden, x), 0)
     mean, log_variance = (
@@ -70,7 +70,7 @@ def test_noise_and_sample_are_independent_standard_normals() -> None:
     drawn: list[list[npt.NDArray[np.floating]]] = [[], []]
 
     class Plain:
-        """Maps an image to a posterior at its pixels with deviation 3, and a point to its image."""
+        """Encodes an image as a normal at its pixels with deviation 3, decodes a point as it is."""
 
         def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
             drawn[0].append((np.asarray(x) - 0.5).ravel() / 0.2)
@@ -128,7 +128,7 @@ def test_no_product_of_training_or_test_is_rounded(kind: Architecture) -> None:
 
 
 def rates_of(config: TrainConfig, n: int, steps: int) -> list[float]:
-    """Adam moves by its rate where the gradient is always one: both of its moments are one."""
+    """Return the learning rates: if every gradient is one, Adam's updates equal its rate."""
     optimizer = jaxae.make_optimizer(config, n)
     update = jax.jit(optimizer.update)
     gradient, rates = jnp.float32(1), []
@@ -141,7 +141,7 @@ def rates_of(config: TrainConfig, n: int, steps: int) -> list[float]:
 
 def test_onecycle_is_its_closed_form_to_the_end() -> None:
     config = TrainConfig(epochs=4, batch_size=100, learning_rate=0.3, schedule="onecycle")
-    t = np.arange(40)  # Ten steps an epoch, the last of them short.
+    t = np.arange(40)  # Ten steps per epoch, the last with a short batch.
     low, high = 0.3 / 25, 0.3
     rise = low + (high - low) * (1 - np.cos(np.pi * t / 8)) / 2
     fall = high + (low / 10_000 - high) * (1 - np.cos(np.pi * (t - 8) / 32)) / 2

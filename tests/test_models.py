@@ -45,7 +45,7 @@ def test_every_model_maps_one_example_of_any_size(
     assert z.shape == (2,) and model.decoder(z).shape == shape
     assert np.array_equal(model(x), model.decoder(z))
     images = np.random.default_rng(0).integers(0, 256, (5, *shape)).astype(np.uint8)
-    # The batch is the examples one by one.
+    # A batch gives the same as its examples one by one.
     one_by_one = np.stack([model.encoder(image / jnp.float32(255)) for image in images])
     np.testing.assert_allclose(jaxae.encode(model, images), one_by_one, rtol=1e-4, atol=1e-5)
 
@@ -169,7 +169,7 @@ def test_each_step_draws_its_own_noise(tiny: Dataset) -> None:
 
 
 def conv2d(x: Any, layer: Any, stride: int) -> Any:
-    """PyTorch's convolution of (h, w, c) by a layer's kernel, padded as XLA's SAME does."""
+    """Convolve (h, w, c) with a layer's kernel in PyTorch, with XLA's SAME padding."""
     torch = pytest.importorskip("torch")
     features = torch.tensor(np.asarray(x)).permute(2, 0, 1)[None]
     kernel = np.asarray(layer.kernel[...]).reshape(3, 3, features.shape[1], -1)
@@ -193,7 +193,7 @@ def test_the_convolutions_are_pytorchs(stride: int, shape: tuple[int, int, int])
     found = layer(convolutional.im2col(jnp.asarray(x), stride))
     expected = conv2d(x, layer, stride)
     np.testing.assert_allclose(found, expected[0].permute(1, 2, 0), rtol=1e-5, atol=1e-6)
-    # PyTorch's channels run channel by channel, ours offset by offset.
+    # PyTorch orders the outputs by channel, then offset; jaxae by offset, then channel.
     features = torch.tensor(np.asarray(found)).permute(2, 0, 1)
     shuffled = torch.nn.functional.pixel_shuffle(features, 2)
     in_its_order = np.asarray(found).reshape(*found.shape[:2], 2, 4).transpose(0, 1, 3, 2)

@@ -11,7 +11,7 @@ from jaxae import Box, fitted_box, grid_points, pca_plane
 
 @pytest.fixture(scope="module")
 def z() -> npt.NDArray[np.float64]:
-    """500 points of six dimensions, correlated, away from the origin."""
+    """Return 500 correlated points in six dimensions, away from the origin."""
     rng = np.random.default_rng(0)
     return rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) + 3 * rng.normal(size=6)
 

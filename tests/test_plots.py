@@ -67,7 +67,7 @@ def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
 
 
 def test_no_class_hides_another_and_no_dot_hides_the_box() -> None:
-    """Also for a data set sorted by class, every fifth of the drawing order has every class."""
+    """Even in a data set sorted by class, every fifth of the drawing order has every class."""
     z, labels = embedding()
     axes = drawn(plots.latent_scatter(z, np.sort(labels), DIGITS)).axes[0]
     dots = cloud(axes)
@@ -82,7 +82,7 @@ def test_dots_get_smaller_and_fainter_as_they_get_denser() -> None:
         dots = cloud(plots.latent_scatter(*embedding(n), DIGITS).axes[0])
         areas.append(float(dots.get_sizes()[0]))
         opacities.append(float(dots.get_alpha() or 1))
-        assert dots.get_rasterized()  # So that a PDF can be opened.
+        assert dots.get_rasterized()  # So that PDF viewers stay fast.
     assert areas[0] > areas[1] > areas[2] > 0
     assert 1 > opacities[0] > opacities[1] >= opacities[2] > 0
 
@@ -143,9 +143,9 @@ def test_class_names_are_neither_formulas_nor_markup(tmp_path: Path, latent_dim:
     z, _ = embedding(latent_dim=latent_dim)
     names = [r"$\frac$", "$x$", "<b>&amp;", "a\x1bb"]
     figure = plots.latent_scatter(z, np.arange(500) % 4, names)
-    jaxae.save_figure(figure, tmp_path / "figure.png")  # Where a formula would be parsed.
+    jaxae.save_figure(figure, tmp_path / "figure.png")  # Raises if it parses a formula.
     jaxae.save_figure(figure, tmp_path / "figure.svg")
-    root = ElementTree.parse(tmp_path / "figure.svg").getroot()  # Well-formed, or it raises.
+    root = ElementTree.parse(tmp_path / "figure.svg").getroot()  # Raises unless well-formed.
     texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
     for name in (*names[:3], r"a\x1bb"):
         assert texts.count(name) == (2 if latent_dim == 1 else 1)
@@ -174,7 +174,7 @@ def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
     assert tuple(image.get_extent()) == (-1, 3, 5, 7) and image.origin == "lower"
     shown: Any = image.get_array()
     np.testing.assert_array_equal(shown.filled(np.nan), entropy)
-    # From one class alone to all of them alike.
+    # From a single class to all classes equally often.
     assert image.get_clim() == (0, 3) and bar.get_ylim() == (0, 3)
     assert bar.get_ylabel() == "entropy of the labels (bits)"
 

@@ -30,7 +30,7 @@ def test_gap_tiles_are_evenly_spaced_in_order_of_distance(
     axes = from_the_top(drawn(plots.gap_tiles(**gaps, shown=4)))[row]
     own = np.flatnonzero(gaps["in_gap"] if name == "in gaps" else ~gaps["in_gap"])
     by_distance = own[np.argsort(gaps["distance"][own])]
-    # Of 14 in gaps and 26 others.
+    # Of 14 tiles in gaps and 26 others.
     picked = by_distance[[0, 4, 9, 13] if name == "in gaps" else [0, 8, 17, 25]]
     np.testing.assert_array_equal(strip(axes), np.hstack(list(gaps["images"][picked])))
     said = [text.get_text() for text in axes.get_xticklabels()]
@@ -65,7 +65,7 @@ def test_gap_tiles_show_all_values_of_both_groups_with_their_means_intervals(
         (segment,) = bar.get_segments()
         np.testing.assert_allclose(segment, [[ends[0], index], [ends[1], index]])
     bottom, top = axes.get_ylim()
-    assert bottom > 1 and top < 0  # Gaps on top, as the tiles above.
+    assert bottom > 1 and top < 0  # Gaps on top, as in the tiles above.
 
 
 def test_gap_tiles_show_ten_of_each_kind(gaps: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def test_each_tile_is_centred_on_the_point_it_was_decoded_from(box: Box) -> None
     points = grid_points(box)
     for row, column in [(0, 0), (0, 11), (11, 0), (5, 7)]:
         x, y = points[row, column]
-        # The pixels of a 6×5 tile around that point, found through the extent alone.
+        # The pixels of the 6×5 tile around that point, from the extent alone.
         pixel_x = (x - left) / (right - left) * width - 2.5
         pixel_y = (top - y) / (top - bottom) * height - 3
         np.testing.assert_allclose([pixel_x, pixel_y], np.rint([pixel_x, pixel_y]), atol=1e-6)
@@ -57,7 +57,7 @@ def test_a_grid_extends_half_a_tile_beyond_its_box(
     np.testing.assert_allclose(axes.images[0].get_extent(), extent)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     np.testing.assert_allclose([left, right, bottom, top], extent)
-    # The mosaic's first row of tiles, which is on top, is the grid's last.
+    # The top row of tiles is the last row of the grid.
     shown = np.asarray(axes.images[0].get_array())
     np.testing.assert_array_equal(shown[:6, 5:10], images[-1, 1])
 

@@ -56,7 +56,7 @@ def statuses(done: Sequence[Ended]) -> list[int]:
 
 @pytest.fixture(scope="module")
 def alone(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that one process makes."""
+    """A run of one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={run}", *_SIZES]) == 0
     return run
@@ -64,7 +64,7 @@ def alone(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what `answers` trains."""
+    """The folder of the runs that `answers` trains."""
     return tmp_path_factory.mktemp("runs")
 
 
@@ -79,7 +79,7 @@ def fewer(blobs: Path, tiny: Dataset, runs: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def answers(blobs: Path, alone: Path, runs: Path) -> dict[str, list[Ended]]:
-    """What one cluster of two processes answers."""
+    """How commands end in one cluster of two processes."""
 
     def train(name: str, *more: str) -> tuple[str, ...]:
         return ("train", f"--data-dir={blobs}", f"--run-dir={runs / name}", *more)
@@ -110,7 +110,7 @@ def test_processes_train_as_one(
     first, second = answers[name]
     assert (first.status, second.status) == (0, 0), (first, second)
     assert_same_training(runs / name, alone)
-    # Only the first one talks.
+    # Only the first process prints.
     assert f"{2 * DEVICES} devices of 2 processes" in first.out.splitlines()[0]
     assert second.out == ""
 
@@ -125,7 +125,7 @@ def test_a_run_continues_with_another_number_of_processes(
     assert statuses(done) == [0] * 4, done
     assert_same_training(run, alone)
     assert {path.name for path in (run / "figures").iterdir()} >= {"latent.png", "grid.png"}
-    # Only the first one talks; Gloo has its say in every process, in lines that may be torn.
+    # Only the first process prints, except for Gloo, which may print broken lines in any process.
     assert f"{4 * DEVICES} devices of 4 processes" in done[0].out
     for word in ("processes", "epoch", str(run)):
         assert word in done[0].out
@@ -167,7 +167,7 @@ def test_processes_with_different_data_are_told_apart_and_end_soon(
     assert not (tmp_path / "run").exists()
 
 
-# A cluster tells the processes of each other.
+# Processes that JAX finds through a cluster.
 
 
 def slurm(port: int, i: int, count: int) -> dict[str, str]:
@@ -210,7 +210,7 @@ def test_one_process_that_is_told_to_stop_stops_all_of_a_slurm_job(
 
 @pytest.fixture(scope="module")
 def within(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]]:
-    """A run of two processes that Open MPI started, stopped within its first epoch."""
+    """A run of two processes as started by Open MPI, stopped within its first epoch."""
     folder = tmp_path_factory.mktemp("within")
     data, run = folder / "data", folder / "run"
     write_npy(data, 150_000, 500, (16, 16))
@@ -233,7 +233,7 @@ def test_a_stop_within_the_first_epoch_is_saved_by_all(within: tuple[Path, list[
     _, done = within
     assert statuses(done) == [128 + signal.SIGTERM] * 2, done
     assert f"{2 * DEVICES} devices of 2 processes" in done[0].out
-    # Of 147 steps; the run itself has gone on since, in `resumed`.
+    # Of 147 steps. The run itself may have been resumed since, by `resumed`.
     said = re.search(r"last saved: epoch 0 and step ([0-9]+), within an epoch", done[0].err)
     assert said is not None and 0 < int(said[1]) < 147
 
@@ -254,7 +254,7 @@ def test_one_process_of_a_cluster_trains_alone_if_told_to(
 
 @pytest.fixture(scope="module")
 def killed(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
-    """For each victim: the run, what the processes left, and how long the other one took."""
+    """For each victim: the run, how the processes ended, and how many seconds the other took."""
     found: dict[int, Any] = {}
     for victim in (0, 1):
         run = tmp_path_factory.mktemp("killed") / "run"
@@ -270,7 +270,7 @@ def killed(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, A
 def resumed(
     blobs: Path, killed: dict[int, Any], within: tuple[Path, list[Ended]], runs: Path
 ) -> dict[str, list[Ended]]:
-    """What one cluster answers: it resumes the stopped runs, and trains one without a stop."""
+    """How commands end in a cluster that resumes the stopped runs, and trains one in full."""
 
     def resume(run: Path, *more: str) -> tuple[tuple[str, ...]]:
         return (("train", f"--run-dir={run}", "--resume", *more),)
@@ -311,7 +311,7 @@ def test_a_run_stopped_within_an_epoch_is_resumed_there(
 
 
 def test_a_process_that_finds_no_other_says_so(blobs: Path, tmp_path: Path) -> None:
-    """A coordinator that nobody is: JAX ends the process itself, its watch says why."""
+    """Without a coordinator, JAX ends the process itself, and a child process says why."""
     script = (
         "import sys; import jaxae.cli as cli; "
         "from jaxae.distributed import processes; processes._JOIN = 3; "

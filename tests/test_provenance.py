@@ -21,7 +21,7 @@ def model(seed: int = 0) -> Any:
 
 
 def test_the_parameters_hash_is_over_names_shapes_and_float32_values() -> None:
-    """Written out, since existing files contain this hash."""
+    """The hash is spelled out, since existing files contain it."""
     made, digest = model(), hashlib.sha256()
     for part, layer in (
         ("decoder", "hidden"),

@@ -1,4 +1,4 @@
-"""A run's folder: which rows and states are kept, deleted, believed and taken to resume from."""
+"""A run's folder: which rows and states are kept, deleted, and resumed from."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def state(value: int) -> dict[str, jax.Array]:
 
 
 def save(folder: Path, numbers: list[int], keep: int = 99, newest: int = 0, **losses: Any) -> None:
-    """Save states of their number's value, as one run of a program would."""
+    """Save states whose values are their numbers, as one process would."""
     writer = CheckpointWriter(folder, keep, newest, losses.get("before"))
     for number in numbers:
         writer.save(number, state(number), losses.get("now", {}).get(number))
@@ -179,7 +179,7 @@ def test_rows_are_lines_of_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (line(), "it is truncated"),  # It parses, but its last digits may be missing.
+        (line(), "it is truncated"),  # It parses, but has no newline.
         (line()[:-2] + b"\n", "Expecting|delimiter"),
         (line(epoch=4) + b"\n", "it belongs to epoch 4"),
         (line(epoch=2) + b"\n", "it belongs to epoch 2"),
@@ -231,7 +231,7 @@ def new_run(
 
 
 def state_after(run: Run, epoch: int) -> TrainState:
-    """A state whose parameters, too, tell its epoch: biases begin at zero."""
+    """Return a state whose biases, which start at zero, equal its epoch."""
     state = run.initial_state(nnx.state(run.new_model(), nnx.Param))
     params = jax.tree.map(lambda param: param + epoch, state.params)
     return state._replace(params=params, epoch=jnp.asarray(epoch, state.epoch.dtype))
@@ -244,7 +244,7 @@ def epoch_of(model: Any) -> int:
 def begun(
     path: Path, losses: list[float], checkpoints: list[int], config: CheckpointConfig | None = None
 ) -> Run:
-    """A run with a row for each test loss, and some checkpoints."""
+    """Make a run with a row for each test loss, and some checkpoints."""
     run = new_run(path, config)
     for epoch, loss in enumerate(losses, 1):
         append_row(run.metrics, row(epoch, loss))

@@ -59,7 +59,7 @@ def whole(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stopped(whole: Path, tmp_path: Path) -> Path:
-    """A copy of the run as it was when epoch 5 had been logged."""
+    """A copy of the run as it was after the row of epoch 5 had been written."""
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     shutil.rmtree(run / "checkpoints" / "6")
     lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
@@ -87,7 +87,7 @@ def test_fit_continues_from_a_state_bit_for_bit(tiny: Dataset, schedule: Any, mo
     state = epochs[1].state
     before = [leaf.copy() for leaf in leaves(state)]
     resumed: list[Epoch] = []
-    # Of another seed: all that counts is in the state.
+    # With another seed, since the state holds all that matters.
     in_two = create_model(architecture, tiny.image_shape, 5)
     history = fit(in_two, tiny, config, state=state, on_epoch=resumed.append)
 
@@ -115,7 +115,7 @@ def test_fit_from_a_finished_state_trains_nothing_and_takes_its_parameters(tiny:
 
 def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    # With so high a rate the loss gets worse before long.
+    # With this learning rate the loss soon gets worse.
     args = ("--epochs=9", "--learning-rate=1", "--seed=3", "--hidden-dim=16")
     often = ("--checkpoint-every=1", "--keep=2")
     assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={run}", *args, *often) == 0
@@ -224,7 +224,7 @@ def test_a_run_with_epochs_added_equals_one_that_had_them_from_the_start(
 def test_resuming_a_finished_run_changes_nothing(
     whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Neither data nor training is needed for that.
+    # This needs neither data nor training.
     for name in ("jaxae.load_dataset", "jaxae.fit"):
         monkeypatch.setattr(name, None)
     monkeypatch.setattr(Run, "load_dataset", None)
@@ -255,7 +255,7 @@ def test_fewer_epochs_end_sooner(
 ) -> None:
     resume(stopped, "--epochs=5")
     assert rows(stopped) == rows(whole)[:5]
-    # The line that began a run with fewer epochs finds it finished, and takes none away.
+    # A command line with fewer epochs finds the run finished, and removes none.
     resume(stopped, "--epochs=2")
     assert "is finished, with 5 epochs" in capsys.readouterr().out
     assert Run.open(stopped).config.train.epochs == 5
@@ -293,7 +293,7 @@ def test_the_command_line_that_started_a_run_resumes_it(
     monkeypatch.chdir(tmp_path)
     assert jaxae("train", *line, f"--data-dir={blobs}", "--resume") == 0
     assert Run.open(tmp_path / "run") == began
-    resume(tmp_path / "run")  # All but the devices are kept.
+    resume(tmp_path / "run")  # It keeps everything except the devices.
     assert dataclasses.replace(Run.open(began.path), environment=began.environment) == began
 
 
@@ -325,7 +325,7 @@ def test_a_change_of_environment_is_reported_and_recorded(
     assert entry["versions"]["jax"] == jax.__version__
     assert (entry["epoch"], entry["device"]["count"]) == (4, 1)
 
-    # It is reported once; the next time nothing has changed.
+    # It is reported once: the next time, nothing has changed.
     resume(stopped, "--epochs=7")
     assert "bit for bit" not in capsys.readouterr().out
     assert json.loads((stopped / "config.json").read_text())["resumed"] == [entry]

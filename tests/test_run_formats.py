@@ -29,7 +29,7 @@ def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
 
 
 def test_a_run_of_format_1_keeps_its_random_streams(tmp_path: Path) -> None:
-    """Without a checkpoint it starts over, and is trained to the parameters that it had."""
+    """Without a checkpoint it restarts, and training gives the same parameters as before."""
     run, data = Path(shutil.copytree(FIXTURE, tmp_path / "run")), tmp_path / "blobs"
     shutil.rmtree(run / "checkpoints")
     write_blobs(data)
@@ -38,7 +38,7 @@ def test_a_run_of_format_1_keeps_its_random_streams(tmp_path: Path) -> None:
     expected = np.load(FIXTURE.parent / "run-v1-parameters.npz", allow_pickle=False)
     state = resumed(run)
     for path, leaf in jax.tree.leaves_with_path(nnx.to_pure_dict(state.params)):
-        # Another machine may round otherwise; another order of the images shows at 1e-4.
+        # Another machine may round differently; another order of the images shows at 1e-4.
         np.testing.assert_allclose(leaf, expected[jax.tree_util.keystr(path)], atol=1e-6)
     assert state.key == jax.random.key(0)
 

@@ -46,7 +46,7 @@ def parameters(model: jaxae.Autoencoder) -> list[npt.NDArray[np.float32]]:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three batches of `CONFIG` a chunk: 19 batches make seven, the last of one batch."""
+    """Three batches of `CONFIG` per chunk: 19 batches make seven chunks, the last of one batch."""
     monkeypatch.setattr(streaming, "_CHUNK_BYTES", 3 * 16 * 48)
 
 
@@ -149,7 +149,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
     # Seconds on two cores: 1.7 for the lecture's epoch, some 20 for the convolutions.
     for size, steps in (part(128, 1_000_000), part(128, kind="conv"), part(1)):
         assert steps / 40 < size < steps / 2
-    # One step alone is rounded otherwise than in a loop.
+    # A single step is rounded differently from one in a loop.
     for seconds in (1e-5, 0.01, 0.02, 0.05, 0.1, 1.0):
         monkeypatch.setattr(epochs, "_CALL_SECONDS", seconds)
         size, steps = part(128)
@@ -207,7 +207,7 @@ def test_each_process_reads_the_columns_of_its_own_devices(
         columns([0, 1, 0], 0)
 
 
-# A run that is stopped within an epoch, as a process that is killed or told to stop.
+# A run that is stopped within an epoch, by SIGKILL or SIGTERM.
 
 _SIZES = ("--hidden-dim=8", "--batch-size=512", "--epochs=2", "--stream", "--checkpoint-steps=60")
 
@@ -239,7 +239,7 @@ def outcome(run: Path) -> tuple[list[tuple[int, float, float]], list[bytes]]:
 
 
 def start(run: Path, *args: str) -> subprocess.Popen[str]:
-    # Not in this process, whose eight devices would round otherwise.
+    # Not in this process, whose eight devices would round differently.
     return subprocess.Popen(
         [sys.executable, "-m", "jaxae", "train", f"--run-dir={run}", *args],
         stdout=subprocess.PIPE,
@@ -277,7 +277,7 @@ def test_a_run_stopped_within_an_epoch_goes_on_from_there(
     os.kill(process.pid, how)
     process.communicate(timeout=60)
     assert process.returncode == (128 + how if how == signal.SIGTERM else -how)
-    assert 0 < saved_numbers(within)[-1] % 293  # Of 293 steps an epoch.
+    assert 0 < saved_numbers(within)[-1] % 293  # Of 293 steps per epoch.
     assert "resuming within epoch" in train(run, "--resume")
     assert outcome(run) == outcome(never_stopped)
     assert not within.exists()
@@ -292,7 +292,7 @@ data = jaxae.load_dataset(sys.argv[1])
 model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=16), data.image_shape, 0)
 config = jaxae.TrainConfig(epochs=1, batch_size=512, stream=True)
 (row,) = jaxae.fit(model, data, config, mesh=jaxae.make_mesh(jax.devices()[:1]))
-# Not resource's maximum, which counts in what the parent held when it started this process.
+# Not the maximum from `resource`, which includes the parent's memory when this process started.
 (peak,) = re.findall(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
 print(len(data.train), int(peak) >> 10)
 """
@@ -301,8 +301,8 @@ print(len(data.train), int(peak) >> 10)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="read from Linux's /proc")
 @pytest.mark.slow
 def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
-    """Data ten times the memory that training may take beyond what it takes for a few images."""
-    limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes an image.
+    """The data are ten times the memory by which training may exceed that of few images."""
+    limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes per image.
     images = 10 * limit * 2**20 // math.prod(shape)
     peaks = []
     for name, n in (("small", images // 100), ("large", images)):

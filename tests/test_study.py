@@ -31,7 +31,7 @@ def study(folder: Path, *options: str) -> int:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """Each run's rows without their times, and the values of its newest checkpoint."""
+    """Return each run's rows without times, and the values of its newest checkpoint."""
     found = {}
     for name in SEEDS:
         run = Run.open(folder / name)
@@ -133,7 +133,7 @@ def test_a_report_that_cannot_be_written_is_still_printed(
     run = Path(shutil.copytree(whole / "seed-0", tmp_path / "run"))
     expected = (run / "report.json").read_text()
     (run / "report.json").unlink()
-    (run / "report.json").mkdir()  # Root writes to folders that are read-only, but not to this.
+    (run / "report.json").mkdir()  # Unlike a read-only file, this also stops root.
     assert main(["report", str(run), "--json"]) == 0
     out, err = capsys.readouterr()
     assert out == expected
@@ -263,7 +263,7 @@ def test_an_epoch_is_saved_once_all_runs_have_saved_the_one_before(
 def test_runs_without_checkpoints_start_over_and_missing_runs_are_made(
     whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a study was stopped while its folder was made."""
+    """As in a study that was stopped while its folder was made."""
     shutil.rmtree(copy / "seed-0" / "checkpoints")
     (copy / "seed-0" / "metrics.jsonl").unlink()
     shutil.rmtree(copy / "seed-1")

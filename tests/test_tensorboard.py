@@ -16,7 +16,7 @@ HISTORY = [EpochMetrics(n, 50.0 / n, 60.0 / n, 0.5 + n, 1000.0 * n) for n in (1,
 
 
 def points(folder: Path) -> list[tuple[str, int, float]]:
-    """What TensorBoard shows: name, step and value of each point that no later file purges."""
+    """Return what TensorBoard shows: name, step and value of each point that no file purges."""
     tensorflow: Any = pytest.importorskip("tensorflow")
     shown: list[tuple[str, int, float]] = []
     for file in sorted(folder.iterdir()):
@@ -64,7 +64,7 @@ def test_epochs_that_are_trained_again_are_shown_once(
     for row in HISTORY[:2]:
         board.log(row)
     board.close()
-    # Files are named by the second in which they are opened.
+    # Files are named after the second in which they are opened.
     monkeypatch.setattr(time, "time", lambda: 4e9)
     again = [row._replace(train_loss=1.0) for row in HISTORY]
     board = TensorBoard(tmp_path, HISTORY[:1])

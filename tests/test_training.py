@@ -33,7 +33,7 @@ def new_model(dataset: Dataset, seed: int = 0) -> Autoencoder:
 
 
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
-    """The order that an epoch's key draws: part of what a run promises to reproduce."""
+    """Draw the order of an epoch's images, which has to stay the same in every version."""
     key = jax.random.fold_in(jax.random.key(seed), 2**32 - 2)
     return np.asarray(jax.random.permutation(jax.random.fold_in(key, epoch), n))
 
@@ -85,7 +85,7 @@ def test_one_epoch_equals_a_numpy_loop_with_its_own_adam(tiny: Dataset, batch_si
 
     np.testing.assert_allclose(metrics.train_loss, total / len(images), rtol=1e-5)
     for name, value in as_weights(nnx.state(model, nnx.Param)).items():
-        # 1e-3 is one whole Adam step: float32 may differ by a small part of one.
+        # An Adam step is 1e-3: float32 may differ by a small fraction of it.
         np.testing.assert_allclose(value, weights[name], rtol=1e-4, atol=2e-5, err_msg=name)
     test = reference.to_unit_interval(np.asarray(tiny.test.images))
     expected = np.mean(np.sum((reference.forward(weights, test)[3] - test) ** 2, axis=1))
@@ -127,7 +127,7 @@ def test_every_epoch_visits_each_image_once_in_a_new_order() -> None:
 def test_parameters_and_epochs_are_drawn_from_different_keys(tiny: Dataset) -> None:
     params = nnx.state(new_model(tiny), nnx.Param)
     key = jaxae.init_state(params, jaxae.make_optimizer(TrainConfig(), 300), 0).key
-    # NNX folds the number of the draw into the seed's key, an epoch its own number.
+    # NNX folds the number of the draw into the seed's key; training folds in that of the epoch.
     for_parameters, for_epochs = (
         {jax.random.key_data(jax.random.fold_in(key, i)).tobytes() for i in range(30)}
         for key in (jax.random.key(0), key)
@@ -159,7 +159,7 @@ def test_a_second_fit_compiles_nothing(tiny: Dataset) -> None:
 
 
 def test_onecycle_follows_its_cosine(tiny: Dataset) -> None:
-    """Adam's first step has length α: with a schedule, the first of the rates."""
+    """The size of Adam's first step is the learning rate, here the first of the schedule."""
     config = TrainConfig(epochs=2, batch_size=100, learning_rate=1e-2, schedule="onecycle")
     graphdef, params = nnx.split(new_model(tiny), nnx.Param)
     optimizer = jaxae.make_optimizer(config, 300)
