@@ -199,7 +199,7 @@ def main() -> int:
         seed = stored["seed"]
         tallies |= {name: Tally(**counts) for name, counts in stored["readers"].items()}
     fuzz(tallies, args.files, 60 * args.minutes, seed, args.tally)
-    print(f"seed {seed}\n\n| reader | files tried | refused | read, and right | slowest (CPU) |")
+    print(f"seed {seed}\n\n| reader | files tried | refused | read correctly | slowest (CPU) |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, tally in tallies.items():
         print(

@@ -471,7 +471,7 @@ def test_too_few_examples_for_so_many_neighbours_are_refused() -> None:
         analysis.knn_accuracy(z, labels, z, labels, 5)
     with pytest.raises(UndefinedError, match="one class"):
         analysis.silhouette(z, np.zeros(3, int))
-    with pytest.raises(UndefinedError, match="class of its own"):
+    with pytest.raises(UndefinedError, match="only one of its class"):
         analysis.silhouette(z, np.arange(3))
     with pytest.raises(UndefinedError, match="too few examples, 3;"):
         analysis.trustworthiness(np.zeros((3, 2, 2), np.uint8), z)

@@ -94,7 +94,7 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
       seed: seed of the subset.
 
     Raises:
-      UndefinedError: only one class, or a class for each point.
+      UndefinedError: there is only one class, or one for each point.
     """
     from sklearn.metrics import silhouette_score
 
@@ -103,7 +103,7 @@ def silhouette(z: Points, labels: Labels, *, at_most: int = 5000, seed: int = 0)
     if found < 2:
         raise UndefinedError("there is only one class")
     if found == len(rows):
-        raise UndefinedError("each point has a class of its own")
+        raise UndefinedError("each point is the only one of its class")
     return float(silhouette_score(z[rows], labels[rows]))
 
 

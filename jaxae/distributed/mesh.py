@@ -103,13 +103,9 @@ def put_replicated(tree: Any, mesh: Mesh) -> Any:
 
 
 def put_rows_replicated(rows: Any, mesh: Mesh) -> jax.Array:
-    """Copy an array to each device of a mesh, where each process reads only its share of the rows.
+    """Copy rows, shape (n, …), in memory or on disk, to each device of a mesh.
 
-    The devices then gather the shares from each other.
-
-    Args:
-      rows: shape (n, …), in memory or on disk.
-      mesh: the devices.
+    Each process reads only its share of the rows. The devices then gather the shares.
     """
     n, k = len(rows), mesh.size
     whole = replicated(mesh)

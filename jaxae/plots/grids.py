@@ -118,7 +118,7 @@ def grid_on(axes: Axes, images: Array, box: Box, *, plane: Plane | None = None) 
             y_max + dy / 2,
         ),
     )
-    axes.set_box_aspect(rows * height / (columns * width))  # Square pixels, whatever the box.
+    axes.set_box_aspect(rows * height / (columns * width))  # Square pixels for any box.
     axes.spines[:].set_visible(False)
     name_axes(axes, plane)
     if rows == 1:

@@ -78,7 +78,7 @@ def save_figure(
     Args:
       figure: the figure.
       path: the file; its suffix, .png, .pdf or .svg, chooses the format.
-      metadata: metadata to write into the file, as `matplotlib.figure.Figure.savefig` takes it.
+      metadata: metadata to write into the file, as for `matplotlib.figure.Figure.savefig`.
 
     Raises:
       ValueError: the suffix is not .png, .pdf or .svg.

@@ -124,10 +124,8 @@ class CheckpointWriter:
     def save(self, number: int, state: Any, test_loss: float | None = None) -> None:
         """Start to save a state, after the previous save; do nothing if the number is saved.
 
-        Args:
-          number: number of the state.
-          state: a tree of arrays, which must not be donated until it is saved.
-          test_loss: test loss of the state; without one, it is never kept as the best.
+        The state must not be donated until it is saved. Without a test loss, it is never kept as
+        the best.
         """
         self.wait()
         if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):

@@ -69,13 +69,9 @@ def write_config(file: Path, config: RunConfig, environment: Environment) -> Non
 def update_config(
     file: Path, config: RunConfig, resumed: Environment | None, after_epoch: int
 ) -> None:
-    """Replace the settings in the config.json of an existing run.
+    """Replace the settings in a config.json, atomically.
 
-    Args:
-      file: the file.
-      config: the new settings.
-      resumed: the environment that computes the run from now on, or None if it is the same.
-      after_epoch: the last epoch that was computed before.
+    An environment in `resumed` is appended to the list of that name, with the epoch it follows.
 
     Raises:
       OSError: it cannot be written.

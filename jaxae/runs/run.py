@@ -41,11 +41,8 @@ class Run:
     def create(cls, path: Path, config: RunConfig, *, mesh: Mesh, overwrite: bool = False) -> "Run":
         """Make the folder with its config.json, atomically.
 
-        Args:
-          path: the folder.
-          config: settings of the run.
-          mesh: the devices that will compute it.
-          overwrite: whether to replace a run that the folder holds.
+        `mesh` has the devices that will compute the run. With `overwrite`, a run in the folder is
+        replaced.
 
         Raises:
           ValueError: as for `check_free`.

@@ -114,7 +114,7 @@ def fit(
     batches, loss = 0, np.zeros(())
     if isinstance(state, EpochPosition):
         batches, loss = int(state.batches), np.asarray(state.loss)
-        stream = loss.ndim == 0
+        stream = loss.ndim == 0  # See `EpochPosition`.
         state = state.state
     # A copy, because the first epoch consumes the state.
     if state is None:

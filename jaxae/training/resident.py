@@ -166,7 +166,7 @@ def compiled(function: Any, *args: Any) -> Any:
     return function if _jit_disabled() else function.lower(*args).compile()
 
 
-# Cached, because every new jitted function is compiled.
+# Cached, because a new jitted function would be compiled again.
 @functools.lru_cache(CACHED_PROGRAMS)
 def _make_call(
     graphdef: nnx.GraphDef[Autoencoder],

@@ -86,7 +86,7 @@ def make_train_step(
                 f"the batch is of type {type(batch).__name__}; "
                 "pass a Batch(images, mask), with a mask of ones where nothing is padding"
             )
-        # XLA removes the key where the loss draws nothing.
+        # If the loss draws nothing, XLA removes the key.
         key = jax.random.fold_in(jax.random.fold_in(state.key, _STEPS), state.step)
 
         def loss_of(params: Params) -> jax.Array:
