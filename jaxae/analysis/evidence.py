@@ -59,7 +59,7 @@ def log_evidence_bound(
     """
     if samples < 1 or kl_weight < 0:
         raise ValueError(
-            f"samples is {samples} and kl_weight {kl_weight}; expected 1 or more, and above 0"
+            f"samples is {samples}, kl_weight is {kl_weight}; expected samples ≥ 1, kl_weight > 0"
         )
     if kl_weight == 0:
         raise UndefinedError("the model was trained with kl_weight 0, so p(x|z) has no variance")
