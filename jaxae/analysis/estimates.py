@@ -10,7 +10,7 @@ CONFIDENCE = 0.95
 
 
 class UndefinedError(ValueError):
-    """A number is undefined for the data, such as with only one class; the message says why."""
+    """A number is undefined for the data, for example with one class; the message says why."""
 
 
 class Estimate(NamedTuple):
@@ -53,7 +53,7 @@ def mean(values: npt.ArrayLike) -> Estimate:
 def proportion(hits: int, n: int) -> Estimate:
     """Compute the proportion of hits in n ≥ 1 independent trials.
 
-    For n ≥ 2 it has Wilson's interval (1927).
+    The interval is Wilson's (1927), for n ≥ 2.
 
     Raises:
       ValueError: n is below 1, or hits is not from 0 to n.
@@ -67,7 +67,7 @@ def proportion(hits: int, n: int) -> Estimate:
 
 
 def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
-    """Compute the mean of a minus that of b, independent samples, with Welch's interval (1947).
+    """Compute mean(a) − mean(b) of two independent samples, with Welch's interval (1947).
 
     Args:
       a: finite values of shape (n,), n ≥ 2.

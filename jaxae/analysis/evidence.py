@@ -25,7 +25,10 @@ _IMAGES_AT_A_TIME = 20
 def divergences(
     model: VariationalAutoencoder, images: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Compute KL(q(z|x) ‖ N(0, I)) of uint8 images, shape (n, height, width): (n,), nats, ≥ 0."""
+    """Compute KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
+
+    The images are uint8 of shape (n, height, width); the result has shape (n,).
+    """
     graphdef, params = nnx.split(model, nnx.Param)
     return np.asarray(_divergences(graphdef, params, images))
 

@@ -20,7 +20,7 @@ def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """The devices and versions that compute a run; a change may change the bits of a resumed run.
+    """The devices and versions that compute a run. With others, a resumed run rounds differently.
 
     Attributes:
       platform: platform of the devices, such as "cpu".

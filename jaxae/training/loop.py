@@ -28,7 +28,7 @@ from jaxae.training.streaming import StreamedEpochs, exceeds_memory
 
 
 class DivergedError(ValueError):
-    """The training or test loss is no longer finite; the model keeps the epoch before."""
+    """The training or test loss is no longer finite; the model keeps the parameters before."""
 
 
 class EpochMetrics(NamedTuple):
@@ -73,7 +73,7 @@ def fit(
 ) -> list[EpochMetrics]:
     """Train a model in place.
 
-    After each epoch the model holds its parameters, so an interrupt loses at most one epoch.
+    After each epoch the model holds the new parameters, so an interrupt loses at most one epoch.
 
     When several processes train together (`jax.distributed`), each calls this with the same
     arguments, and reads only its share of the images.
@@ -98,7 +98,8 @@ def fit(
     Raises:
       ValueError: the model was made for images of another size, the state does not belong to this
         model and optimizer, or the devices lack the precision.
-      DivergedError: the loss is no longer finite; the model keeps the epoch before.
+      DivergedError: the loss is no longer finite; the model keeps the parameters of the epoch
+        before.
     """
     config = config or TrainConfig()
     if model.image_shape != dataset.image_shape:
