@@ -7,7 +7,7 @@ separation       knn_accuracy, neighbour_confusion, silhouette, trustworthiness
 entropy          entropy_map: where in the plane classes mix
 gaps             gap_fraction, hull_gap_fraction: how much of the plane is far from any embedding
 classifier       fit_classifier: a small network that classifies images
-nonsense         nearest_image_distance: do gaps decode to images unlike every real one
+image_distance   nearest_image_distance: how far an image is from the nearest real one
 evidence         divergences, log_evidence_bound: variational models
 embedding        Embedding, a data set as embedded by a model
 measurements     measure: all of the above, for one embedding
@@ -34,9 +34,9 @@ from jaxae.analysis.gaps import distance_to_nearest as distance_to_nearest
 from jaxae.analysis.gaps import gap_fraction as gap_fraction
 from jaxae.analysis.gaps import gap_radius as gap_radius
 from jaxae.analysis.gaps import hull_gap_fraction as hull_gap_fraction
+from jaxae.analysis.image_distance import nearest_image_distance as nearest_image_distance
 from jaxae.analysis.measurements import classifier_of as classifier_of
 from jaxae.analysis.measurements import measure as measure
-from jaxae.analysis.nonsense import nearest_image_distance as nearest_image_distance
 from jaxae.analysis.reconstruction import squared_errors as squared_errors
 from jaxae.analysis.report import NUMBERS as NUMBERS
 from jaxae.analysis.report import Report as Report

@@ -16,7 +16,7 @@ from jaxae.analysis.entropy import count_in_cells, entropy_map
 from jaxae.analysis.estimates import Estimate, UndefinedError, difference, mean, proportion
 from jaxae.analysis.evidence import divergences, log_evidence_bound
 from jaxae.analysis.gaps import gap_fraction, gap_radius, hull_gap_fraction
-from jaxae.analysis.nonsense import nearest_image_distance
+from jaxae.analysis.image_distance import nearest_image_distance
 from jaxae.analysis.reconstruction import squared_errors
 from jaxae.analysis.report import OF_TILES, Report
 from jaxae.analysis.separation import knn_accuracy, neighbour_confusion, silhouette, trustworthiness

@@ -46,7 +46,7 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     # Every folder is locked before anything is changed. Since locking makes them all, --resume can
     # count the seeds of a study that is stopped before all its runs are made.
     _lock(stack, folder)
-    before = jaxae.drawing.seed_folders(folder)
+    before = jaxae.runs.seed_folders(folder)
     _lock(stack, *dict.fromkeys([*before, *wanted]))
     (folder / "report.json").unlink(missing_ok=True)
     for path in set(before) - set(wanted):
@@ -61,7 +61,7 @@ def resume(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     folder, source = options.run_dir, options.data.source()
     wanted = _folders(folder, options)
     _lock(stack, folder)
-    found = jaxae.drawing.seed_folders(folder)
+    found = jaxae.runs.seed_folders(folder)
     if found != wanted:
         raise ValueError(
             f"--seed {options.train.seed} --seeds {options.seeds} would change the result of "
@@ -122,7 +122,7 @@ def _create(path: Path, options: Study, dataset: jaxae.Dataset, mesh: Mesh) -> j
 def _check_free(folder: Path, *, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; choose another --run-dir")
-    seeds = jaxae.drawing.seed_folders(folder)
+    seeds = jaxae.runs.seed_folders(folder)
     if any((path / "config.json").is_file() for path in seeds):
         if not overwrite:
             raise ValueError(

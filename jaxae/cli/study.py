@@ -65,9 +65,9 @@ class Study:
         """
         if self.run_dir is None:
             raise ValueError("--resume needs the study's folder; pass --run-dir")
-        run = jaxae.drawing.first_run(self.run_dir)
+        run = jaxae.runs.first_run(self.run_dir)
         return Study(
-            seeds=len(jaxae.drawing.seed_folders(self.run_dir)),
+            seeds=len(jaxae.runs.seed_folders(self.run_dir)),
             data=DataOptions.of(run),
             model=run.config.model,
             train=run.config.train,
@@ -79,7 +79,7 @@ class Study:
             raise ValueError(f"seeds is {self.seeds}; expected 1 or more")
         resumed = None
         if self.resume and self.run_dir:
-            resumed = jaxae.drawing.first_run(self.run_dir)
+            resumed = jaxae.runs.first_run(self.run_dir)
         mesh = self.hardware.mesh(resumed)
         with contextlib.ExitStack() as stack:
             stack.enter_context(jaxae.distributed.computing_on(mesh))

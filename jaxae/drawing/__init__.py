@@ -13,5 +13,3 @@ from jaxae.drawing.registry import MissingFigureError as MissingFigureError
 from jaxae.drawing.rendering import draw as draw
 from jaxae.drawing.rendering import verify as verify
 from jaxae.drawing.source import Source as Source
-from jaxae.drawing.source import first_run as first_run
-from jaxae.drawing.source import seed_folders as seed_folders

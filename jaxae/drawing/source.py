@@ -13,29 +13,8 @@ from jaxae.config import Checkpoint, RunConfig
 from jaxae.data import Dataset
 from jaxae.drawing.provenance import parameters_hash
 from jaxae.models import Autoencoder
-from jaxae.runs import Run
+from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
-
-
-def seed_folders(study: Path) -> list[Path]:
-    """List the folders of a study's runs, seed-0 and so on, in order of seed."""
-    found = [path for path in study.glob("seed-*") if path.name[5:].isdecimal()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
-
-
-def first_run(study: Path) -> Run:
-    """Open the first run of a study.
-
-    Raises:
-      ValueError: the study has no run, or it is damaged.
-    """
-    for path in seed_folders(study):
-        if (path / "config.json").is_file():
-            return Run.open(path)
-    raise ValueError(
-        f"{study} is not a study: it holds no run of a seed, such as seed-0; make one with jaxae "
-        "study"
-    )
 
 
 class Snapshot(NamedTuple):
@@ -104,11 +83,8 @@ class Source:
           ValueError: the folder is not a run, or is damaged.
         """
         first = self.runs[0]
-        if first.path != self.path:
-            raise ValueError(
-                f"{self.path} is a study; expected one of its runs, such as {first.path}"
-            )
-        return first
+        # Of a study, `open` raises an error that names its runs.
+        return first if first.path == self.path else Run.open(self.path)
 
     @cached_property
     def snapshots(self) -> list[Snapshot]:

@@ -7,6 +7,7 @@ checkpoints    checkpoints/
 recorder       what training writes
 resume         where training resumes
 environment    the devices and versions that computed a run
+study          the runs of a study
 tensorboard    event files for TensorBoard
 """
 
@@ -18,4 +19,6 @@ from jaxae.runs.recorder import Recorder as Recorder
 from jaxae.runs.resume import state_to_resume as state_to_resume
 from jaxae.runs.resume import states_to_resume as states_to_resume
 from jaxae.runs.run import Run as Run
+from jaxae.runs.study import first_run as first_run
+from jaxae.runs.study import seed_folders as seed_folders
 from jaxae.runs.tensorboard import TensorBoard as TensorBoard

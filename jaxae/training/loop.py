@@ -114,8 +114,7 @@ def fit(
     stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
     batches, loss = 0, np.zeros(())
     if isinstance(state, EpochPosition):
-        batches, loss = int(state.batches), np.asarray(state.loss)
-        stream = loss.ndim == 0  # See `EpochPosition`.
+        batches, loss, stream = int(state.batches), np.asarray(state.loss), state.is_streamed
         state = state.state
     # A copy, because the first epoch consumes the state.
     if state is None:

@@ -61,6 +61,11 @@ class EpochPosition(NamedTuple):
     batches: np.int32
     loss: np.float32 | Array
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the position is within a streamed epoch."""
+        return np.ndim(self.loss) == 0
+
 
 UnfinishedEpoch = EpochPosition  # Its name until 0.1.
 
