@@ -198,7 +198,7 @@ def test_seeds_train_together_as_they_do_alone(
     monkeypatch.setattr("jaxae.training.resident.steps_per_call", lambda *_: 2)
     heard: list[None] = []
     in_parts = fit_seeds(tiny, config, train, [3, 5], on_position=lambda: heard.append(None))
-    assert len(heard) == 2 * 2  # Of 5 steps, two are behind, then four.
+    assert len(heard) == 2 * 2  # Of 5 steps: after two, and after four.
     for part, whole in zip(in_parts, states, strict=True):
         for a, b in zip(jax.tree.leaves(part.params), jax.tree.leaves(whole.params), strict=True):
             np.testing.assert_array_equal(a, b)

@@ -162,9 +162,9 @@ def test_data_are_streamed_where_they_exceed_their_share_of_memory(
     device = jax.devices("cpu")[0]
     pixels = tiny.train.images.size + tiny.test.images.size
     assert not streaming.exceeds_memory(tiny, device)
-    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_SHARE)
+    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_FRACTION)
     assert not streaming.exceeds_memory(tiny, device)
-    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_SHARE - 1)
+    monkeypatch.setattr(streaming, "_memory", lambda _: pixels / streaming.STREAM_FRACTION - 1)
     assert streaming.exceeds_memory(tiny, device)
 
 

@@ -82,7 +82,7 @@ def fit(
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
       config: how to train; `TrainConfig()` by default. Images are streamed if `config.stream` is
-        set, or if they exceed `STREAM_SHARE` of a device's memory.
+        set, or if they exceed `STREAM_FRACTION` of a device's memory.
       state: the state to resume from, such as `Epoch.state`, of the same model and configuration.
         Its epochs count towards `config.epochs`, and the result is bit for bit that of one
         uninterrupted call. By default, the model's parameters and a key from the seed.

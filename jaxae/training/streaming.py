@@ -31,7 +31,7 @@ from jaxae.training.step import TrainState, epoch_order, make_train_step
 
 # A data set that takes more than this fraction of a device's memory is streamed. Training needs the
 # rest for a second copy during the all-gather of the images, and for the arrays of the epoch.
-STREAM_SHARE = 0.4
+STREAM_FRACTION = 0.4
 # Bytes of images in a chunk: so few that a signal waits only a fraction of a second, so many that
 # the overhead of a call is negligible.
 _CHUNK_BYTES = 4 << 20
@@ -40,9 +40,9 @@ _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def exceeds_memory(dataset: Dataset, device: jax.Device) -> bool:
-    """Return whether a data set's images take more than `STREAM_SHARE` of a device's memory."""
+    """Return whether a data set's images take more than `STREAM_FRACTION` of a device's memory."""
     size = dataset.train.images.size + dataset.test.images.size
-    return size > STREAM_SHARE * _memory(device)
+    return size > STREAM_FRACTION * _memory(device)
 
 
 def _memory(device: jax.Device) -> float:
