@@ -1,7 +1,9 @@
 """Runs of a tiny data set to inject faults into, and to compare with an uninterrupted run."""
 
+import contextlib
 import dataclasses
 import functools
+import io
 import itertools
 import os
 import signal
@@ -9,11 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import jax
 import numpy as np
 
 from jaxae import Run, state_to_resume
+from jaxae.cli import app as cli
+from jaxae.cli import train
 from jaxae.training.step import TrainState
 from tests.idx_files import write_blobs
 
@@ -21,6 +26,8 @@ EPOCHS = 200
 PATIENCE = 600  # Seconds until a process counts as hung: the machine may be busy.
 PROGRAM = (sys.executable, "-m", "jaxae")
 _OPTIONS = (f"--epochs={EPOCHS}", "--hidden-dim=16", "--checkpoint-every=5")
+# Of every process. Runs are the same bit for bit only with the same number of devices.
+_HARDWARE = ("--device=cpu", "--devices=1")
 
 
 @dataclasses.dataclass
@@ -57,15 +64,15 @@ class Scene:
         self.reference = folder / "reference"
         self._numbers = itertools.count()
         self._started: list[subprocess.Popen[str]] = []
-        # A tiny run spends most of its time compiling.
         self.environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(folder / "cache"),
+            "JAX_NUM_CPU_DEVICES": str(len(jax.devices("cpu"))),
+            # A tiny run spends most of its time compiling.
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
         write_blobs(self.data)
         self.run(self.command(self.reference, "--checkpoint-every=99"))
         start = time.perf_counter()
-        self.run(self.command(self.new_path(), "--checkpoint-every=99"))
+        self.run_elsewhere(self.command(self.new_path(), "--checkpoint-every=99"))
         self.seconds = time.perf_counter() - start
         self.expected = _outcome(self.reference)
 
@@ -76,11 +83,11 @@ class Scene:
     def command(self, run: Path, *options: str) -> list[str]:
         """Return the command that starts a run."""
         where = (f"--data-dir={self.data}", f"--run-dir={run}")
-        return [*PROGRAM, "train", *where, *_OPTIONS, *options]
+        return [*PROGRAM, "train", *where, *_OPTIONS, *_HARDWARE, *options]
 
     def resuming(self, run: Path, *options: str) -> list[str]:
         """Return the command that resumes a run."""
-        return [*PROGRAM, "train", f"--run-dir={run}", "--resume", *options]
+        return [*PROGRAM, "train", f"--run-dir={run}", "--resume", *_HARDWARE, *options]
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
         """Start a process that handles Ctrl-C, even if this one ignores it in the background."""
@@ -111,7 +118,18 @@ class Scene:
         return process
 
     def run(self, command: list[str]) -> str:
-        """Run a command to its end; return its output."""
+        """Run a command to its end in this process, without figures; return its output."""
+        out = io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(out),
+            patch.object(train, "draw_all"),
+        ):
+            assert cli.main(command[len(PROGRAM) :]) == 0, out.getvalue()
+        return out.getvalue()
+
+    def run_elsewhere(self, command: list[str]) -> str:
+        """Run a command to its end in a new process; return its output."""
         process = self.start(command)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err

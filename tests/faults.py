@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+
 from jaxae._utils.files import write_json
 from jaxae.cli import app as cli
 from jaxae.runs.checkpoints import saved_numbers
@@ -86,7 +88,12 @@ def interrupted(scene: Scene, number: signal.Signals) -> Tally:
     assert process.returncode == 128 + number
     (saved,) = saved_numbers(run / "checkpoints")
     assert 20 <= saved < EPOCHS
-    assert f"last saved: epoch {saved}; jaxae train --run-dir {run} --resume continues it" in err
+    announced, kept, *last = err.splitlines()
+    stopping = "stopping within seconds, after saving; a second signal stops at once"
+    assert announced == f"jaxae: {number.name}: {stopping}"
+    how_to_resume = f"jaxae train --run-dir {run} --resume continues it"
+    assert kept == f"jaxae: {run}: last saved: epoch {saved}; {how_to_resume}"
+    assert last == (["jaxae: interrupted"] if number == signal.SIGINT else [])
     assert f"resuming after epoch {saved}" in scene.resume(run)
     return Tally(faults=1) + scene.compare(run)
 
@@ -134,7 +141,8 @@ def damaged(scene: Scene, which: int, damage: Callable[[Path], None]) -> Tally:
     names.sort(key=lambda name: (stopped / name).stat().st_size, reverse=True)
     run = Path(shutil.copytree(stopped, scene.new_path()))
     damage(run / names[which % len(names)])
-    said = scene.resume(run)
+    # In a new process, since Orbax leaves reads of damaged files unfinished.
+    said = scene.run_elsewhere(scene.resuming(run, "--checkpoint-every=99"))
     fell_back = f"resuming after epoch {before}" in said
     if fell_back:
         assert f"checkpoints/{newest} cannot be read: " in said
@@ -290,6 +298,8 @@ def main() -> None:
     parser.add_argument("--tally", type=Path, help="store the counts here, and add to them")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{folder}/compiled"
+        jax.config.update("jax_compilation_cache_dir", f"{folder}/compiled")
         with contextlib.closing(Scene(Path(folder))) as scene:
             soak(scene, args.kills, 60 * args.minutes, args.tally)
 

@@ -5,9 +5,6 @@ import datetime
 import json
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -216,36 +213,6 @@ def test_a_run_that_diverges_still_opens(
     assert "nan" in reason and "epoch 1" in reason and "learning rate (1e+30)" in reason
     for values in parameters(run):
         assert np.isfinite(np.frombuffer(values, np.float32)).all()
-    assert jaxae("figures", run) == 0
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_the_last_finished_epoch_of_a_run_that_opens(
-    blobs: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    options = (f"--data-dir={blobs}", "--epochs=100000", "--hidden-dim=16", f"--run-dir={run}")
-    command = (sys.executable, "-m", "jaxae", "train", *options)
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-    try:
-        assert process.stdout is not None
-        first = next(line for line in process.stdout if line.startswith("epoch 1/"))
-        assert "loss" in first
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    epochs = [row.epoch for row in Run.open(run).history()]
-    assert epochs and epochs == list(range(1, len(epochs) + 1))
-    assert err.splitlines() == [
-        "jaxae: SIGINT: stopping within seconds, after saving; a second signal stops at once",
-        f"jaxae: {run}: last saved: epoch {epochs[-1]}; "
-        f"jaxae train --run-dir {run} --resume continues it",
-        "jaxae: interrupted",
-    ]
     assert jaxae("figures", run) == 0
 
 
