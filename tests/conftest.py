@@ -81,6 +81,13 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `jaxae train` and `jaxae study` draw no figures, which takes longer than the training."""
+    for command in ("train", "study"):
+        monkeypatch.setattr(f"jaxae.cli.{command}.draw_all", lambda *_, **__: None)
+
+
 @contextmanager
 def compilations() -> Iterator[list[str]]:
     """Collect an entry for each program that XLA compiles inside the block."""

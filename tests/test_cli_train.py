@@ -54,6 +54,7 @@ def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None
     assert {"device", "versions", "created"} <= config.keys()
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
 def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
@@ -100,6 +101,7 @@ def test_train_shows_each_epoch_with_losses_and_speed(
         assert str(tmp_path / "run" / "figures" / f"{name}.png") in out
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_without_a_run_dir_the_run_is_named_after_data_and_time(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +138,7 @@ def test_a_data_sets_name_is_neither_a_path_nor_markup(
 ) -> None:
     (tmp_path / "here" / "now").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here" / "now")
+    monkeypatch.setattr("jaxae.drawing.AFTER_TRAINING", ("curve",))
     options = ("--epochs", 1, "--hidden-dim", 2)
     assert jaxae("train", "--data-dir", blobs, "--dataset", name, *options) == 0
     first = capsys.readouterr().out.splitlines()[0]
@@ -146,6 +149,7 @@ def test_a_data_sets_name_is_neither_a_path_nor_markup(
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
 def test_the_seed_determines_the_parameters_bit_for_bit(
     trained: Path, blobs: Path, tmp_path: Path
@@ -168,6 +172,7 @@ def test_an_existing_run_is_not_overwritten(
     assert str(run) in line and "--overwrite" in line
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
 def test_overwrite_replaces_the_whole_run(run: Path, blobs: Path) -> None:
     (run / "figures" / "old.png").write_text("of the old run")
@@ -203,8 +208,9 @@ def test_overwrite_deletes_nothing_if_another_argument_is_wrong(
 
 @pytest.mark.slow
 def test_a_run_that_diverges_still_opens(
-    blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("latent", "curve"))
     run = tmp_path / "run"
     args = ("--data-dir", blobs, *SMALL, "--learning-rate", "1e30", "--run-dir", run)
     assert jaxae("train", *args) == 2
@@ -229,15 +235,32 @@ def test_figures_are_drawn_into_another_folder(trained: Path, tmp_path: Path) ->
     assert contents(trained) == before
 
 
-def test_figures_go_to_the_run_by_default(run: Path) -> None:
+def test_figures_go_to_the_run_by_default(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid", "curve"))
     shutil.rmtree(run / "figures")
     assert jaxae("figures", run) == 0
-    assert contents(run / "figures").keys() == {f"{name}.png" for name in ALL_FIGURES}
+    assert contents(run / "figures").keys() == {"grid.png", "curve.png"}
 
 
-def test_fit_box_draws_another_grid(trained: Path, tmp_path: Path) -> None:
+def test_fit_box_draws_another_grid(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
     assert jaxae("figures", trained, "--out", tmp_path, "--fit-box") == 0
     assert (tmp_path / "grid.png").read_bytes() != (trained / "figures/grid.png").read_bytes()
+
+
+def test_resuming_a_finished_run_draws_missing_figures(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curve = run / "figures" / "curve.png"
+    before = curve.read_bytes()
+    curve.unlink()
+    assert jaxae("train", "--run-dir", run, "--resume") == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "figures/" in line] == [
+        str(curve)
+    ]
+    assert curve.read_bytes() == before
 
 
 def test_figures_of_changed_data_are_refused(

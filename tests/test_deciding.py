@@ -147,6 +147,7 @@ def test_what_the_first_process_refuses_all_raise(
     assert str(second)[:900] == text[:900]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("here", "elsewhere"), [(False, True), (True, False), (False, False)])
 def test_all_stream_if_one_process_must(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, elsewhere: bool
@@ -160,7 +161,6 @@ def test_all_stream_if_one_process_must(
     monkeypatch.setattr("jaxae.training.exceeds_memory", lambda *_: here)
     monkeypatch.setattr("jaxae.distributed.all_reduce_max", largest)
     monkeypatch.setattr("jaxae.cli.train._fit", lambda *_, **__: None)
-    monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     assert main(["train", f"--data-dir={blobs}", f"--run-dir={tmp_path / 'run'}"]) == 0
     assert asked == [here]
     assert Run.open(tmp_path / "run").config.train.stream is (here or elsewhere)

@@ -193,6 +193,7 @@ def test_tf32_is_for_gpus_from_ampere_on(capability: str, fits: bool) -> None:
         check_precision("tf32", device)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_command_trains_on_so_many_devices(
     blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

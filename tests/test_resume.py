@@ -32,7 +32,7 @@ from jaxae.runs.checkpoints import saved_numbers
 from tests.commands import contents, edit_config, jaxae, leaves, refusal, resumed
 from tests.idx_files import write_blobs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
 
 def resume(run: Path, *options: object) -> None:
@@ -235,21 +235,6 @@ def test_resuming_a_finished_run_changes_nothing(
     assert contents(whole) == before
 
 
-def test_resuming_a_finished_run_draws_missing_figures(
-    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = Path(shutil.copytree(whole, tmp_path / "run"))
-    curve = run / "figures" / "curve.png"
-    before = curve.read_bytes()
-    curve.unlink()
-    capsys.readouterr()
-    resume(run)
-    assert [line for line in capsys.readouterr().out.splitlines() if "figures/" in line] == [
-        str(curve)
-    ]
-    assert curve.read_bytes() == before
-
-
 def test_fewer_epochs_end_sooner(
     stopped: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,7 +270,6 @@ def test_the_command_line_that_started_a_run_resumes_it(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
 ) -> None:
     monkeypatch.setattr("jaxae.fit", lambda *_, **__: [])
-    monkeypatch.setattr("jaxae.cli.train.draw_all", lambda *_, **__: None)
     monkeypatch.chdir(blobs.parent)
     line = (f"--data-dir={blobs.name}", f"--run-dir={tmp_path / 'run'}", *options.split())
     assert jaxae("train", *line) == 0

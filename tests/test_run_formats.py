@@ -13,7 +13,7 @@ from jaxae import CheckpointConfig, ModelConfig, Run, TrainConfig
 from tests.commands import jaxae, resumed
 from tests.idx_files import write_blobs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
 
 

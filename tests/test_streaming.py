@@ -106,6 +106,7 @@ def test_a_long_epoch_in_parts_has_the_bits_of_a_whole_one(
     same(model, jaxae.fit(model, tiny, CONFIG, state=part), int(part.state.epoch))
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
 def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
