@@ -208,27 +208,17 @@ def test_each_process_reads_the_columns_of_its_own_devices(
         columns([0, 1, 0], 0)
 
 
-# A run that is stopped within an epoch, by SIGKILL or SIGTERM.
-
-_SIZES = ("--hidden-dim=8", "--batch-size=512", "--epochs=2", "--stream", "--checkpoint-steps=60")
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of .npy files: 150,000 + 500 images of 16×16, an epoch of several chunks."""
-    folder = tmp_path_factory.mktemp("large")
-    write_npy(folder, 150_000, 500, (16, 16))
-    return folder
-
-
-def write_npy(folder: Path, train: int, test: int, shape: tuple[int, int]) -> None:
+def write_npy(
+    folder: Path, train: int, test: int, shape: tuple[int, int], *, noise: bool = True
+) -> None:
+    """Write a data set of noise, or of zeros that take no space, as a folder of .npy files."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     for split, n in (("train", train), ("test", test)):
         images = np.lib.format.open_memmap(
             folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(n, *shape)
         )
-        for start in range(0, n, 10_000):
+        for start in range(0, n, 10_000) if noise else ():
             block = images[start : start + 10_000]
             block[:] = rng.integers(0, 256, block.shape, np.uint8)
         np.save(folder / f"{split}_labels.npy", rng.integers(0, 3, n).astype(np.int32))
@@ -239,63 +229,48 @@ def outcome(run: Path) -> tuple[list[tuple[int, float, float]], list[bytes]]:
     return rows, [leaf.tobytes() for leaf in parameters(Run.open(run).load_model())]
 
 
-def start(run: Path, *args: str) -> subprocess.Popen[str]:
-    # Not in this process, whose eight devices would round differently.
-    return subprocess.Popen(
-        [sys.executable, "-m", "jaxae", "train", f"--run-dir={run}", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def train(run: Path, *args: str) -> str:
-    process = start(run, *args)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out
-
-
-@pytest.fixture(scope="module")
-def never_stopped(large: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("never") / "run"
-    train(run, f"--data-dir={large}", *_SIZES)
-    assert not (run / "checkpoints" / "within").exists()
-    return run
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
-def test_a_run_stopped_within_an_epoch_goes_on_from_there(
-    large: Path, never_stopped: Path, tmp_path: Path, how: signal.Signals
+def test_a_run_killed_within_an_epoch_resumes_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    process = start(run, f"--data-dir={large}", *_SIZES)
-    deadline, within = time.monotonic() + 120, run / "checkpoints" / "within"
-    while not saved_numbers(within):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(process.pid, how)
-    process.communicate(timeout=60)
-    assert process.returncode == (128 + how if how == signal.SIGTERM else -how)
+    data, whole, run = (tmp_path / name for name in ("data", "whole", "run"))
+    within = run / "checkpoints" / "within"
+    write_npy(data, 150_000, 500, (16, 16))  # An epoch of several chunks.
+    sizes = ("--hidden-dim=8", "--batch-size=512", "--epochs=2", "--checkpoint-steps=60")
+    args = (f"--data-dir={data}", "--stream", *sizes, "--device=cpu", "--devices=1")
+    assert main(["train", f"--run-dir={whole}", *args]) == 0
+    assert not (whole / "checkpoints" / "within").exists()
+
+    # With another number of devices, also unused ones, a process may round differently.
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(len(jax.devices("cpu")))}
+    command = [sys.executable, "-m", "jaxae", "train", f"--run-dir={run}", *args]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not saved_numbers(within):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
     assert 0 < saved_numbers(within)[-1] % 293  # Of 293 steps per epoch.
-    assert "resuming within epoch" in train(run, "--resume")
-    assert outcome(run) == outcome(never_stopped)
+    assert main(["train", f"--run-dir={run}", "--resume", "--devices=1", "--device=cpu"]) == 0
+    assert "resuming within epoch" in capsys.readouterr().out
+    assert outcome(run) == outcome(whole)
     assert not within.exists()
 
 
 # Memory.
 
-_MEASURE = """
+_PEAKS = """
 import re, sys
 import jax, jaxae
-data = jaxae.load_dataset(sys.argv[1])
-model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=16), data.image_shape, 0)
-config = jaxae.TrainConfig(epochs=1, batch_size=512, stream=True)
-(row,) = jaxae.fit(model, data, config, mesh=jaxae.make_mesh(jax.devices()[:1]))
-# Not the maximum from `resource`, which includes the parent's memory when this process started.
-(peak,) = re.findall(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
-print(len(data.train), int(peak) >> 10)
+for folder in sys.argv[1:]:
+    data = jaxae.load_dataset(folder)
+    model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=16), data.image_shape, 0)
+    config = jaxae.TrainConfig(epochs=1, batch_size=128, stream=True)
+    (row,) = jaxae.fit(model, data, config, mesh=jaxae.make_mesh(jax.devices()[:1]))
+    # Not the maximum from `resource`, which includes the parent's memory when this process started.
+    (peak,) = re.findall(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+    print(len(data.train), int(peak) >> 10)
 """
 
 
@@ -303,18 +278,14 @@ print(len(data.train), int(peak) >> 10)
 @pytest.mark.slow
 def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
     """The data are ten times the memory by which training may exceed that of few images."""
-    limit, shape = 128, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes per image.
-    images = 10 * limit * 2**20 // math.prod(shape)
-    peaks = []
-    for name, n in (("small", images // 100), ("large", images)):
-        write_npy(tmp_path / name, n, 500, shape)
-        done = subprocess.run(
-            [sys.executable, "-c", _MEASURE, str(tmp_path / name)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found, peak = map(int, done.stdout.split())
-        assert found == n
-        peaks.append(peak)
-    assert peaks[1] - peaks[0] <= limit
+    limit, shape = 80, (56, 56)  # MiB, and pixels: an epoch's order takes some 50 bytes per image.
+    large = 10 * limit * 2**20 // math.prod(shape)
+    sizes = (large // 16, large)
+    folders = [tmp_path / str(n) for n in sizes]
+    for folder, n in zip(folders, sizes, strict=True):
+        write_npy(folder, n, 500, shape, noise=False)
+    command = [sys.executable, "-c", _PEAKS, *map(str, folders)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found, peaks = zip(*(map(int, line.split()) for line in done.stdout.splitlines()), strict=True)
+    assert found == sizes
+    assert peaks[1] - peaks[0] <= limit, peaks
