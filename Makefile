@@ -8,6 +8,9 @@ STUDIES := runs/study-ae runs/study-vae
 # The tests of a file stay in one process, so that their shared runs are trained only once.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Tests of the extras, whose lowest versions are not tested.
+EXTRAS := tfds benchmarks cells compare contestants limit measure parity report runner scaling
+
 .PHONY: help reproduce test test-quick fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
@@ -54,7 +57,7 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions that pyproject.toml allows
-	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default --ignore tests/test_tfds.py
+	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default $(EXTRAS:%=--ignore tests/test_%.py)
 
 test-wheel: $(VENV)/installed-dev  ## Build and install the wheel, and train from an empty folder
 	rm -rf dist
@@ -81,5 +84,5 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install --quiet --constraint constraints-lowest.txt --editable '.[dev]'
+	.venv-lowest/bin/pip install --quiet --constraint constraints-lowest.txt --editable '.[dev]' flatbuffers tensorboardX
 	@touch $@
