@@ -40,9 +40,9 @@ def refusal(
     return line
 
 
-def program(*args: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in a new process."""
-    command = [sys.executable, "-m", "jaxae", *map(str, args)]
+def python(*args: object) -> subprocess.CompletedProcess[str]:
+    """Run Python in a new process."""
+    command = [sys.executable, *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 

@@ -3,7 +3,6 @@
 import io
 import logging
 import re
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ from jaxae.cli import running
 from jaxae.cli.app import COMMANDS, main
 from jaxae.cli.console import say
 from jaxae.cli.running import drop_unfinished_reads
-from tests.commands import jaxae, program, refusal
+from tests.commands import jaxae, python, refusal
 
 
 @pytest.fixture
@@ -261,15 +260,13 @@ for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "-
 slow = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "matplotlib"}
 print("imported:", *sorted(slow & sys.modules.keys()))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "imported:"
+    done = python("-c", script)
+    assert done.stdout.splitlines()[-1] == "imported:", done.stderr
 
 
 @pytest.mark.slow
 def test_the_program_refuses_with_one_line_and_status_2(tmp_path: Path) -> None:
-    done = program("figures", tmp_path)
+    done = python("-m", "jaxae", "figures", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert f"{tmp_path} is not a run" in line

@@ -18,7 +18,7 @@ import pytest
 import tensorstore
 
 from jaxae import Run, TrainState
-from tests.commands import Trap, edit_config, jaxae, leaves, plain, program, refusal, resumed
+from tests.commands import Trap, edit_config, jaxae, leaves, plain, python, refusal, resumed
 
 FIXTURE = Path(__file__).parent / "fixtures" / "run-v1"
 
@@ -84,26 +84,32 @@ def test_a_run_without_a_checkpoint_is_refused(
     assert not (run / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("kind", ["another width", "another image size", "cut", "flipped"])
 @pytest.mark.slow
-def test_a_checkpoint_that_cannot_be_read_is_named(run: Path, tmp_path: Path, kind: str) -> None:
-    if kind == "another width":
-        edit_config(run, "model", hidden_dim=17)
-    elif kind == "another image size":
-        edit_config(run, "data", image_shape=[6, 6])
-    else:
-        for path in [path for path in (run / "checkpoints").rglob("*") if path.is_file()]:
-            content = bytearray(path.read_bytes())
+def test_a_checkpoint_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None:
+    kinds = ("another width", "another image size", "cut", "flipped")
+    runs = [Path(shutil.copytree(run, tmp_path / kind)) for kind in kinds]
+    edit_config(runs[0], "model", hidden_dim=17)
+    edit_config(runs[1], "data", image_shape=[6, 6])
+    for damaged in runs[2:]:
+        for path in [path for path in (damaged / "checkpoints").rglob("*") if path.is_file()]:
+            content = path.read_bytes()
             half = len(content) // 2
-            content[half:] = b"" if kind == "cut" else bytes(255 - byte for byte in content[half:])
-            path.write_bytes(content)
+            flipped = bytes(255 - byte for byte in content[half:])
+            path.write_bytes(content[:half] + (flipped if damaged.name == "flipped" else b""))
     np.save(tmp_path / "z.npy", np.zeros((1, 2)))
     out = tmp_path / "out" / "out.npy"
     # In a new process, to see what Orbax logs as Python exits.
-    done = program("decode", run, tmp_path / "z.npy", out)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"jaxae: {run / 'checkpoints' / '2'} cannot be read: ")
+    script = """
+import sys
+from jaxae.cli import app, running
+running.set_up(debug=False)
+z, out, *runs = sys.argv[1:]
+print([app.main(["decode", run, z, out]) for run in runs])
+"""
+    done = python("-c", script, tmp_path / "z.npy", out, *runs)
+    assert done.stdout == "[2, 2, 2, 2]\n"
+    for line, damaged in zip(done.stderr.splitlines(), runs, strict=True):
+        assert line.startswith(f"jaxae: {damaged / 'checkpoints' / '2'} cannot be read: ")
     assert not out.parent.exists()
 
 

@@ -1,7 +1,6 @@
 """`jaxae export`: programs run by ONNX Runtime and JAX, and the files that the command writes."""
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from jaxae import ModelConfig, decode, encode
 from jaxae._utils.text import printable
 from jaxae.interchange import onnx, stablehlo
+from tests.commands import python
 from tests.exported import KINDS, batch, jaxae, random_model, write_run
 
 BATCHES = (1, 7, 300)
@@ -56,56 +56,58 @@ from pathlib import Path
 sys.modules["jaxae"] = None
 import numpy as np
 from jax import export
-for name in ("encoder", "decoder"):
-    program = export.deserialize(Path(f"model-{name}.hlo").read_bytes())
+for path in map(Path, sys.argv[1:]):
+    program = export.deserialize(path.read_bytes())
     assert program.platforms == ("cpu", "cuda", "tpu"), program.platforms
-    for n in map(int, sys.argv[1:]):
-        np.save(f"{name}-{n}-out.npy", program.call(np.load(f"{name}-{n}.npy")))
+    inputs = np.load(path.with_suffix(".npz"))
+    np.savez(path.with_suffix(".out.npz"), **{n: program.call(inputs[n]) for n in inputs})
 assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
-def test_stablehlo_runs_without_jaxae(tmp_path: Path, kind: Any) -> None:
+def test_stablehlo_runs_without_jaxae(tmp_path: Path) -> None:
     pytest.importorskip("flatbuffers")
-    model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
-    files = stablehlo.write(tmp_path / "model.hlo", model)
-    assert files == [tmp_path / "model-encoder.hlo", tmp_path / "model-decoder.hlo"]
-    for n in BATCHES:
-        np.save(tmp_path / f"encoder-{n}.npy", batch(n, 8, 6))
-        np.save(tmp_path / f"decoder-{n}.npy", batch(n, 3))
-    command = [sys.executable, "-c", WITHOUT_JAXAE, *map(str, BATCHES)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    expected = {}
+    for kind in KINDS:
+        model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
+        files = stablehlo.write(tmp_path / f"{kind}.hlo", model)
+        assert files == [tmp_path / f"{kind}-{name}.hlo" for name in PROGRAMS]
+        for file, compute, shape in zip(files, (encode, decode), ((8, 6), (3,)), strict=True):
+            given: dict[str, Any] = {str(n): batch(n, *shape) for n in BATCHES}
+            np.savez(file.with_suffix(".npz"), **given)
+            expected[file] = {n: compute(model, array) for n, array in given.items()}
+    done = python("-c", WITHOUT_JAXAE, *expected)
     assert done.returncode == 0, done.stderr
-    for n in BATCHES:
-        encoded, decoded = (np.load(tmp_path / f"{name}-{n}-out.npy") for name in PROGRAMS)
-        expected = encode(model, batch(n, 8, 6)), decode(model, batch(n, 3))
-        np.testing.assert_allclose(encoded, expected[0], atol=1e-5, strict=True)
-        np.testing.assert_allclose(decoded, expected[1], atol=1e-5, strict=True)
+    for file, arrays in expected.items():
+        with np.load(file.with_suffix(".out.npz")) as found:
+            for n, array in arrays.items():
+                np.testing.assert_allclose(found[n], array, atol=1e-5, strict=True)
 
 
 # The command.
 
 
-@pytest.mark.parametrize("format", ["onnx", "stablehlo"])
 @pytest.mark.slow
 def test_the_command_writes_both_programs_and_prints_only_their_names(
-    run: Path, tmp_path: Path, format: str
+    run: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip({"onnx": "jax2onnx", "stablehlo": "flatbuffers"}[format])
-    out = tmp_path / "new" / f"model.{format}"
-    command = ["export", run, "--format", format, "--out", out]
-    done = subprocess.run(
-        [sys.executable, "-m", "jaxae", *map(str, command)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    for package in ("jax2onnx", "flatbuffers"):
+        pytest.importorskip(package)
+    formats = ("onnx", "stablehlo")
+    script = """
+import sys
+from jaxae.cli import app, running
+running.set_up(debug=False)
+run, *outs = sys.argv[1:]
+for out in outs:
+    assert app.main(["export", run, "--format", out.rpartition(".")[2], "--out", out]) == 0
+"""
+    done = python("-c", script, run, *(tmp_path / f / f"model.{f}" for f in formats))
     assert (done.returncode, done.stderr) == (0, "")
-    files = [out.with_name(f"model-{name}.{format}") for name in PROGRAMS]
+    files = [tmp_path / f / f"model-{name}.{f}" for f in formats for name in PROGRAMS]
     assert done.stdout.splitlines() == list(map(str, files))
-    assert sorted(out.parent.iterdir()) == sorted(files)
+    assert {path for f in formats for path in (tmp_path / f).iterdir()} == set(files)
 
 
 @pytest.mark.parametrize(
