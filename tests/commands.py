@@ -43,7 +43,7 @@ def refusal(
 def python(*args: object) -> subprocess.CompletedProcess[str]:
     """Run Python in a new process."""
     command = [sys.executable, *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
-from jaxae.cli.app import main
 from jaxae.config import Architecture, DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.recorder import Recorder
@@ -36,10 +35,6 @@ def parameters(model: Autoencoder) -> dict[str, bytes]:
 
 def batch(n: int, *shape: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(n).random((n, *shape), np.float32)
-
-
-def jaxae(*args: object) -> int:
-    return main([str(arg) for arg in args])
 
 
 def write_run(path: Path, kind: Architecture) -> None:

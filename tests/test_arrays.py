@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from jaxae._utils.npy import ArrayFile, write_array
-from jaxae.cli.app import main
 from jaxae.cli.progress import counted
+from tests.commands import jaxae, python
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -26,10 +25,6 @@ FIXTURES = Path(__file__).parent / "fixtures"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on images of 8×6 pixels."""
     return Path(shutil.copytree(FIXTURES / "run-v1", tmp_path_factory.mktemp("runs") / "run"))
-
-
-def jaxae(*args: object) -> int:
-    return main([str(arg) for arg in args])
 
 
 def forward(x: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -197,8 +192,8 @@ def test_memory_does_not_grow_with_the_file(run: Path, tmp_path: Path) -> None:
         # Zeros that take no space on disk.
         np.lib.format.open_memmap(given, mode="w+", dtype=dtype, shape=(n, *row)).flush()
         jobs.append([command, str(run), str(given), str(out)])
-    command_line = [sys.executable, "-c", PEAKS, json.dumps(jobs)]
-    done = subprocess.run(command_line, capture_output=True, text=True, check=True, timeout=120)
+    done = python("-c", PEAKS, json.dumps(jobs))
+    assert done.returncode == 0, done.stderr
     few, encode, decode_few, decode = (1024 * int(peak) for peak in done.stderr.split())
     assert out.stat().st_size > size
     out.unlink()

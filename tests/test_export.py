@@ -11,8 +11,8 @@ import pytest
 from jaxae import ModelConfig, decode, encode
 from jaxae._utils.text import printable
 from jaxae.interchange import onnx, stablehlo
-from tests.commands import python
-from tests.exported import KINDS, batch, jaxae, random_model, write_run
+from tests.commands import jaxae, python
+from tests.exported import KINDS, batch, random_model, write_run
 
 BATCHES = (1, 7, 300)
 PROGRAMS = ("encoder", "decoder")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import fuzz
+from tests.commands import python
 from tests.fuzz_files import hostile_files
 from tests.fuzz_readers import IDX, META, READERS
 
@@ -21,8 +21,7 @@ from tests.fuzz_readers import IDX, META, READERS
 def test_readers_withstand_damaged_and_hostile_files() -> None:
     # In a process, because it limits its memory. `make fuzz` runs it for longer.
     files = str(1000 * len(READERS))
-    command = [sys.executable, "-m", "tests.fuzz", "--files", files, "--seed", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = python("-m", "tests.fuzz", "--files", files, "--seed", "0")
     assert done.returncode == 0, done.stdout + done.stderr[-5000:]
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")][2:]
     assert [name.strip() for name, *_ in rows] == [reader.name for reader in READERS]
@@ -111,7 +110,6 @@ def test_no_file_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 def test_the_fuzzer_detects_a_reader_that_allocates_more_than_a_gibibyte() -> None:
     # Somewhat more, because memory that was freed before can be allocated again.
-    program = "from tests.fuzz import limit_memory; limit_memory(); bytearray(2**30 + 2**28)"
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    script = "from tests.fuzz import limit_memory; limit_memory(); bytearray(2**30 + 2**28)"
+    done = python("-c", script)
     assert done.returncode == 1 and "MemoryError" in done.stderr

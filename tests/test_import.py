@@ -16,7 +16,8 @@ import safetensors.numpy
 from jaxae import ModelConfig, Run, TrainConfig, decode, encode
 from jaxae.interchange import safetensors as format_safetensors
 from jaxae.runs.recorder import Recorder
-from tests.exported import KINDS, batch, config_of, jaxae, parameters, random_model, write_run
+from tests.commands import jaxae
+from tests.exported import KINDS, batch, config_of, parameters, random_model, write_run
 
 
 @pytest.fixture(scope="module", params=KINDS)

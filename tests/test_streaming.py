@@ -31,6 +31,7 @@ from jaxae.config import Architecture
 from jaxae.runs.checkpoints import saved_numbers
 from jaxae.training import resident as epochs
 from jaxae.training import streaming
+from tests.commands import python
 
 CONFIG = TrainConfig(epochs=2, batch_size=16, input_noise=0.1)
 STREAMED = dataclasses.replace(CONFIG, stream=True)
@@ -284,8 +285,8 @@ def test_memory_is_bounded_however_large_the_data(tmp_path: Path) -> None:
     folders = [tmp_path / str(n) for n in sizes]
     for folder, n in zip(folders, sizes, strict=True):
         write_npy(folder, n, 500, shape, noise=False)
-    command = [sys.executable, "-c", _PEAKS, *map(str, folders)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = python("-c", _PEAKS, *folders)
+    assert done.returncode == 0, done.stderr
     found, peaks = zip(*(map(int, line.split()) for line in done.stdout.splitlines()), strict=True)
     assert found == sizes
     assert peaks[1] - peaks[0] <= limit, peaks
