@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, applies
+from benchmarks.contestants.registry import QUICK_FRAMEWORKS
 from benchmarks.measuring.machine import processors
 from benchmarks.scaling import SWEEPS
-from benchmarks.tasks import TASKS, applies
-from benchmarks.tasks.suite import QUICK_FRAMEWORKS, QUICK_TASKS
+from benchmarks.tasks import TASKS
+from benchmarks.tasks.suite import QUICK_TASKS
 
 # Commands import what they need when they run, so that `list` works without the bench extra.
 if TYPE_CHECKING:

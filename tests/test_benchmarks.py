@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,13 @@ from rich.console import Console
 import jaxae
 from benchmarks import stats
 from benchmarks.__main__ import main
-from benchmarks.contestants import CONTESTANTS
-from benchmarks.contestants.registry import Entry
+from benchmarks.contestants import CONTESTANTS, applies
 from benchmarks.measuring import provenance, runner
 from benchmarks.measuring.results import Process, Results
 from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.tables import fastest_limit, task_tables
-from benchmarks.tasks import TASKS, applies, flops, limit
+from benchmarks.tasks import TASKS, flops, limit
 from benchmarks.tasks.flops import Sizes
 
 ROUNDS = 8
@@ -187,7 +187,9 @@ def test_a_crash_is_noted_and_the_other_contestants_continue(
         return {"train": outcome(1.0)}
 
     monkeypatch.setattr(runner, "spawn", answer)
-    monkeypatch.setitem(CONTESTANTS, "equinox", Entry("x", "X", ("no_such_package",)))
+    monkeypatch.setitem(
+        CONTESTANTS, "equinox", replace(CONTESTANTS["equinox"], packages=("no_such_package",))
+    )
     names = ["flax", "torch-eager", "torch-loader", "equinox"]
     console = Console(file=io.StringIO())
     results = Results(tmp_path / "r.json")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.contestants import CONTESTANTS, library
+from benchmarks.contestants import CONTESTANTS, applies, due, library
 from benchmarks.measuring import machine, measure, runner, worker
 from benchmarks.measuring.results import Results
 from benchmarks.stats import LEAST_ROUNDS, paired_ratio
-from benchmarks.tasks import TASKS, Task, applies, due, limit
+from benchmarks.tasks import TASKS, Task, limit
 from benchmarks.tasks.parity import initial_weights
 from benchmarks.tasks.suite import ALL, EPOCH, TARGET_LOSS
 

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import jaxae
-from benchmarks.contestants import CONTESTANTS, Entry, load
+from benchmarks.contestants import CONTESTANTS, LADDERS, Entry, applies, load
 from benchmarks.measuring.results import Results
 from benchmarks.reporting import growth
 from benchmarks.reporting.breakeven import Line, break_even_section
@@ -19,8 +19,7 @@ from benchmarks.reporting.gap import gap_section
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.tables import IDIOM, side_by_side, task_tables
 from benchmarks.stats import fit, growth_of
-from benchmarks.tasks import TASKS, applies, flops
-from benchmarks.tasks.suite import LADDERS
+from benchmarks.tasks import TASKS, flops
 
 TERMS = {"warmups": 1, "threads": 2, "device": "cpu", "tf32": "off", "precision": "float32"}
 
@@ -211,7 +210,8 @@ def test_no_break_even_point_if_epochs_do_not_differ_significantly(tmp_path: Pat
 def test_a_contestant_of_any_name_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = Entry("plain_jax", "PlainJax", ("jax",))
+    about: Any = {"library": "jax", "group": "epoch", "what": "made up"}
+    entry = Entry(module="made_up", cls="MadeUp", packages=(), **about)
     results = Results(tmp_path / "r.json")
     names = ["plain-jax", *(f"flax-{i}" for i in range(20))]
     for name in names:

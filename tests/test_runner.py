@@ -287,7 +287,7 @@ def test_the_list_describes_every_framework_and_task() -> None:
     assert at.keys() >= CONTESTANTS.keys() | TASKS.keys()
     assert all(lines[at[name]][22:].strip() for name in CONTESTANTS)
     assert [line.strip() for line in lines[at["flax-loop"] + 1 : at["flax-onecycle"]]] == [
-        "train, time-to-loss, train-batch-32|512|2048,",
+        "train, time-to-loss, train-batch-32|128|512|2048,",
         "step-1|8|32|128|512|2048|8192",
     ]
     assert lines[at["grid"]].endswith("latent points to images, 144 in a call; 7 frameworks")

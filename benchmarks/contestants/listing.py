@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.contestants.registry import CONTESTANTS, INSTALL
-from benchmarks.tasks import TASKS, Task, applies
+from benchmarks.contestants.registry import CONTESTANTS, INSTALL, applies
+from benchmarks.tasks import TASKS, Task
 from benchmarks.tasks.suite import TARGET_LOSS
 
 _WIDTH, _NAME = 92, 20

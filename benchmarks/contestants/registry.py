@@ -1,93 +1,204 @@
-"""The contestants by name, and the packages that each of them needs."""
+"""The contestants by name; a new one is a file and an entry here."""
 
 import importlib
-import importlib.util
 import os
-from dataclasses import dataclass
+from typing import Any
 
-from benchmarks.tasks import Contestant
+from benchmarks.contestants.entry import Entry
+from benchmarks.tasks import Contestant, Task
+from benchmarks.tasks.suite import (
+    EVERY_SLOW,
+    EVERY_SPARSE,
+    GROWTH,
+    LATENT,
+    PARTS,
+    STANDARD,
+    TRAINING,
+)
 
 INSTALL = "pip install -e '.[bench]'"
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One contestant.
-
-    Attributes:
-      module: its file in benchmarks.contestants.
-      cls: its class in that file.
-      packages: what must be importable.
-      keras_backend: the value of KERAS_BACKEND in its process, for Keras.
-      own_recipe: whether it trains with its own schedule; the parity check then covers the model
-        but not the updates.
-      what: a description in one line.
-    """
-
-    module: str
-    cls: str
-    packages: tuple[str, ...] = ()
-    keras_backend: str | None = None
-    own_recipe: bool = False
-    what: str = ""
-
-    @property
-    def missing(self) -> list[str]:
-        """The packages that are not installed."""
-        return [name for name in self.packages if importlib.util.find_spec(name) is None]
+# A persistent compilation cache makes a second start faster.
+_CACHED = (*STANDARD, "cold-cached")
+_RUNG = ("ladder",)
+_WHOLE = (*_CACHED, *GROWTH, "ladder")
 
 
-def _flax(module: str, cls: str, what: str, own_recipe: bool = False) -> Entry:
-    return Entry(module, cls, ("flax",), own_recipe=own_recipe, what=what)
+def _flax(cls: str, module: str = "flax_scan", **traits: Any) -> Entry:
+    return Entry(module=module, cls=cls, packages=("flax",), library="jax", **traits)
 
 
-def _torch(module: str, cls: str, what: str) -> Entry:
-    return Entry(module, cls, ("torch",), what=what)
+def _torch(cls: str, module: str = "torch_eager", **traits: Any) -> Entry:
+    return Entry(module=module, cls=cls, packages=("torch",), library="torch", **traits)
 
 
-def _keras(backend: str, what: str) -> Entry:
-    return Entry("keras_fit", "KerasFit", ("keras", backend), keras_backend=backend, what=what)
+def _keras(cls: str, backend: str, what: str, **traits: Any) -> Entry:
+    return Entry(
+        module="keras_fit",
+        cls=cls,
+        packages=("keras", backend),
+        library=backend,
+        group="fit",
+        what=what,
+        environment={"KERAS_BACKEND": backend},
+        **traits,
+    )
 
 
 CONTESTANTS = {
-    "flax": _flax("flax_scan", "FlaxScan", "jaxae's own path: a compiled epoch"),
-    "flax-again": _flax("flax_scan", "FlaxScan", "flax under a second name, to show the noise"),
-    "flax-loop": _flax("flax_loop", "FlaxLoop", "jaxae's compiled step, called from Python"),
+    "flax": _flax(
+        "FlaxScan",
+        group="epoch",
+        what="jaxae's own path: a compiled epoch",
+        tasks=(*_WHOLE, *(f"{part}-*" for part in PARTS)),
+        after="flax-device",
+        quick=True,
+        often=True,
+    ),
+    "flax-again": _flax(
+        "FlaxScan",
+        group="epoch",
+        what="flax under a second name, to show the noise",
+        tasks=("train", *LATENT),
+    ),
+    "flax-loop": _flax(
+        "FlaxLoop",
+        "flax_loop",
+        group="step",
+        what="jaxae's compiled step, called from Python; encodes as flax does",
+        tasks=TRAINING,
+    ),
     "flax-onecycle": _flax(
-        "flax_scan", "FlaxOneCycle", "jaxae's fast recipe, for time-to-loss", own_recipe=True
+        "FlaxOneCycle",
+        group="epoch",
+        what="jaxae's fast recipe, for time-to-loss",
+        tasks=("time-to-loss",),
+        own_recipe=True,
+        often=True,
     ),
-    "flax-nojit": _flax("flax_loop", "FlaxNoJit", "ablation: nothing is compiled"),
-    "flax-jit": _flax("flax_loop", "FlaxJit", "ablation: each step is compiled"),
-    "flax-donate": _flax("flax_loop", "FlaxLoop", "ablation: flax-jit with a donated state"),
+    "flax-nojit": _flax(
+        "FlaxNoJit",
+        "flax_ladder",
+        group="eager",
+        what="ablation: nothing is compiled",
+        tasks=_RUNG,
+    ),
+    "flax-jit": _flax(
+        "FlaxJit",
+        "flax_ladder",
+        group="step",
+        what="ablation: each step is compiled",
+        tasks=_RUNG,
+        after="flax-nojit",
+    ),
+    "flax-donate": _flax(
+        "FlaxLoop",
+        "flax_loop",
+        group="step",
+        what="ablation: flax-jit with a donated state",
+        tasks=_RUNG,
+        after="flax-jit",
+    ),
     "flax-device": _flax(
-        "flax_loop", "FlaxDevice", "ablation: flax-donate with the images on the device"
+        "FlaxDevice",
+        "flax_ladder",
+        group="step",
+        what="ablation: flax-donate with the images on the device",
+        tasks=_RUNG,
+        after="flax-donate",
     ),
-    "equinox": Entry("equinox_scan", "EquinoxScan", ("equinox",), what="Equinox: a compiled epoch"),
-    "torch-eager": _torch("torch_eager", "TorchEager", "PyTorch, eager, as fast as it goes"),
-    "torch-tensors": _torch("torch_loader", "TorchTensors", "ablation: Adam is not fused"),
+    "equinox": Entry(
+        module="equinox_scan",
+        cls="EquinoxScan",
+        packages=("equinox",),
+        library="jax",
+        group="epoch",
+        what="Equinox: a compiled epoch",
+        tasks=_CACHED,
+        quick=True,
+        often=True,
+    ),
+    "torch-eager": _torch(
+        "TorchEager",
+        group="eager",
+        what="PyTorch, eager, as fast as it goes",
+        tasks=(*STANDARD, *GROWTH, "ladder"),
+        after="torch-tensors",
+        quick=True,
+        often=True,
+    ),
+    "torch-tensors": _torch(
+        "TorchTensors",
+        "torch_loader",
+        group="eager",
+        what="ablation: Adam is not fused",
+        tasks=_RUNG,
+        after="torch-loader",
+    ),
     "torch-loader": _torch(
-        "torch_loader", "TorchLoader", "PyTorch with a DataLoader, as in the lecture"
+        "TorchLoader",
+        "torch_loader",
+        group="eager",
+        what="PyTorch with a DataLoader, as in the lecture; encodes as torch-eager does",
+        tasks=(*TRAINING, "cold", "ladder"),
+        often=True,
     ),
     "torch-compile": _torch(
-        "torch_compile", "TorchCompile", "PyTorch with compiled loss and gradient"
+        "TorchCompile",
+        "torch_compile",
+        group="step",
+        what="PyTorch with compiled loss and gradient",
+        tasks=(*TRAINING, "cold", "cold-cached", "ladder"),
+        after="torch-eager",
     ),
-    "keras-jax": _keras("jax", "Keras's fit on JAX"),
-    "keras-torch": _keras("torch", "Keras's fit on PyTorch, eager"),
-    "keras-tensorflow": _keras("tensorflow", "Keras's fit on TensorFlow"),
+    "keras-jax": _keras("KerasFit", "jax", "Keras's fit on JAX", tasks=_CACHED, quick=True),
+    "keras-torch": _keras("KerasFit", "torch", "Keras's fit on PyTorch, eager"),
+    "keras-tensorflow": _keras("KerasFit", "tensorflow", "Keras's fit on TensorFlow"),
 }
 
 
-def library(name: str) -> str:
-    """The library that a framework, or a limit, computes with: jax, torch or tensorflow.
+def _chain(name: str) -> tuple[str, ...]:
+    before = CONTESTANTS[name].after
+    return (*_chain(before), name) if before else (name,)
 
-    It follows from the name, not from what is imported: Keras imports JAX on any backend.
-    """
-    backend = CONTESTANTS[name].keras_backend if name in CONTESTANTS else None
-    return backend or ("torch" if "torch" in name else "jax")
+
+# Ablations, from the slowest contestant to the fastest; each entry changes one thing.
+LADDERS = tuple(
+    _chain(name)
+    for name, entry in CONTESTANTS.items()
+    if entry.after and all(other.after != name for other in CONTESTANTS.values())
+)
+QUICK_FRAMEWORKS = tuple(name for name, entry in CONTESTANTS.items() if entry.quick)
+
+
+def applies(task: Task, name: str) -> bool:
+    """Whether a contestant, or a limit, takes part in a task."""
+    if name == "limit-copy":
+        return task.name == "encode"
+    if name.startswith("limit-"):
+        return task.kind in ("train", "step", "encode", "decode")
+    return CONTESTANTS[name].takes_part_in(task)
+
+
+def due(task: Task, name: str, number: int) -> bool:
+    """Whether to measure a contestant in round `number`, which counts from 0."""
+    if not applies(task, name):
+        return False
+    every = EVERY_SPARSE if task.sparse else 1
+    if task.kind in ("time-to-loss", "cold") and not CONTESTANTS[name].often:
+        every = EVERY_SLOW
+    return number % every == 0
+
+
+def library(name: str) -> str:
+    """The module that a contestant, or a limit, computes with."""
+    if name == "limit-copy":
+        return "numpy"
+    return CONTESTANTS[name].library if name in CONTESTANTS else name.removeprefix("limit-")
 
 
 def load(name: str) -> type[Contestant]:
-    """Import a contestant's class; for Keras, also select the backend of this process.
+    """Import a contestant's class, after setting the environment that it needs.
 
     Raises:
       ValueError: the name is unknown, or a package is not installed.
@@ -97,8 +208,7 @@ def load(name: str) -> type[Contestant]:
     entry = CONTESTANTS[name]
     if entry.missing:
         raise ValueError(f"{name} needs {', '.join(entry.missing)}: {INSTALL}")
-    if entry.keras_backend:
-        os.environ["KERAS_BACKEND"] = entry.keras_backend
-    module = importlib.import_module(f"benchmarks.contestants.{entry.module}")
-    cls: type[Contestant] = getattr(module, entry.cls)
+    os.environ |= entry.environment
+    inside = "" if "." in entry.module else "benchmarks.contestants."
+    cls: type[Contestant] = getattr(importlib.import_module(inside + entry.module), entry.cls)
     return cls

@@ -20,9 +20,13 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
 
     steps = spec.get("steps", parity.STEPS)
     images = load_dataset().train.images[: steps * parity.BATCH]
-    contestant, hidden = load(spec["framework"]), spec.get("hidden", 512)
-    receipt = parity.check(contestant, images.reshape(len(images), -1), steps, hidden)
-    if CONTESTANTS[spec["framework"]].own_recipe:
+    images, hidden = images.reshape(len(images), -1), spec.get("hidden", 512)
+    contestant, entry = load(spec["framework"]), CONTESTANTS[spec["framework"]]
+    if not entry.trains:
+        receipt = parity.check_latent(contestant, images, hidden)
+    else:
+        receipt = parity.check(contestant, images, steps, hidden)
+    if entry.own_recipe:
         receipt = receipt.of_the_model
     return asdict(receipt) | {"failures": receipt.failures, "largest": receipt.largest}
 

@@ -5,7 +5,6 @@ An outcome is a dictionary: `values`, seconds of each repetition; `loops`, calls
 longer than a usual one; and whatever else was measured.
 """
 
-import importlib
 import statistics
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.contestants import load
-from benchmarks.measuring.machine import processors
 from benchmarks.tasks import Contestant, Pixels, Task, limit
 from benchmarks.tasks.parity import initial_weights
 from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
@@ -33,11 +31,7 @@ _TURNS = 9
 
 def build(framework: str, task: Task, images: Pixels) -> Contestant:
     """Build a contestant of a task's size, over the task's images, from the initial weights."""
-    cls = load(framework)
-    if "torch" in framework:
-        torch: Any = importlib.import_module("torch")
-        torch.set_num_threads(processors())
-    return cls(initial_weights(*task.sizes), images[: task.n], task.batch)
+    return load(framework)(initial_weights(*task.sizes), images[: task.n], task.batch)
 
 
 def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | None) -> Outcome:

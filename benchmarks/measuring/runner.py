@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.contestants import CONTESTANTS, library
+from benchmarks.contestants import CONTESTANTS, applies, due, library
 from benchmarks.contestants.registry import INSTALL
 from benchmarks.measuring import provenance
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
 from benchmarks.measuring.spawn import WorkerError, spawn
-from benchmarks.tasks import TASKS, applies, due
+from benchmarks.tasks import TASKS
 from jaxae import load_dataset
 
 LIMITS = ("limit-jax", "limit-torch", "limit-copy")

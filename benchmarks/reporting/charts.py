@@ -8,14 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, LADDERS
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.breakeven import line_of
 from benchmarks.reporting.growth import SWEEPS, Sweep, points
 from benchmarks.reporting.tables import fastest_limit, measured
 from benchmarks.stats import growth_of, median_seconds, spans
 from benchmarks.tasks import TASKS
-from benchmarks.tasks.suite import LADDERS
 from jaxae.plots import COLUMN_WIDTH, styled
 
 # A colour of Okabe and Ito's palette for each framework; its variants differ in their markers.

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, LADDERS
 from benchmarks.measuring.results import Process, Results
 from benchmarks.reporting.markdown import table
 from benchmarks.reporting.tables import BASELINE, IDIOM, fastest_limit, measured, median_of
 from benchmarks.stats import Ratio, median_seconds, paired_ratio
 from benchmarks.tasks import TASKS
-from benchmarks.tasks.suite import LADDERS
 
 AGAIN = "flax-again"
 

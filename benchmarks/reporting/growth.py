@@ -1,13 +1,14 @@
 """Time against batch size, width and number of images."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, applies
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import seconds, table
 from benchmarks.stats import Points, growth_of
-from benchmarks.tasks.suite import EPOCH, HIDDEN, IMAGES, PART, STEPS, SWEPT
+from benchmarks.tasks import TASKS
+from benchmarks.tasks.suite import EPOCH, HIDDEN, IMAGES, PART, STEPS
 
 
 @dataclass(frozen=True)
@@ -19,19 +20,23 @@ class Sweep:
       unit: one unit of it.
       work: what is timed.
       tasks: the task at each size.
-      frameworks: those that take part; others may share one of the tasks.
     """
 
     title: str
     unit: str
     work: str
     tasks: dict[int, str]
-    frameworks: Collection[str] = SWEPT
+
+    @property
+    def frameworks(self) -> list[str]:
+        """Those that take part in every one of its tasks."""
+        tasks = [TASKS[task] for task in self.tasks.values()]
+        return [name for name in CONTESTANTS if all(applies(task, name) for task in tasks)]
 
 
 _HIDDEN = {512: "train-batch-128", **{h: f"hidden-{h}" for h in HIDDEN}}
 _IMAGES = {**{n: f"images-{n}" for n in IMAGES}, EPOCH: "train"}
-STEP = Sweep("batch size", "image", "one step", {b: f"step-{b}" for b in STEPS}, CONTESTANTS)
+STEP = Sweep("batch size", "image", "one step", {b: f"step-{b}" for b in STEPS})
 SWEEPS = {
     "batch": STEP,
     "hidden": Sweep(

@@ -1,11 +1,11 @@
 """How to read a report."""
 
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.reporting.tables import BASELINE
 from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
-from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE, LATENT_OF_ANOTHER, PART, RACING
+from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE, PART
 
-_OTHERS = ", ".join(f"`{name}` (that of `{of}`)" for name, of in LATENT_OF_ANOTHER.items())
-_RACING = ", ".join(f"`{name}`" for name in RACING)
+_OFTEN = ", ".join(f"`{name}`" for name, entry in CONTESTANTS.items() if entry.often)
 
 LEGEND = f"""## How to read this
 
@@ -18,7 +18,7 @@ slowest.
 
 To keep a run short, curves (`step-*`, `hidden-*`, `images-*`), the parts of an epoch, starts, the
 ablations and the time to a loss are measured only in every {EVERY_SPARSE}rd round. The starts and
-the time to a loss of frameworks other than {_RACING}
+the time to a loss of frameworks other than {_OFTEN}
 are measured only in every {EVERY_SLOW}th.
 
 - Frameworks: `flax` is jaxae's own path, and `flax-again` is the same code under a second name, to
@@ -27,8 +27,7 @@ are measured only in every {EVERY_SLOW}th.
   and `torch-tensors` are steps of the ablations. `torch-loader` is the lecture's way, `torch-eager`
   and `torch-compile` are PyTorch as fast as it goes. `keras-torch` is eager, which is what Keras's
   default, jit_compile="auto", means on PyTorch.
-- `train` is an epoch at batch 128. `train-batch-*` is {PART:,} images; at batch 128, only the
-  frameworks of `--quick` are measured.
+- `train` is an epoch at batch 128. `train-batch-*` is {PART:,} images.
 - *limit-jax*, *limit-torch*: the large matrix products of the work alone, in each library. *Of the
   limit* is the faster one's time divided by the row's.
 - mode: what is compiled: nothing (eager), each step, or the whole epoch. loader: what forms the
@@ -37,7 +36,7 @@ are measured only in every {EVERY_SLOW}th.
 - compile: how much longer the first call takes than a usual one, as the median over processes.
   parity: the largest relative difference from the NumPy reference.
 - `encode`, `decode`: all 70,000 images in one call, which each framework splits into chunks of its
-  choice; `-one` and `grid` (144) are one image and few images. Frameworks that use the code of
-  another one are left out: {_OTHERS}.
+  choice; `-one` and `grid` (144) are one image and few images. Frameworks that encode with the
+  code of another one are left out.
 - `time / {BASELINE}`: above 1 is slower than jaxae.
 """

@@ -1,6 +1,6 @@
 """What is measured: the tasks, the NumPy reference, the parity check and the limits.
 
-suite        the tasks, and which framework takes part in which
+suite        the tasks
 contestant   the protocol that every contestant implements
 flops        the arithmetic that a task needs
 reference    the autoencoder and Adam in NumPy, float64
@@ -11,7 +11,7 @@ limit        the large matrix products alone, which bound the speed
 from benchmarks.tasks.contestant import Contestant, Floats, Pixels, Settings
 from benchmarks.tasks.flops import Sizes
 from benchmarks.tasks.reference import LAYERS, Weights, batches
-from benchmarks.tasks.suite import TASKS, Task, applies, due
+from benchmarks.tasks.suite import TASKS, Task
 
 __all__ = [
     "LAYERS",
@@ -23,7 +23,5 @@ __all__ = [
     "Sizes",
     "Task",
     "Weights",
-    "applies",
     "batches",
-    "due",
 ]

@@ -1,4 +1,4 @@
-"""The protocol of a contestant, which trains and applies the autoencoder of the reference."""
+"""The protocols of a contestant, which trains and applies the autoencoder of the reference."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -34,11 +34,11 @@ class Settings:
     remark: str = ""
 
 
-class Contestant(Protocol):
-    """One implementation of the work. The constructor builds and uploads; it need not compile.
+class Codec(Protocol):
+    """What every contestant does; one that does not train needs no more.
 
-    The model is 784 → 512 → ReLU → 2 → 512 → ReLU → 784 → sigmoid (sizes from the weights), the
-    loss Σ (x̂ − x)² over pixels and batch, the optimizer Adam with β = (0.9, 0.999), ε = 1e-8.
+    The model is 784 → 512 → ReLU → 2 → 512 → ReLU → 784 → sigmoid (sizes from the weights). The
+    constructor builds and uploads; it need not compile.
     """
 
     settings: Settings
@@ -50,6 +50,20 @@ class Contestant(Protocol):
 
     def reset(self, weights: Weights) -> None:
         """Restart from these weights with a fresh optimizer state, keeping what is compiled."""
+
+    def encode(self, images: Pixels) -> Floats:
+        """Map host pixels of shape (n, 784) to host latent points of shape (n, 2)."""
+
+    def decode(self, z: Floats) -> Floats:
+        """Map host latent points of shape (n, 2) to host images of shape (n, 784) in [0, 1]."""
+
+
+class Contestant(Codec, Protocol):
+    """One implementation of the work.
+
+    The loss is Σ (x̂ − x)² over pixels and batch, the optimizer Adam with β = (0.9, 0.999) and
+    ε = 1e-8.
+    """
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         """Train one epoch over the images in this order, including a short last batch.
@@ -64,12 +78,6 @@ class Contestant(Protocol):
 
         None where the framework's training loop does not expose it.
         """
-
-    def encode(self, images: Pixels) -> Floats:
-        """Map host pixels of shape (n, 784) to host latent points of shape (n, 2)."""
-
-    def decode(self, z: Floats) -> Floats:
-        """Map host latent points of shape (n, 2) to host images of shape (n, 784) in [0, 1]."""
 
     def weights(self) -> Weights:
         """The current parameters, named and laid out as in `benchmarks.tasks.reference`."""

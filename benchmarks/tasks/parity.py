@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.tasks import reference
-from benchmarks.tasks.contestant import Contestant
+from benchmarks.tasks.contestant import Codec, Contestant
 from benchmarks.tasks.flops import Sizes
 from benchmarks.tasks.reference import Weights
 
@@ -48,6 +48,8 @@ TOLERANCES = {
 class Receipt:
     """Relative differences from the reference, one for each of `TOLERANCES`.
 
+    All but the first two are None for a contestant that does not train.
+
     Attributes:
       encode: of latent points, the larger of two: one batch at the initial weights, and `MANY`
         images at the weights after a training step.
@@ -64,13 +66,13 @@ class Receipt:
 
     encode: float
     decode: float
-    first_loss: float
-    gradients: float | None
-    losses: float | None
-    first_update: float | None
-    restart: float | None
-    small_update: float | None
-    parameters: float | None
+    first_loss: float | None = None
+    gradients: float | None = None
+    losses: float | None = None
+    first_update: float | None = None
+    restart: float | None = None
+    small_update: float | None = None
+    parameters: float | None = None
 
     @property
     def of_the_model(self) -> "Receipt":
@@ -169,8 +171,32 @@ def check(
     )
 
 
+def check_latent(
+    contestant: type[Codec], images: npt.NDArray[np.uint8], hidden: int = 512
+) -> Receipt:
+    """Compare a contestant that does not train, before and after `reset` to other weights.
+
+    Args:
+      contestant: the class to check.
+      images: uint8 of shape (n, pixels), with n at least 128.
+      hidden: units in each hidden layer.
+
+    Returns:
+      The receipt, with `encode` and `decode` only.
+    """
+    weights, few = initial_weights(images.shape[1], hidden), images[:BATCH]
+    single = contestant(weights, few, BATCH)
+    at_first = applied(single, few, weights)
+    stepped = after_step(weights, reference.to_unit_interval(few))
+    trained = {name: value.astype(np.float32) for name, value in stepped.items()}
+    single.reset(trained)
+    after_reset = applied(single, np.resize(images, (MANY, images.shape[1])), trained)
+    encode, decode = np.maximum(at_first, after_reset)
+    return Receipt(encode=float(encode), decode=float(decode))
+
+
 def applied(
-    contestant: Contestant, images: npt.NDArray[np.uint8], weights: Weights
+    contestant: Codec, images: npt.NDArray[np.uint8], weights: Weights
 ) -> tuple[float, float]:
     """Relative differences of encode and decode from the reference at these weights."""
     try:
