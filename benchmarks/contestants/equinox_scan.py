@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
+from benchmarks.contestants.chunks import in_chunks
 from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
-# Examples per call of encode and decode; a smaller last call compiles for its own size.
-CHUNK = 4096
+# Rows in a call of encode or decode; a smaller last call compiles for its own size.
+CHUNK = 1024
 
 
 class Autoencoder(eqx.Module):
@@ -72,16 +73,21 @@ class EquinoxScan:
         return named(jax.jit(jax.grad(loss))(self.state[0], self.images[rows], np.ones(len(rows))))
 
     def encode(self, images: Pixels) -> Floats:
-        return in_chunks(Autoencoder.encode, self.state[0], images)
+        return self._mapped(Autoencoder.encode, images, LAYERS[1])
 
     def decode(self, z: Floats) -> Floats:
-        return in_chunks(Autoencoder.decode, self.state[0], z)
+        return self._mapped(Autoencoder.decode, z, LAYERS[3])
 
     def weights(self) -> Weights:
         return named(self.state[0])
 
     def synchronise(self) -> None:
         jax.block_until_ready(self.state)
+
+    def _mapped(self, function: Apply, rows: npt.NDArray[Any], last: str) -> Floats:
+        model = self.state[0]
+        width = model.layers[LAYERS.index(last)].bias.size
+        return in_chunks(lambda chunk: apply(function, model, chunk), rows, width, CHUNK)
 
 
 def adam(learning_rate: float) -> optax.GradientTransformation:
@@ -117,12 +123,6 @@ def epoch(
 def apply(function: Apply, model: Autoencoder, batch: jax.Array) -> jax.Array:
     """Map one method of the model over a batch."""
     return jax.vmap(functools.partial(function, model))(batch)
-
-
-def in_chunks(function: Apply, model: Autoencoder, array: npt.NDArray[Any]) -> Floats:
-    """Apply to all examples; every chunk is dispatched before the first is copied back."""
-    starts = range(0, len(array), CHUNK)
-    return np.concatenate([apply(function, model, array[i : i + CHUNK]) for i in starts])
 
 
 def named(model: Autoencoder) -> Weights:

@@ -1,25 +1,88 @@
-"""PyTorch with `torch.compile` over the forward pass and loss, hence over the backward pass."""
+"""PyTorch with one compiled program a training step: gather, gradients and Adam."""
 
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from benchmarks.contestants.torch_eager import FUSED, TorchEager
-from benchmarks.tasks import Settings
+from benchmarks.tasks import Pixels, Settings, Weights
+
+# With CUDA graphs, which launch all kernels of a step at once.
+MODE = "reduce-overhead" if torch.cuda.is_available() else None
+# One program for each size of a batch or chunk. By default, PyTorch replaces the first with one for
+# any size once it sees a second, and gives up after eight.
+torch._dynamo.config.recompile_limit = 64
 
 
-# One program for the full batches and one for the short last batch. By default, PyTorch would
-# replace the first program with one for any shape once it sees a second shape.
-@torch.compile(dynamic=False, fullgraph=True)
-def compiled_loss(model: nn.Module, batch: Tensor) -> Tensor:
-    """Squared error summed over pixels and batch; Inductor compiles its gradient too."""
-    x = batch.float() / 255
-    return (model(x) - x).square().sum()
+class Step(nn.Module):
+    """A training step as a function of the batch, with the state of Adam as copies of the model.
+
+    `torch.compile` cannot trace `loss.backward()` and `torch.optim` in one program; it can trace
+    `torch.func`.
+    """
+
+    def __init__(self, model: nn.Module, learning_rate: float):
+        super().__init__()
+        self.model = model
+        self.means = copy.deepcopy(model).requires_grad_(False)
+        self.squares = copy.deepcopy(model).requires_grad_(False)
+        self.register_buffer("rate", torch.tensor(learning_rate, dtype=torch.float64))
+        self.register_buffer("t", torch.zeros((), dtype=torch.float64))
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Start Adam again."""
+        for value in (*self.means.parameters(), *self.squares.parameters(), self.t):
+            value.zero_()
+
+    def loss(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        """Squared error summed over pixels and batch."""
+        x_hat = torch.func.functional_call(self.model, parameters, (x,))
+        return nn.functional.mse_loss(x_hat, x, reduction="sum")
+
+    @torch.no_grad()
+    def forward(self, batch: Tensor) -> Tensor:
+        """Update the model on uint8 images; return the loss before the update."""
+        parameters = dict(self.model.named_parameters())
+        gradients, loss = torch.func.grad_and_value(self.loss)(parameters, batch.float() / 255)
+        self.t += 1
+        rate = (self.rate / (1 - 0.9**self.t)).float()
+        correction = (1 - 0.999**self.t).sqrt().float()
+        moments = zip(self.means.parameters(), self.squares.parameters(), strict=True)
+        for (name, parameter), (mean, square) in zip(parameters.items(), moments, strict=True):
+            gradient = gradients[name]
+            mean.lerp_(gradient, 0.1)
+            square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+            parameter.sub_(rate * mean / (square.sqrt() / correction + 1e-8))
+        return loss
 
 
 class TorchCompile(TorchEager):
-    """The eager loop with compiled loss and gradient; compiling the rest gains nothing."""
+    """The eager loop around a compiled step; encode and decode are compiled, too."""
 
     settings = Settings(mode="step", loader="device", transfers="once", remark=FUSED)
 
-    def loss(self, batch: Tensor) -> Tensor:
-        return compiled_loss(self.model, batch)
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        self.step: Step | None = None
+        super().__init__(weights, images, batch_size, learning_rate)
+        self.step = Step(self.model, learning_rate).to(self.device)
+        self.step.reset()
+        self.step.compile(mode=MODE, dynamic=False, fullgraph=True)
+        for name in ("encode_chunk", "decode_chunk"):
+            compiled = torch.compile(getattr(self, name), mode=MODE, dynamic=False, fullgraph=True)
+            setattr(self, name, compiled)
+
+    def reset(self, weights: Weights) -> None:
+        super().reset(weights)
+        if self.step is not None:
+            self.step.reset()
+
+    def train(self, order: npt.NDArray[np.int32]) -> Any:
+        # A CUDA graph overwrites its output in its next run.
+        return torch.stack([self.step(batch).clone() for batch in self.batches(order)]).cpu()

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
 
+from benchmarks.contestants.chunks import in_chunks
 from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
 
 # Examples per call of encode and decode: fastest on two cores, along with 512 and 1024.
@@ -40,7 +42,7 @@ class TorchEager:
         )
         # As uint8: converting each batch takes 1 % of an epoch and saves 75 % of the memory.
         self.images = torch.from_numpy(images).to(self.device)
-        self.batch_size = batch_size
+        self.batch_size, self.learning_rate = batch_size, learning_rate
         self.reset(weights)
 
     @torch.no_grad()
@@ -54,7 +56,7 @@ class TorchEager:
     def loss(self, batch: Tensor) -> Tensor:
         """Squared error summed over pixels and batch."""
         x = batch.float() / 255
-        return (self.model(x) - x).square().sum()
+        return nn.functional.mse_loss(self.model(x), x, reduction="sum")
 
     def batches(self, order: npt.NDArray[np.int32]) -> Iterable[Tensor]:
         """Yield batches of uint8 images on the device, in this order."""
@@ -67,9 +69,13 @@ class TorchEager:
             self.optimizer.zero_grad(set_to_none=True)
             loss = self.loss(batch)
             loss.backward()
-            self.optimizer.step()
+            self.update()
             losses.append(loss.detach())
         return torch.stack(losses).cpu()
+
+    def update(self) -> None:
+        """Apply the gradients."""
+        self.optimizer.step()
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -77,10 +83,18 @@ class TorchEager:
         return self._named(lambda parameter: parameter.grad)
 
     def encode(self, images: Pixels) -> Floats:
-        return self._in_chunks(lambda batch: self.model[0](batch.float() / 255), images)
+        return self._in_chunks(self.encode_chunk, images, self.model[0][-1].out_features)
 
     def decode(self, z: Floats) -> Floats:
-        return self._in_chunks(self.model[1], z)
+        return self._in_chunks(self.decode_chunk, z, self.model[1][-2].out_features)
+
+    def encode_chunk(self, images: Tensor) -> Tensor:
+        """Map uint8 images on the device to latent points."""
+        return self.model[0](images.float() / 255)
+
+    def decode_chunk(self, z: Tensor) -> Tensor:
+        """Map latent points on the device to images."""
+        return self.model[1](z)
 
     def weights(self) -> Weights:
         return self._named(lambda parameter: parameter.detach())
@@ -91,9 +105,13 @@ class TorchEager:
             torch.cuda.synchronize()
 
     @torch.inference_mode()
-    def _in_chunks(self, function: Callable[[Tensor], Tensor], array: npt.NDArray[Any]) -> Floats:
-        chunks = torch.from_numpy(array).split(CHUNK)
-        return torch.cat([function(chunk.to(self.device)).cpu() for chunk in chunks]).numpy()
+    def _in_chunks(
+        self, function: Callable[[Tensor], Tensor], rows: npt.NDArray[Any], width: int
+    ) -> Floats:
+        def call(chunk: npt.NDArray[Any]) -> Any:
+            return function(torch.from_numpy(chunk).to(self.device)).cpu()
+
+        return in_chunks(call, rows, width, CHUNK)
 
     def _named(self, part: Callable[[Tensor], Any]) -> Weights:
         named: Weights = {}
@@ -102,3 +120,20 @@ class TorchEager:
             named[f"{layer}.kernel"] = part(dense.weight).cpu().numpy().T.copy()
             named[f"{layer}.bias"] = part(dense.bias).cpu().numpy().copy()
         return named
+
+
+class TorchOneCycle(TorchEager):
+    """jaxae's fast recipe: a one-cycle schedule over eight epochs."""
+
+    def reset(self, weights: Weights) -> None:
+        super().reset(weights)
+        self.steps = 8 * -(-len(self.images) // self.batch_size)
+        peak = 4 * self.learning_rate
+        self.schedule = OneCycleLR(
+            self.optimizer, peak, self.steps, pct_start=0.2, cycle_momentum=False
+        )
+
+    def update(self) -> None:
+        super().update()
+        if self.schedule.last_epoch < self.steps - 1:  # The last rate stays.
+            self.schedule.step()

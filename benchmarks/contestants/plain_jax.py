@@ -1,0 +1,85 @@
+"""Plain JAX: parameters in a dictionary, and a compiled epoch that scans over the batches."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+from jax import lax
+
+from benchmarks.contestants.chunks import in_chunks
+from benchmarks.tasks import Floats, Pixels, Settings, Weights
+
+# Rows in a call of encode or decode.
+CHUNK = 1024
+State = tuple[Weights, optax.OptState]
+
+
+def dense(w: Weights, layer: str, x: jax.Array) -> jax.Array:
+    return x @ w[f"{layer}.kernel"] + w[f"{layer}.bias"]
+
+
+@jax.jit
+def encode(w: Weights, x: jax.Array) -> jax.Array:
+    return dense(w, "encoder.latent", jax.nn.relu(dense(w, "encoder.hidden", x / 255)))
+
+
+@jax.jit
+def decode(w: Weights, z: jax.Array) -> jax.Array:
+    return jax.nn.sigmoid(dense(w, "decoder.pixels", jax.nn.relu(dense(w, "decoder.hidden", z))))
+
+
+def loss(w: Weights, x: jax.Array, mask: jax.Array) -> jax.Array:
+    squares = jnp.square(decode(w, encode(w, x)) - x / 255)
+    return jnp.sum(squares * mask[:, None])
+
+
+class PlainJax:
+    settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
+
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        self.images, self.batch_size = jax.device_put(images), batch_size
+        self.adam = optax.adam(learning_rate)
+        self.epoch = jax.jit(self.scan, donate_argnums=0)
+        self.reset(weights)
+
+    def reset(self, weights: Weights) -> None:
+        parameters = jax.tree.map(jnp.array, weights)
+        self.state: State = parameters, self.adam.init(parameters)
+
+    def scan(
+        self, state: State, images: jax.Array, rows: jax.Array, mask: jax.Array
+    ) -> tuple[State, jax.Array]:
+        def step(state: State, batch: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+            value, grads = jax.value_and_grad(loss)(state[0], images[batch[0]], batch[1])
+            updates, moments = self.adam.update(grads, state[1])
+            return (optax.apply_updates(state[0], updates), moments), value
+
+        return lax.scan(step, state, (rows, mask))
+
+    def train(self, order: npt.NDArray[np.int32]) -> jax.Array:
+        # A short last batch is filled up with images whose loss counts zero times.
+        rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
+        mask = np.arange(rows.size, dtype=np.float32).reshape(rows.shape) < len(order)
+        self.state, losses = self.epoch(self.state, self.images, rows, mask)
+        return losses
+
+    def gradients(self, rows: npt.NDArray[np.int32]) -> Weights:
+        grads = jax.grad(loss)(self.state[0], self.images[rows], np.ones(len(rows)))
+        return jax.tree.map(np.asarray, grads)
+
+    def encode(self, images: Pixels) -> Floats:
+        w = self.state[0]
+        return in_chunks(lambda x: encode(w, x), images, w["encoder.latent.bias"].size, CHUNK)
+
+    def decode(self, z: Floats) -> Floats:
+        w = self.state[0]
+        return in_chunks(lambda z: decode(w, z), z, w["decoder.pixels.bias"].size, CHUNK)
+
+    def weights(self) -> Weights:
+        return jax.tree.map(np.array, self.state[0])
+
+    def synchronise(self) -> None:
+        jax.block_until_ready(self.state)
