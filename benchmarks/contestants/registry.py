@@ -34,7 +34,7 @@ def _torch(cls: str, module: str = "torch_eager", **traits: Any) -> Entry:
 
 def _keras(cls: str, backend: str, what: str, **traits: Any) -> Entry:
     return Entry(
-        module="keras_fit",
+        module={"KerasFit": "keras_fit", "KerasTuned": "keras_tuned"}[cls],
         cls=cls,
         packages=("keras", backend),
         library=backend,
@@ -154,6 +154,51 @@ CONTESTANTS = {
     "keras-jax": _keras("KerasFit", "jax", "Keras's fit on JAX", tasks=_CACHED, quick=True),
     "keras-torch": _keras("KerasFit", "torch", "Keras's fit on PyTorch, eager"),
     "keras-tensorflow": _keras("KerasFit", "tensorflow", "Keras's fit on TensorFlow"),
+    "plain-jax": Entry(
+        module="plain_jax",
+        cls="PlainJax",
+        packages=("jax",),
+        library="jax",
+        group="epoch",
+        what="plain JAX: what Flax's NNX costs",
+        tasks=_CACHED,
+    ),
+    "linen": Entry(
+        module="linen_scan",
+        cls="LinenScan",
+        packages=("flax",),
+        library="jax",
+        group="epoch",
+        what="flax.linen: a compiled epoch",
+        tasks=_CACHED,
+    ),
+    "tensorflow": Entry(
+        module="tensorflow_epoch",
+        cls="TensorFlowEpoch",
+        packages=("tensorflow",),
+        library="tensorflow",
+        group="epoch",
+        what="TensorFlow: a compiled epoch",
+    ),
+    "numpy": Entry(
+        module="numpy_only",
+        cls="NumpyOnly",
+        packages=("numpy",),
+        library="numpy",
+        group="eager",
+        what="NumPy in float32",
+    ),
+    "torch-onecycle": _torch(
+        "TorchOneCycle",
+        group="eager",
+        what="torch-eager with jaxae's fast recipe, for time-to-loss",
+        tasks=("time-to-loss",),
+        own_recipe=True,
+        often=True,
+    ),
+    "keras-jax-tuned": _keras("KerasTuned", "jax", "x"),
+    "keras-torch-tuned": _keras("KerasTuned", "torch", "x"),
+    "keras-tensorflow-tuned": _keras("KerasTuned", "tensorflow", "x"),
 }
 
 

@@ -1,0 +1,133 @@
+"""flax.linen, Flax's earlier interface: an epoch as a scan, as in `flax`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+from flax import linen as nn
+from flax.training.train_state import TrainState
+from jax import lax
+
+from benchmarks.contestants.chunks import in_chunks
+from benchmarks.tasks import Floats, Pixels, Settings, Weights
+
+# Rows in a call of encode or decode.
+CHUNK = 1024
+
+
+class Half(nn.Module):
+    """The encoder, or the decoder without its sigmoid: two dense layers, named as in the weights."""
+
+    hidden: int
+    outputs: int
+    last: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Map rows to rows."""
+        return nn.Dense(self.outputs, name=self.last)(
+            nn.relu(nn.Dense(self.hidden, name="hidden")(x))
+        )
+
+
+class Autoencoder(nn.Module):
+    """The model for batches of flat uint8 images."""
+
+    pixels: int
+    hidden: int
+    latent: int
+
+    def setup(self) -> None:
+        """Make both halves."""
+        self.encoder = Half(self.hidden, self.latent, "latent")
+        self.decoder = Half(self.hidden, self.pixels, "pixels")
+
+    def encode(self, images: jax.Array) -> jax.Array:
+        """Map uint8 pixels to latent points."""
+        return self.encoder(images.astype(jnp.float32) / 255)
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """Map latent points to pixels in [0, 1]."""
+        return nn.sigmoid(self.decoder(z))
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """Reconstruct uint8 pixels."""
+        return self.decode(self.encode(images))
+
+
+class LinenScan:
+    """`model.apply` and a `TrainState` in one compiled call per epoch, which donates the state."""
+
+    settings = Settings(mode="epoch", loader="device", transfers="once", donated=True)
+
+    def __init__(
+        self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
+    ):
+        self.images, self.batch_size = jax.device_put(images), batch_size
+        self.pixels, hidden = weights["encoder.hidden.kernel"].shape
+        self.latent = weights["encoder.latent.bias"].size
+        self.model = Autoencoder(self.pixels, hidden, self.latent)
+        self.adam = optax.adam(learning_rate)
+        self._epoch = jax.jit(self._scan, donate_argnums=0)
+        self._encode = jax.jit(lambda params, x: self._apply(params, x, Autoencoder.encode))
+        self._decode = jax.jit(lambda params, z: self._apply(params, z, Autoencoder.decode))
+        self.reset(weights)
+
+    def reset(self, weights: Weights) -> None:
+        params: dict[str, Any] = {}
+        for name, value in weights.items():
+            half, layer, kind = name.split(".")
+            params.setdefault(half, {}).setdefault(layer, {})[kind] = jnp.array(value)
+        self.state = TrainState.create(apply_fn=self.model.apply, params=params, tx=self.adam)
+
+    def train(self, order: npt.NDArray[np.int32]) -> Any:
+        # The short last batch is padded and masked.
+        rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
+        mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(rows.shape)
+        self.state, losses = self._epoch(self.state, self.images, rows, mask)
+        return losses
+
+    def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
+        grads = jax.jit(jax.grad(self._loss))
+        return _named(grads(self.state.params, self.images[rows], np.ones(len(rows))))
+
+    def encode(self, images: Pixels) -> Floats:
+        params = self.state.params
+        return in_chunks(lambda x: self._encode(params, x), images, self.latent, CHUNK)
+
+    def decode(self, z: Floats) -> Floats:
+        params = self.state.params
+        return in_chunks(lambda z: self._decode(params, z), z, self.pixels, CHUNK)
+
+    def weights(self) -> Weights:
+        return _named(self.state.params)
+
+    def synchronise(self) -> None:
+        jax.block_until_ready(self.state)
+
+    def _apply(self, params: Any, rows: jax.Array, method: Any = None) -> jax.Array:
+        return self.model.apply({"params": params}, rows, method=method)  # type: ignore[return-value]
+
+    def _loss(self, params: Any, images: jax.Array, mask: jax.Array) -> jax.Array:
+        squares = jnp.square(self._apply(params, images) - images / 255)
+        return jnp.sum(squares * mask[:, None])
+
+    def _scan(self, state: TrainState, images: jax.Array, rows: Any, mask: Any) -> Any:
+        def step(state: TrainState, batch: Any) -> tuple[TrainState, jax.Array]:
+            loss_of = jax.value_and_grad(self._loss)
+            loss, grads = loss_of(state.params, images[batch[0]], batch[1])
+            return state.apply_gradients(grads=grads), loss
+
+        return lax.scan(step, state, (rows, mask))
+
+
+def _named(params: Any) -> Weights:
+    return {
+        f"{half}.{layer}.{kind}": np.array(value)
+        for half, layers in params.items()
+        for layer, kinds in layers.items()
+        for kind, value in kinds.items()
+    }
