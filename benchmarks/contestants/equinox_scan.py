@@ -12,7 +12,7 @@ import numpy.typing as npt
 import optax
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights
 
 # Rows in a call of encode or decode; a smaller last call compiles for its own size.
 CHUNK = 1024
@@ -54,6 +54,7 @@ class EquinoxScan:
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         self.images = jax.device_put(images)
+        self.sizes = Sizes.of(weights)
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.reset(weights)
 
@@ -73,10 +74,10 @@ class EquinoxScan:
         return named(jax.jit(jax.grad(loss))(self.state[0], self.images[rows], np.ones(len(rows))))
 
     def encode(self, images: Pixels) -> Floats:
-        return self._mapped(Autoencoder.encode, images, LAYERS[1])
+        return self._mapped(Autoencoder.encode, images, self.sizes.latent)
 
     def decode(self, z: Floats) -> Floats:
-        return self._mapped(Autoencoder.decode, z, LAYERS[3])
+        return self._mapped(Autoencoder.decode, z, self.sizes.pixels)
 
     def weights(self) -> Weights:
         return named(self.state[0])
@@ -84,9 +85,8 @@ class EquinoxScan:
     def synchronise(self) -> None:
         jax.block_until_ready(self.state)
 
-    def _mapped(self, function: Apply, rows: npt.NDArray[Any], last: str) -> Floats:
+    def _mapped(self, function: Apply, rows: npt.NDArray[Any], width: int) -> Floats:
         model = self.state[0]
-        width = model.layers[LAYERS.index(last)].bias.size
         return in_chunks(lambda chunk: apply(function, model, chunk), rows, width, CHUNK)
 
 

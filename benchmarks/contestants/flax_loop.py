@@ -7,13 +7,12 @@ the previous one in one thing.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 import jaxae
 from benchmarks.contestants.flax_scan import FlaxScan
-from benchmarks.tasks import Pixels, Settings, Weights, batches
+from benchmarks.tasks import Floats, Pixels, Settings, Weights, batches
 from jaxae.training import Step
 
 
@@ -44,10 +43,13 @@ class FlaxLoop(FlaxScan):
             mask = np.zeros(self.batch_size, np.float32)
             mask[: len(rows)] = 1
             padded = np.pad(rows, (0, self.batch_size - len(rows)))
-            batch = jaxae.Batch(self.host_images[padded], mask)
-            self.state, loss = self._call(self.state, batch)
+            self.state, loss = self.updated(padded, mask)
             losses.append(loss)
         return losses
+
+    def updated(self, rows: npt.NDArray[np.int32], mask: Floats) -> tuple[Any, jax.Array]:
+        """Return the state after a batch, and the loss before it."""
+        return self._call(self.state, jaxae.Batch(self.host_images[rows], mask))
 
 
 class FlaxNoJit(FlaxLoop):
@@ -79,16 +81,10 @@ class FlaxDevice(FlaxLoop):
         super().__init__(weights, images, batch_size, learning_rate)
         self.images = jax.device_put(images)
 
-        def gathered(state: Any, rows: jax.Array, mask: jax.Array) -> Any:
-            return self.step(state, jaxae.Batch(self.images[rows], mask))
+        def gathered(state: Any, images: jax.Array, rows: jax.Array, mask: jax.Array) -> Any:
+            return self.step(state, jaxae.Batch(images[rows], mask))
 
         self._gathered = jax.jit(gathered, donate_argnums=0)
 
-    def train(self, order: npt.NDArray[np.int32]) -> Any:
-        losses = []
-        for rows in batches(order, self.batch_size):
-            padded = np.pad(rows, (0, self.batch_size - len(rows)))
-            mask = jnp.arange(self.batch_size) < len(rows)
-            self.state, loss = self._gathered(self.state, padded, mask.astype(jnp.float32))
-            losses.append(loss)
-        return losses
+    def updated(self, rows: npt.NDArray[np.int32], mask: Floats) -> tuple[Any, jax.Array]:
+        return self._gathered(self.state, self.images, rows, mask)

@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 
 import jaxae
-from benchmarks.tasks import Floats, Pixels, Settings, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
 from jaxae.models import Params
 
 
@@ -89,9 +89,8 @@ def named(params: Params) -> Weights:
 
 def model_of(weights: Weights) -> jaxae.Autoencoder:
     """Make jaxae's model for flat images, with these weights."""
-    pixels, hidden_dim = weights["encoder.hidden.kernel"].shape
-    latent_dim = weights["encoder.latent.bias"].size
-    model = jaxae.create_model(jaxae.ModelConfig(latent_dim, hidden_dim), (1, pixels), 0)
+    pixels, hidden, latent = Sizes.of(weights)
+    model = jaxae.create_model(jaxae.ModelConfig(latent, hidden), (1, pixels), 0)
     for name, value in weights.items():
         part, layer, kind = name.split(".")
         getattr(getattr(getattr(model, part), layer), kind)[...] = jax.numpy.asarray(value)

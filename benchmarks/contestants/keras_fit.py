@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights
 
 # Examples per call of encode and decode.
 CHUNK = 2048
@@ -29,13 +29,12 @@ class KerasFit:
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        self.pixels, hidden = weights["encoder.hidden.kernel"].shape
-        self.latent = weights["encoder.latent.bias"].size
+        self.sizes = pixels, hidden, latent = Sizes.of(weights)
         layers = [
             keras.layers.Dense(hidden, activation="relu"),
-            keras.layers.Dense(self.latent),
+            keras.layers.Dense(latent),
             keras.layers.Dense(hidden, activation="relu"),
-            keras.layers.Dense(self.pixels, activation="sigmoid"),
+            keras.layers.Dense(pixels, activation="sigmoid"),
         ]
         self.dense = dict(zip(LAYERS, layers, strict=True))
         self.batch_size = batch_size
@@ -54,9 +53,9 @@ class KerasFit:
     def built(self, images: Pixels, layers: list[keras.layers.Dense]) -> keras.Model:
         """Build encoder, decoder and the model to train."""
         self.images = unit_interval(images)
-        self.encoder = keras.Sequential([keras.Input((self.pixels,)), *layers[:2]])
-        self.decoder = keras.Sequential([keras.Input((self.latent,)), *layers[2:]])
-        return keras.Sequential([keras.Input((self.pixels,)), self.encoder, self.decoder])
+        self.encoder = keras.Sequential([keras.Input((self.sizes.pixels,)), *layers[:2]])
+        self.decoder = keras.Sequential([keras.Input((self.sizes.latent,)), *layers[2:]])
+        return keras.Sequential([keras.Input((self.sizes.pixels,)), self.encoder, self.decoder])
 
     def reset(self, weights: Weights) -> None:
         for name, layer in self.dense.items():

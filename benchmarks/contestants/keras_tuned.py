@@ -32,9 +32,9 @@ class KerasTuned(KerasFit):
 
     def built(self, images: Pixels, layers: list[keras.layers.Dense]) -> keras.Model:
         rescaling = keras.layers.Rescaling(1 / 255)
-        inputs = keras.Input((self.pixels,), dtype="uint8")
+        inputs = keras.Input((self.sizes.pixels,), dtype="uint8")
         self.encoder = keras.Sequential([inputs, rescaling, *layers[:2]])
-        self.decoder = keras.Sequential([keras.Input((self.latent,)), *layers[2:]])
+        self.decoder = keras.Sequential([keras.Input((self.sizes.latent,)), *layers[2:]])
         steps = -(-len(images) // self.batch_size)
         return OfRows(images, steps, self.encoder, self.decoder, rescaling)
 
@@ -45,10 +45,10 @@ class KerasTuned(KerasFit):
         return ops.convert_to_numpy(self.model.recorded)[:steps]
 
     def encode(self, images: Pixels) -> Floats:
-        return in_chunks(self.encoder.predict_on_batch, images, self.latent, CHUNK)
+        return in_chunks(self.encoder.predict_on_batch, images, self.sizes.latent, CHUNK)
 
     def decode(self, z: Floats) -> Floats:
-        return in_chunks(self.decoder.predict_on_batch, z, self.pixels, CHUNK)
+        return in_chunks(self.decoder.predict_on_batch, z, self.sizes.pixels, CHUNK)
 
 
 class OfRows(keras.Model):

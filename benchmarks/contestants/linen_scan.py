@@ -12,14 +12,14 @@ from flax.training.train_state import TrainState
 from jax import lax
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import Floats, Pixels, Settings, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
 
 # Rows in a call of encode or decode.
 CHUNK = 1024
 
 
 class Half(nn.Module):
-    """The encoder, or the decoder without its sigmoid: two dense layers, named as in the weights."""
+    """The encoder, or the decoder without its sigmoid: two dense layers."""
 
     hidden: int
     outputs: int
@@ -36,14 +36,12 @@ class Half(nn.Module):
 class Autoencoder(nn.Module):
     """The model for batches of flat uint8 images."""
 
-    pixels: int
-    hidden: int
-    latent: int
+    sizes: Sizes
 
     def setup(self) -> None:
         """Make both halves."""
-        self.encoder = Half(self.hidden, self.latent, "latent")
-        self.decoder = Half(self.hidden, self.pixels, "pixels")
+        self.encoder = Half(self.sizes.hidden, self.sizes.latent, "latent")
+        self.decoder = Half(self.sizes.hidden, self.sizes.pixels, "pixels")
 
     def encode(self, images: jax.Array) -> jax.Array:
         """Map uint8 pixels to latent points."""
@@ -67,9 +65,8 @@ class LinenScan:
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         self.images, self.batch_size = jax.device_put(images), batch_size
-        self.pixels, hidden = weights["encoder.hidden.kernel"].shape
-        self.latent = weights["encoder.latent.bias"].size
-        self.model = Autoencoder(self.pixels, hidden, self.latent)
+        self.sizes = Sizes.of(weights)
+        self.model = Autoencoder(self.sizes)
         self.adam = optax.adam(learning_rate)
         self._epoch = jax.jit(self._scan, donate_argnums=0)
         self._encode = jax.jit(lambda params, x: self._apply(params, x, Autoencoder.encode))
@@ -96,11 +93,11 @@ class LinenScan:
 
     def encode(self, images: Pixels) -> Floats:
         params = self.state.params
-        return in_chunks(lambda x: self._encode(params, x), images, self.latent, CHUNK)
+        return in_chunks(lambda x: self._encode(params, x), images, self.sizes.latent, CHUNK)
 
     def decode(self, z: Floats) -> Floats:
         params = self.state.params
-        return in_chunks(lambda z: self._decode(params, z), z, self.pixels, CHUNK)
+        return in_chunks(lambda z: self._decode(params, z), z, self.sizes.pixels, CHUNK)
 
     def weights(self) -> Weights:
         return _named(self.state.params)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights, batches
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights, batches
 
 # Rows in a call of encode or decode, so that their pixels fit a core's cache.
 CHUNK = 512
@@ -19,6 +19,7 @@ class NumpyOnly:
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         self.images, self.batch_size, self.learning_rate = images, batch_size, learning_rate
+        self.sizes = Sizes.of(weights)
         shapes = [weights[f"{layer}.kernel"].shape for layer in LAYERS]
         self.flat, self.w = _arrays(shapes)
         self.flat_gradient, self.gradient = _arrays(shapes)
@@ -44,10 +45,10 @@ class NumpyOnly:
         return {name: value.copy() for name, value in self.gradient.items()}
 
     def encode(self, images: Pixels) -> Floats:
-        return in_chunks(self._encode, images, self.w["encoder.latent.bias"].size, CHUNK)
+        return in_chunks(self._encode, images, self.sizes.latent, CHUNK)
 
     def decode(self, z: Floats) -> Floats:
-        return in_chunks(self._decode, z, self.w["decoder.pixels.bias"].size, CHUNK)
+        return in_chunks(self._decode, z, self.sizes.pixels, CHUNK)
 
     def weights(self) -> Weights:
         return {name: value.copy() for name, value in self.w.items()}

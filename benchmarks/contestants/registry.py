@@ -21,156 +21,186 @@ INSTALL = "pip install -e '.[bench]'"
 # A persistent compilation cache makes a second start faster.
 _CACHED = (*STANDARD, "cold-cached")
 _RUNG = ("ladder",)
-_WHOLE = (*_CACHED, *GROWTH, "ladder")
+# Steps, starts and the recipe are those of the plain `fit`.
+_TUNED = ("train", "train-batch-*", *LATENT)
 
 
-def _flax(cls: str, module: str = "flax_scan", **traits: Any) -> Entry:
-    return Entry(module=module, cls=cls, packages=("flax",), library="jax", **traits)
+def _jax(module: str, cls: str, package: str = "flax", **traits: Any) -> Entry:
+    traits = {"group": "epoch", **traits}
+    return Entry(module=module, cls=cls, packages=(package,), library="jax", **traits)
 
 
-def _torch(cls: str, module: str = "torch_eager", **traits: Any) -> Entry:
+def _torch(module: str, cls: str, **traits: Any) -> Entry:
+    traits = {"group": "eager", **traits}
     return Entry(module=module, cls=cls, packages=("torch",), library="torch", **traits)
 
 
-def _keras(cls: str, backend: str, what: str, **traits: Any) -> Entry:
+def _keras(module: str, cls: str, backend: str, **traits: Any) -> Entry:
     return Entry(
-        module={"KerasFit": "keras_fit", "KerasTuned": "keras_tuned"}[cls],
+        module=module,
         cls=cls,
         packages=("keras", backend),
         library=backend,
         group="fit",
-        what=what,
         environment={"KERAS_BACKEND": backend},
         **traits,
     )
 
 
+def _exported(cls: str, runtime: str, what: str) -> Entry:
+    return Entry(
+        module="exported",
+        cls=cls,
+        packages=(runtime, "jax2onnx"),
+        library=runtime,
+        group="exported",
+        what=what,
+        tasks=LATENT,
+    )
+
+
 CONTESTANTS = {
-    "flax": _flax(
+    "flax": _jax(
+        "flax_scan",
         "FlaxScan",
-        group="epoch",
         what="jaxae's own path: a compiled epoch",
-        tasks=(*_WHOLE, *(f"{part}-*" for part in PARTS)),
+        tasks=(*_CACHED, *GROWTH, *_RUNG, *(f"{part}-*" for part in PARTS)),
         after="flax-device",
         quick=True,
         often=True,
     ),
-    "flax-again": _flax(
+    "flax-again": _jax(
+        "flax_scan",
         "FlaxScan",
-        group="epoch",
         what="flax under a second name, to show the noise",
         tasks=("train", *LATENT),
     ),
-    "flax-loop": _flax(
-        "FlaxLoop",
+    "flax-loop": _jax(
         "flax_loop",
+        "FlaxLoop",
         group="step",
-        what="jaxae's compiled step, called from Python; encodes as flax does",
+        what="jaxae's compiled step, called from Python",
         tasks=TRAINING,
     ),
-    "flax-onecycle": _flax(
+    "flax-onecycle": _jax(
+        "flax_scan",
         "FlaxOneCycle",
-        group="epoch",
-        what="jaxae's fast recipe, for time-to-loss",
+        what="flax with jaxae's fast recipe, for time-to-loss",
         tasks=("time-to-loss",),
         own_recipe=True,
         often=True,
     ),
-    "flax-nojit": _flax(
+    "flax-nojit": _jax(
+        "flax_loop",
         "FlaxNoJit",
-        "flax_ladder",
         group="eager",
         what="ablation: nothing is compiled",
         tasks=_RUNG,
     ),
-    "flax-jit": _flax(
+    "flax-jit": _jax(
+        "flax_loop",
         "FlaxJit",
-        "flax_ladder",
         group="step",
         what="ablation: each step is compiled",
         tasks=_RUNG,
         after="flax-nojit",
     ),
-    "flax-donate": _flax(
-        "FlaxLoop",
+    "flax-donate": _jax(
         "flax_loop",
+        "FlaxLoop",
         group="step",
         what="ablation: flax-jit with a donated state",
         tasks=_RUNG,
         after="flax-jit",
     ),
-    "flax-device": _flax(
+    "flax-device": _jax(
+        "flax_loop",
         "FlaxDevice",
-        "flax_ladder",
         group="step",
         what="ablation: flax-donate with the images on the device",
         tasks=_RUNG,
         after="flax-donate",
     ),
-    "equinox": Entry(
-        module="equinox_scan",
-        cls="EquinoxScan",
-        packages=("equinox",),
-        library="jax",
-        group="epoch",
+    "equinox": _jax(
+        "equinox_scan",
+        "EquinoxScan",
+        "equinox",
         what="Equinox: a compiled epoch",
         tasks=_CACHED,
         quick=True,
         often=True,
     ),
+    "linen": _jax(
+        "linen_scan",
+        "LinenScan",
+        what="flax.linen: a compiled epoch",
+        tasks=_CACHED,
+    ),
+    "plain-jax": _jax(
+        "plain_jax",
+        "PlainJax",
+        "optax",
+        what="JAX without a library of layers: a compiled epoch",
+        tasks=_CACHED,
+    ),
     "torch-eager": _torch(
+        "torch_eager",
         "TorchEager",
-        group="eager",
         what="PyTorch, eager, as fast as it goes",
-        tasks=(*STANDARD, *GROWTH, "ladder"),
+        tasks=(*STANDARD, *GROWTH, *_RUNG),
         after="torch-tensors",
         quick=True,
         often=True,
     ),
     "torch-tensors": _torch(
-        "TorchTensors",
         "torch_loader",
-        group="eager",
+        "TorchTensors",
         what="ablation: Adam is not fused",
         tasks=_RUNG,
         after="torch-loader",
     ),
     "torch-loader": _torch(
-        "TorchLoader",
         "torch_loader",
-        group="eager",
-        what="PyTorch with a DataLoader, as in the lecture; encodes as torch-eager does",
-        tasks=(*TRAINING, "cold", "ladder"),
+        "TorchLoader",
+        what="PyTorch with a DataLoader, as in the lecture",
+        tasks=(*TRAINING, "cold", *_RUNG),
         often=True,
     ),
     "torch-compile": _torch(
-        "TorchCompile",
         "torch_compile",
+        "TorchCompile",
         group="step",
-        what="PyTorch with compiled loss and gradient",
-        tasks=(*TRAINING, "cold", "cold-cached", "ladder"),
+        what="PyTorch with a compiled step: loss, gradient and Adam",
+        tasks=(*_CACHED, *_RUNG),
         after="torch-eager",
     ),
-    "keras-jax": _keras("KerasFit", "jax", "Keras's fit on JAX", tasks=_CACHED, quick=True),
-    "keras-torch": _keras("KerasFit", "torch", "Keras's fit on PyTorch, eager"),
-    "keras-tensorflow": _keras("KerasFit", "tensorflow", "Keras's fit on TensorFlow"),
-    "plain-jax": Entry(
-        module="plain_jax",
-        cls="PlainJax",
-        packages=("jax",),
-        library="jax",
-        group="epoch",
-        what="plain JAX: what Flax's NNX costs",
-        tasks=_CACHED,
+    "torch-onecycle": _torch(
+        "torch_eager",
+        "TorchOneCycle",
+        what="torch-eager with jaxae's fast recipe, for time-to-loss",
+        tasks=("time-to-loss",),
+        own_recipe=True,
+        often=True,
     ),
-    "linen": Entry(
-        module="linen_scan",
-        cls="LinenScan",
-        packages=("flax",),
-        library="jax",
-        group="epoch",
-        what="flax.linen: a compiled epoch",
-        tasks=_CACHED,
+    "keras-jax": _keras(
+        "keras_fit", "KerasFit", "jax", what="Keras's fit on JAX", tasks=_CACHED, quick=True
+    ),
+    "keras-torch": _keras("keras_fit", "KerasFit", "torch", what="Keras's fit on PyTorch, eager"),
+    "keras-tensorflow": _keras(
+        "keras_fit", "KerasFit", "tensorflow", what="Keras's fit on TensorFlow"
+    ),
+    "keras-jax-tuned": _keras(
+        "keras_tuned", "KerasTuned", "jax", what="keras-jax, fed with row numbers", tasks=_TUNED
+    ),
+    "keras-torch-tuned": _keras(
+        "keras_tuned", "KerasTuned", "torch", what="keras-torch, fed with row numbers", tasks=_TUNED
+    ),
+    "keras-tensorflow-tuned": _keras(
+        "keras_tuned",
+        "KerasTuned",
+        "tensorflow",
+        what="keras-tensorflow, fed with row numbers",
+        tasks=_TUNED,
     ),
     "tensorflow": Entry(
         module="tensorflow_epoch",
@@ -188,17 +218,8 @@ CONTESTANTS = {
         group="eager",
         what="NumPy in float32",
     ),
-    "torch-onecycle": _torch(
-        "TorchOneCycle",
-        group="eager",
-        what="torch-eager with jaxae's fast recipe, for time-to-loss",
-        tasks=("time-to-loss",),
-        own_recipe=True,
-        often=True,
-    ),
-    "keras-jax-tuned": _keras("KerasTuned", "jax", "x"),
-    "keras-torch-tuned": _keras("KerasTuned", "torch", "x"),
-    "keras-tensorflow-tuned": _keras("KerasTuned", "tensorflow", "x"),
+    "onnxruntime": _exported("OnnxRuntime", "onnxruntime", "jaxae's exported model, ONNX Runtime"),
+    "openvino": _exported("OpenVino", "openvino", "jaxae's exported model, OpenVINO"),
 }
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import Floats, Pixels, Settings, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
 
 # Rows in a call of encode or decode.
 CHUNK = 1024
@@ -33,6 +33,11 @@ class TensorFlowEpoch:
         self.means = {name: tf.Variable(tf.zeros_like(w)) for name, w in self.w.items()}
         self.squares = {name: tf.Variable(tf.zeros_like(w)) for name, w in self.w.items()}
         self.t = tf.Variable(0.0)
+        self.sizes = Sizes.of(weights)
+        self.epoch, self.encode_chunk, self.decode_chunk = (
+            tf.function(function, jit_compile=True)
+            for function in (self._all_steps, self._encode, self._decode)
+        )
         self.reset(weights)
 
     def reset(self, weights: Weights) -> None:
@@ -46,7 +51,7 @@ class TensorFlowEpoch:
         # The short last batch is padded and masked.
         rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
         mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(rows.shape)
-        return self._epoch(self.images, tf.constant(rows), tf.constant(mask))
+        return self.epoch(self.images, tf.constant(rows), tf.constant(mask))
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:
         with tf.GradientTape() as tape:
@@ -54,10 +59,10 @@ class TensorFlowEpoch:
         return {name: g.numpy() for name, g in tape.gradient(loss, self.w).items()}
 
     def encode(self, images: Pixels) -> Floats:
-        return in_chunks(self._encode_chunk, images, self.w["encoder.latent.bias"].shape[0], CHUNK)
+        return in_chunks(self.encode_chunk, images, self.sizes.latent, CHUNK)
 
     def decode(self, z: Floats) -> Floats:
-        return in_chunks(self._decode_chunk, z, self.w["decoder.pixels.bias"].shape[0], CHUNK)
+        return in_chunks(self.decode_chunk, z, self.sizes.pixels, CHUNK)
 
     def weights(self) -> Weights:
         return {name: w.numpy() for name, w in self.w.items()}
@@ -69,28 +74,19 @@ class TensorFlowEpoch:
     def _dense(self, layer: str, x: tf.Tensor) -> tf.Tensor:
         return tf.matmul(x, self.w[f"{layer}.kernel"]) + self.w[f"{layer}.bias"]
 
-    def _encode(self, x: tf.Tensor) -> tf.Tensor:
-        return self._dense("encoder.latent", tf.nn.relu(self._dense("encoder.hidden", x)))
+    def _encode(self, images: tf.Tensor) -> tf.Tensor:
+        hidden = tf.nn.relu(self._dense("encoder.hidden", _unit_interval(images)))
+        return self._dense("encoder.latent", hidden)
 
     def _decode(self, z: tf.Tensor) -> tf.Tensor:
         hidden = tf.nn.relu(self._dense("decoder.hidden", z))
         return tf.sigmoid(self._dense("decoder.pixels", hidden))
 
-    @tf.function(jit_compile=True)
-    def _encode_chunk(self, images: tf.Tensor) -> tf.Tensor:
-        return self._encode(_unit_interval(images))
-
-    @tf.function(jit_compile=True)
-    def _decode_chunk(self, z: tf.Tensor) -> tf.Tensor:
-        return self._decode(z)
-
     def _loss(self, images: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        x = _unit_interval(images)
-        squares = tf.square(self._decode(self._encode(x)) - x)
+        squares = tf.square(self._decode(self._encode(images)) - _unit_interval(images))
         return tf.reduce_sum(squares * mask[:, None])
 
-    @tf.function(jit_compile=True)
-    def _epoch(self, images: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    def _all_steps(self, images: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(tf.float32, size=rows.shape[0])
         for step in tf.range(rows.shape[0]):
             with tf.GradientTape() as tape:

@@ -1,6 +1,7 @@
 """PyTorch with one compiled program a training step: gather, gradients and Adam."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from benchmarks.tasks import Pixels, Settings, Weights
 
 # With CUDA graphs, which launch all kernels of a step at once.
 MODE = "reduce-overhead" if torch.cuda.is_available() else None
-# One program for each size of a batch or chunk. By default, PyTorch replaces the first with one for
-# any size once it sees a second, and gives up after eight.
+# By default, PyTorch refuses to compile a ninth program of a function.
 torch._dynamo.config.recompile_limit = 64
 
 
@@ -25,13 +25,16 @@ class Step(nn.Module):
     `torch.func`.
     """
 
+    rate: Tensor
+    t: Tensor
+
     def __init__(self, model: nn.Module, learning_rate: float):
         super().__init__()
         self.model = model
-        self.means = copy.deepcopy(model).requires_grad_(False)
-        self.squares = copy.deepcopy(model).requires_grad_(False)
+        self.means, self.squares = (copy.deepcopy(model).requires_grad_(False) for _ in range(2))
         self.register_buffer("rate", torch.tensor(learning_rate, dtype=torch.float64))
         self.register_buffer("t", torch.zeros((), dtype=torch.float64))
+        self.reset()
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -47,7 +50,7 @@ class Step(nn.Module):
     @torch.no_grad()
     def forward(self, batch: Tensor) -> Tensor:
         """Update the model on uint8 images; return the loss before the update."""
-        parameters = dict(self.model.named_parameters())
+        parameters: dict[str, Tensor] = dict(self.model.named_parameters())
         gradients, loss = torch.func.grad_and_value(self.loss)(parameters, batch.float() / 255)
         self.t += 1
         rate = (self.rate / (1 - 0.9**self.t)).float()
@@ -61,6 +64,14 @@ class Step(nn.Module):
         return loss
 
 
+def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compile a function to one program for each size of a batch or chunk.
+
+    By default, PyTorch replaces the first program with one for any size once it sees a second.
+    """
+    return torch.compile(function, mode=MODE, dynamic=False, fullgraph=True)
+
+
 class TorchCompile(TorchEager):
     """The eager loop around a compiled step; encode and decode are compiled, too."""
 
@@ -69,20 +80,19 @@ class TorchCompile(TorchEager):
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
-        self.step: Step | None = None
         super().__init__(weights, images, batch_size, learning_rate)
+        self.encode_chunk = compiled(self.encode_chunk)  # type: ignore[method-assign]
+        self.decode_chunk = compiled(self.decode_chunk)  # type: ignore[method-assign]
         self.step = Step(self.model, learning_rate).to(self.device)
-        self.step.reset()
-        self.step.compile(mode=MODE, dynamic=False, fullgraph=True)
-        for name in ("encode_chunk", "decode_chunk"):
-            compiled = torch.compile(getattr(self, name), mode=MODE, dynamic=False, fullgraph=True)
-            setattr(self, name, compiled)
+        self.compiled_step = compiled(self.step)
 
     def reset(self, weights: Weights) -> None:
         super().reset(weights)
-        if self.step is not None:
+        if hasattr(self, "step"):
             self.step.reset()
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         # A CUDA graph overwrites its output in its next run.
-        return torch.stack([self.step(batch).clone() for batch in self.batches(order)]).cpu()
+        return torch.stack(
+            [self.compiled_step(batch).clone() for batch in self.batches(order)]
+        ).cpu()

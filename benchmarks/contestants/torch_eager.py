@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights
 
 # Examples per call of encode and decode: fastest on two cores, along with 512 and 1024.
 CHUNK = 2048
@@ -28,6 +28,7 @@ class TorchEager:
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3
     ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.sizes = Sizes.of(weights)
         dense = [nn.Linear(*weights[f"{layer}.kernel"].shape) for layer in LAYERS]
         encoder = nn.Sequential(dense[0], nn.ReLU(), dense[1])
         decoder = nn.Sequential(dense[2], nn.ReLU(), dense[3], nn.Sigmoid())
@@ -83,10 +84,10 @@ class TorchEager:
         return self._named(lambda parameter: parameter.grad)
 
     def encode(self, images: Pixels) -> Floats:
-        return self._in_chunks(self.encode_chunk, images, self.model[0][-1].out_features)
+        return self._in_chunks(self.encode_chunk, images, self.sizes.latent)
 
     def decode(self, z: Floats) -> Floats:
-        return self._in_chunks(self.decode_chunk, z, self.model[1][-2].out_features)
+        return self._in_chunks(self.decode_chunk, z, self.sizes.pixels)
 
     def encode_chunk(self, images: Tensor) -> Tensor:
         """Map uint8 images on the device to latent points."""

@@ -6,6 +6,8 @@ activations, loss and Adam add less than 0.5 % at the default sizes.
 
 from typing import NamedTuple
 
+from benchmarks.tasks.reference import Weights
+
 
 class Sizes(NamedTuple):
     """The autoencoder's sizes."""
@@ -13,6 +15,12 @@ class Sizes(NamedTuple):
     pixels: int = 784
     hidden: int = 512
     latent: int = 2
+
+    @classmethod
+    def of(cls, weights: Weights) -> "Sizes":
+        """The sizes of given weights."""
+        pixels, hidden = weights["encoder.hidden.kernel"].shape
+        return cls(pixels, hidden, weights["encoder.latent.bias"].size)
 
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
