@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.contestants import CONTESTANTS, applies
-from benchmarks.contestants.registry import QUICK_FRAMEWORKS
+from benchmarks.contestants import CONTESTANTS, QUICK_FRAMEWORKS, applies
 from benchmarks.measuring.machine import processors
 from benchmarks.scaling import SWEEPS
 from benchmarks.tasks import TASKS

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+import optax
 import pytest
 from threadpoolctl import threadpool_limits
 
-from benchmarks.contestants import CONTESTANTS, load
-from benchmarks.tasks import parity
+from benchmarks.contestants import CONTESTANTS, Entry, load
+from benchmarks.contestants.listing import listing
+from benchmarks.measuring import check, measure, runner, worker
+from benchmarks.tasks import TASKS, Settings, parity
 from jaxae import load_dataset
+from tests.test_parity import Sound
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[1]
+
 # Keras has one backend per process, and Inductor's compile workers outlive a test.
-ALONE = [("keras-jax",), ("keras-torch", "torch-compile"), ("keras-tensorflow",)]
+ALONE = [
+    ("keras-jax", "keras-jax-tuned"),
+    ("keras-torch", "keras-torch-tuned", "torch-compile"),
+    ("keras-tensorflow", "keras-tensorflow-tuned", "tensorflow"),
+    ("onnxruntime", "openvino"),
+]
 HERE = [name for name in CONTESTANTS if not any(name in names for names in ALONE)]
 
 # `python -m benchmarks run` checks 50 steps at full width; fewer and narrower ones suffice here.
@@ -69,7 +81,8 @@ def test_a_contestant_agrees_with_the_reference(name: str, images: npt.NDArray[n
     skip_if_absent(name)
     contestant: Any = load(name)
     given_up: list[bool] = []
-    watch = contestant if name.startswith("torch") else watched(contestant, given_up)
+    on_jax = CONTESTANTS[name].library == "jax"
+    watch = watched(contestant, given_up) if on_jax else contestant
     # Flat images are broadcast, which the tests' setting of rank promotion forbids.
     with jax.numpy_rank_promotion("allow"):
         receipt = parity.check(watch, images, STEPS, HIDDEN)
@@ -101,36 +114,68 @@ def test_a_contestant_agrees_with_the_reference_in_a_separate_process(
     assert done.returncode == 0, done.stderr
     *receipts, backend = map(json.loads, done.stdout.splitlines()[-len(names) - 1 :])
     assert [receipt["failures"] for receipt in receipts] == [[] for _ in names]
-    assert [name for name in names if name.startswith("keras")] == [f"keras-{backend}"]
+    for name in names:
+        if name.startswith("keras"):
+            assert CONTESTANTS[name].library == backend
 
 
-def test_the_pages_contestant_is_short_and_agrees_with_the_reference(
-    images: npt.NDArray[np.uint8],
+def test_the_page_shows_a_contestant_and_its_entry() -> None:
+    text = (ROOT / "docs" / "adding-a-framework.md").read_text()
+    shown, entry = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert shown == (ROOT / "benchmarks" / "contestants" / "plain_jax.py").read_text()
+    found: dict[str, Entry] = eval(f"dict([{entry.strip().rstrip(',')}])", {"Entry": Entry})
+    (kept,) = found.values()
+    assert list(found) == ["plain-jax"]
+    assert kept == replace(CONTESTANTS["plain-jax"], tasks=kept.tasks, what=kept.what)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_settings_say_what_is_compiled(name: str) -> None:
+    """As the group does, which is known without the framework."""
+    skip_if_absent(name)
+    assert load(name).settings.mode == CONTESTANTS[name].group
+
+
+def test_a_pattern_that_matches_no_task_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"^no task matches 'enocde'; expected patterns of train, "
+    ):
+        replace(CONTESTANTS["flax"], tasks=("train", "enocde"))
+
+
+class Xyzzy(Sound):
+    """A contestant made up here."""
+
+    settings = Settings(mode="eager", loader="host", transfers="batch")
+
+    def synchronise(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("name", ["xyzzy", "limit-of-torches"])
+def test_a_contestant_of_any_name_takes_one_entry(
+    name: str, images: npt.NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (Path(__file__).parents[1] / "docs" / "adding-a-framework.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (code,) = (block for block in blocks if "class PlainJax" in block)
-    lines = [line for line in code.splitlines() if line.strip()]
-    assert len(lines) < 60
-    module: dict[str, Any] = {}
-    exec(code, module)
-    with jax.numpy_rank_promotion("allow"):
-        assert parity.check(module["PlainJax"], images, STEPS, HIDDEN).failures == []
-
-
-# What each contestant demonstrates; the parity check cannot tell.
-MODES = {
-    "eager": {"flax-nojit", "torch-eager", "torch-tensors", "torch-loader"},
-    "step": {"flax-loop", "flax-jit", "flax-donate", "flax-device", "torch-compile"},
-    "epoch": {"flax", "flax-again", "flax-onecycle", "equinox"},
-}
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_settings_say_what_is_compiled(mode: str) -> None:
-    for name in MODES[mode]:
-        skip_if_absent(name)
-        assert load(name).settings.mode == mode, name
+    about: Any = {"library": "numpy", "group": "eager", "what": "made up"}
+    tasks = ("step-8", "encode-one", "grid")
+    entry = Entry(module=__name__, cls="Xyzzy", packages=("numpy",), tasks=tasks, **about)
+    monkeypatch.setitem(CONTESTANTS, name, entry)
+    monkeypatch.setattr(measure, "_LEAST_SECONDS", 0.001)
+    for module in (check, worker):
+        monkeypatch.setattr(module, "set_equal_terms", lambda threads: None)
+    spec = {"framework": name, "threads": 1}
+    assert check.main(spec | {"steps": 3, "hidden": 8})["failures"] == []
+    np.save(tmp_path / "images.npy", np.resize(images, (144, 784)))
+    files = {"images": str(tmp_path / "images.npy"), "round": 0, "loops": {}}
+    for group in (("step-8",), ("encode-one", "grid")):
+        outcomes = worker.main(spec | files | {"tasks": group})
+        assert list(outcomes) == list(group)
+        for outcome in outcomes.values():
+            assert min(outcome["values"]) > 0
+            assert (outcome["device"], outcome["mode"]) == ("cpu", "eager")
+    jobs = runner._round(0, [name], [*TASKS])
+    assert {task for job in jobs for task in job.tasks if job.framework == name} == {*tasks}
+    assert any(line.startswith(f"  {name} ") and "made up" in line for line in listing())
 
 
 @pytest.mark.parametrize("name", ["flax-nojit", "flax-jit", "flax-donate", "flax-loop"])
@@ -153,6 +198,20 @@ def test_the_fast_recipe_peaks_at_four_times_the_rate_and_ends_after_eight_epoch
     rates = -np.asarray(updates)
     assert rates.max() == pytest.approx(4e-3, rel=1e-3)
     assert rates[:16].min() > 1e-5 and rates[16:].max() < 1e-6
+
+
+def test_the_fast_recipe_is_the_same_in_pytorch() -> None:
+    skip_if_absent("torch-onecycle")
+    images = np.zeros((128 * 60, 9), np.uint8)
+    contestant: Any = load("torch-onecycle")(parity.initial_weights(9, 4), images, 128)
+    rates = []
+    for _ in range(9 * 60):
+        rates.append(contestant.optimizer.param_groups[0]["lr"])
+        contestant.update()
+    expected = optax.cosine_onecycle_schedule(8 * 60, 4e-3, pct_start=0.2)(np.arange(9 * 60))
+    # PyTorch reaches the peak one step earlier.
+    np.testing.assert_allclose(rates, expected, atol=0.02 * 4e-3)
+    assert max(rates) == pytest.approx(4e-3)
 
 
 def test_pytorchs_adam_is_fused_where_its_remark_says_so() -> None:

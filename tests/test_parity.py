@@ -316,6 +316,51 @@ class LossAfterUpdate(Sound):
         return losses
 
 
+class HalfOfTheImages(Sound):
+    """The first half of the images stands in for the second."""
+
+    def __init__(self, weights: Weights, images: Any, *options: Any, **named: Any):
+        super().__init__(weights, images, *options, **named)
+        self.images = np.resize(self.images[: len(images) // 2], self.images.shape)
+
+
+class CachedByArray(Sound):
+    """Encodes again only if it is given another array."""
+
+    seen: Any = None
+
+    def encode(self, images: Any) -> Any:
+        if images is not self.seen:
+            self.seen, self.result = images, super().encode(images)
+        return self.result
+
+
+class CachedByShape(Sound):
+    def decode(self, z: Any) -> Any:
+        if z.shape != getattr(self, "shape", None):
+            self.shape, self.result = z.shape, super().decode(z)
+        return self.result
+
+
+def rounded(bits: int) -> Any:
+    """A contestant whose products round their operands to this many bits of mantissa."""
+
+    def lower(x: Any) -> Any:
+        mantissa, exponent = np.frexp(x)
+        return np.ldexp(np.round(mantissa * 2**bits) / 2**bits, exponent)
+
+    class Faulty(Sound):
+        def loss_and_gradients(self, rows: Rows) -> tuple[float, Weights]:
+            now = {name: lower(value) for name, value in self.now.items()}
+            return reference.loss_and_gradients(now, lower(self.images[rows]))
+
+        def encode(self, images: Any) -> Any:
+            now = {name: lower(value) for name, value in self.now.items()}
+            return reference.forward(now, lower(reference.to_unit_interval(images)))[1]
+
+    return Faulty
+
+
 class NanLoss(Sound):
     def train(self, order: Rows) -> Any:
         return [*super().train(order)[:-1], math.nan]
@@ -385,6 +430,11 @@ FAULTS: dict[str, tuple[Any, set[str]]] = {
     "last chunk repeated": (LastChunkRepeated, {"decode"}),
     "pixels over 256": (PixelsOver256, {"first_loss", "gradients"}),
     "loss after the update": (LossAfterUpdate, {"first_loss", "losses"}),
+    "half of the images": (HalfOfTheImages, {"losses", "restart"}),
+    "a result cached by array": (CachedByArray, {"encode"}),
+    "a result cached by shape": (CachedByShape, {"decode"}),
+    "bfloat16": (rounded(8), {"encode", "first_loss", "gradients"}),
+    "TF32": (rounded(11), {"encode", "gradients"}),
     "NaN, last loss": (NanLoss, {"losses"}),
     "NaN, encode": (NanEncoding, {"encode"}),
     "NaN, decode": (NanDecoding, {"decode"}),
@@ -412,7 +462,8 @@ def test_a_dropped_last_batch_is_refused(check: Callable[[Any], Receipt]) -> Non
 
 
 def test_a_framework_with_its_own_schedule_is_checked_without_updates() -> None:
-    assert [name for name, entry in CONTESTANTS.items() if entry.own_recipe] == ["flax-onecycle"]
+    own = [name for name, entry in CONTESTANTS.items() if entry.own_recipe]
+    assert own == ["flax-onecycle", "torch-onecycle"]
     numbers = {name: 10.0 ** -(i + 1) for i, name in enumerate(TOLERANCES)}
     of_the_model = Receipt(**numbers).of_the_model
     kept = ("encode", "decode", "first_loss", "gradients")
@@ -420,6 +471,27 @@ def test_a_framework_with_its_own_schedule_is_checked_without_updates() -> None:
         name: numbers[name] if name in kept else None for name in TOLERANCES
     }
     assert of_the_model.largest == 0.1
+
+
+def test_what_does_not_train_is_checked_without_training() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, 9), np.uint8)
+
+    class Untrained(Sound):
+        train = gradients = weights = None  # type: ignore[assignment]
+
+    class Kept(Untrained):
+        """`reset` does nothing after the first time."""
+
+        def reset(self, weights: Weights) -> None:
+            if not hasattr(self, "now"):
+                super().reset(weights)
+
+    sound: Any = Untrained
+    receipt = parity.check_latent(sound, images, HIDDEN)
+    assert receipt.failures == [] and receipt.gradients is receipt.parameters is None
+    assert receipt.largest == max(receipt.encode, receipt.decode) < 1e-6
+    kept: Any = Kept
+    assert failing(parity.check_latent(kept, images, HIDDEN)) == {"encode", "decode"}
 
 
 class RoundedAdam(reference.Adam):

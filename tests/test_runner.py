@@ -283,9 +283,9 @@ def test_piped_output_shows_each_process_before_it_starts(
 
 def test_the_list_describes_every_framework_and_task() -> None:
     lines = list(listing())
-    at = {name: i for i, line in enumerate(lines) for name in [line[:22].strip()] if name}
+    at = {name: i for i, line in enumerate(lines) for name in [line[:24].strip()] if name}
     assert at.keys() >= CONTESTANTS.keys() | TASKS.keys()
-    assert all(lines[at[name]][22:].strip() for name in CONTESTANTS)
+    assert all(lines[at[name]][24:].strip() for name in CONTESTANTS)
     assert [line.strip() for line in lines[at["flax-loop"] + 1 : at["flax-onecycle"]]] == [
         "train, time-to-loss, train-batch-32|128|512|2048,",
         "step-1|8|32|128|512|2048|8192",

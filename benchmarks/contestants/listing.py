@@ -3,11 +3,12 @@
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.contestants.registry import CONTESTANTS, INSTALL, applies
+from benchmarks.contestants.lookup import INSTALL, applies
+from benchmarks.contestants.registry import CONTESTANTS
 from benchmarks.tasks import TASKS, Task
 from benchmarks.tasks.suite import TARGET_LOSS
 
-_WIDTH, _NAME = 92, 20
+_WIDTH, _NAME = 92, 22
 _KINDS = {
     "train": "an epoch over {n:,} images, batch {batch}, {hidden} hidden units",
     "step": "one training step at batch {batch}",

@@ -1,22 +1,9 @@
 """The contestants by name; a new one is a file and an entry here."""
 
-import importlib
-import os
 from typing import Any
 
 from benchmarks.contestants.entry import Entry
-from benchmarks.tasks import Contestant, Task
-from benchmarks.tasks.suite import (
-    EVERY_SLOW,
-    EVERY_SPARSE,
-    GROWTH,
-    LATENT,
-    PARTS,
-    STANDARD,
-    TRAINING,
-)
-
-INSTALL = "pip install -e '.[bench]'"
+from benchmarks.tasks.suite import GROWTH, LATENT, PARTS, STANDARD, TRAINING
 
 # A persistent compilation cache makes a second start faster.
 _CACHED = (*STANDARD, "cold-cached")
@@ -221,60 +208,3 @@ CONTESTANTS = {
     "onnxruntime": _exported("OnnxRuntime", "onnxruntime", "jaxae's exported model, ONNX Runtime"),
     "openvino": _exported("OpenVino", "openvino", "jaxae's exported model, OpenVINO"),
 }
-
-
-def _chain(name: str) -> tuple[str, ...]:
-    before = CONTESTANTS[name].after
-    return (*_chain(before), name) if before else (name,)
-
-
-# Ablations, from the slowest contestant to the fastest; each entry changes one thing.
-LADDERS = tuple(
-    _chain(name)
-    for name, entry in CONTESTANTS.items()
-    if entry.after and all(other.after != name for other in CONTESTANTS.values())
-)
-QUICK_FRAMEWORKS = tuple(name for name, entry in CONTESTANTS.items() if entry.quick)
-
-
-def applies(task: Task, name: str) -> bool:
-    """Whether a contestant, or a limit, takes part in a task."""
-    if name == "limit-copy":
-        return task.name == "encode"
-    if name.startswith("limit-"):
-        return task.kind in ("train", "step", "encode", "decode")
-    return CONTESTANTS[name].takes_part_in(task)
-
-
-def due(task: Task, name: str, number: int) -> bool:
-    """Whether to measure a contestant in round `number`, which counts from 0."""
-    if not applies(task, name):
-        return False
-    every = EVERY_SPARSE if task.sparse else 1
-    if task.kind in ("time-to-loss", "cold") and not CONTESTANTS[name].often:
-        every = EVERY_SLOW
-    return number % every == 0
-
-
-def library(name: str) -> str:
-    """The module that a contestant, or a limit, computes with."""
-    if name == "limit-copy":
-        return "numpy"
-    return CONTESTANTS[name].library if name in CONTESTANTS else name.removeprefix("limit-")
-
-
-def load(name: str) -> type[Contestant]:
-    """Import a contestant's class, after setting the environment that it needs.
-
-    Raises:
-      ValueError: the name is unknown, or a package is not installed.
-    """
-    if name not in CONTESTANTS:
-        raise ValueError(f"unknown framework {name!r}; expected one of {', '.join(CONTESTANTS)}")
-    entry = CONTESTANTS[name]
-    if entry.missing:
-        raise ValueError(f"{name} needs {', '.join(entry.missing)}: {INSTALL}")
-    os.environ |= entry.environment
-    inside = "" if "." in entry.module else "benchmarks.contestants."
-    cls: type[Contestant] = getattr(importlib.import_module(inside + entry.module), entry.cls)
-    return cls

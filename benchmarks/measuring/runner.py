@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.contestants import CONTESTANTS, applies, due, library
-from benchmarks.contestants.registry import INSTALL
+from benchmarks.contestants import CONTESTANTS, INSTALL, applies, due, library
 from benchmarks.measuring import provenance
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining

@@ -38,6 +38,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Measure tasks of any kind but `cold`, one after the other."""
     import numpy as np
 
+    from benchmarks.contestants import CONTESTANTS
     from benchmarks.measuring import measure
     from benchmarks.tasks import TASKS
 
@@ -57,7 +58,7 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     built: dict[object, Any] = {}
     for task in (TASKS[name] for name in names if name not in outcomes):
         loops = spec["loops"].get(task.name)
-        if framework.startswith("limit"):
+        if framework not in CONTESTANTS:
             outcomes[task.name] = measure.limits(framework, task, loops)
             continue
         # One contestant serves to encode and decode any number of images.

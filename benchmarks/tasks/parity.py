@@ -15,7 +15,9 @@ unnoticed. One step is therefore taken where all gradients are about as small as
 a wrong scale of the gradients, which Adam otherwise cancels.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -203,8 +205,23 @@ def applied(
         _, z, _, x_hat = reference.forward(in_float64(weights), reference.to_unit_interval(images))
     except ValueError:  # The kernels' shapes do not match.
         return float("inf"), float("inf")
-    decoded = contestant.decode(z.astype(np.float32))
-    return relative(contestant.encode(images), z), relative(decoded, x_hat)
+    points = z.astype(np.float32)
+    found, decoded = (
+        _afresh(function, rows)
+        for function, rows in ((contestant.encode, images), (contestant.decode, points))
+    )
+    return relative(found, z), relative(decoded, x_hat)
+
+
+def _afresh(function: Callable[[Any], Any], rows: npt.NDArray[Any]) -> Any:
+    """Apply a function to an array that held other rows in an earlier call.
+
+    A contestant that reused a result for the same array, or for the same shape, would be wrong.
+    """
+    array = np.roll(rows, 1, axis=0)
+    function(array)
+    array[...] = rows
+    return function(array)
 
 
 def small_update(contestant: type[Contestant], weights: Weights) -> float:

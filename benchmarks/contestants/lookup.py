@@ -1,0 +1,67 @@
+"""What the entries of the registry say: who takes part in what, and each contestant's class."""
+
+import importlib
+import os
+
+from benchmarks.contestants.registry import CONTESTANTS
+from benchmarks.tasks import Contestant, Task
+from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE
+
+INSTALL = "pip install -e '.[bench]'"
+
+
+def _chain(name: str) -> tuple[str, ...]:
+    before = CONTESTANTS[name].after
+    return (*_chain(before), name) if before else (name,)
+
+
+# Ablations, from the slowest contestant to the fastest; each entry changes one thing.
+LADDERS = tuple(
+    _chain(name)
+    for name, entry in CONTESTANTS.items()
+    if entry.after and all(other.after != name for other in CONTESTANTS.values())
+)
+QUICK_FRAMEWORKS = tuple(name for name, entry in CONTESTANTS.items() if entry.quick)
+
+
+def applies(task: Task, name: str) -> bool:
+    """Whether a contestant, or a limit, takes part in a task."""
+    if name in CONTESTANTS:
+        return CONTESTANTS[name].takes_part_in(task)
+    if name == "limit-copy":
+        return task.name == "encode"
+    return task.kind in ("train", "step", "encode", "decode")
+
+
+def due(task: Task, name: str, number: int) -> bool:
+    """Whether to measure a contestant in round `number`, which counts from 0."""
+    if not applies(task, name):
+        return False
+    every = EVERY_SPARSE if task.sparse else 1
+    if task.kind in ("time-to-loss", "cold") and not CONTESTANTS[name].often:
+        every = EVERY_SLOW
+    return number % every == 0
+
+
+def library(name: str) -> str:
+    """The module that a contestant, or a limit, computes with."""
+    if name in CONTESTANTS:
+        return CONTESTANTS[name].library
+    return {"limit-jax": "jax", "limit-torch": "torch", "limit-copy": "numpy"}[name]
+
+
+def load(name: str) -> type[Contestant]:
+    """Import a contestant's class, after setting the environment that it needs.
+
+    Raises:
+      ValueError: the name is unknown, or a package is not installed.
+    """
+    if name not in CONTESTANTS:
+        raise ValueError(f"unknown framework {name!r}; expected one of {', '.join(CONTESTANTS)}")
+    entry = CONTESTANTS[name]
+    if entry.missing:
+        raise ValueError(f"{name} needs {', '.join(entry.missing)}: {INSTALL}")
+    os.environ |= entry.environment
+    inside = "" if "." in entry.module else "benchmarks.contestants."
+    cls: type[Contestant] = getattr(importlib.import_module(inside + entry.module), entry.cls)
+    return cls
