@@ -290,7 +290,7 @@ def test_the_list_describes_every_framework_and_task() -> None:
         "train, time-to-loss, train-batch-32|128|512|2048,",
         "step-1|8|32|128|512|2048|8192",
     ]
-    assert lines[at["grid"]].endswith("latent points to images, 144 in a call; 7 frameworks")
+    assert lines[at["grid"]].endswith("latent points to images, 144 in a call; 17 frameworks")
     assert lines[at["hidden-64"]].endswith("batch 128, 64 hidden units; 2 frameworks")
 
 

@@ -19,7 +19,7 @@ class Entry:
     """One contestant.
 
     Attributes:
-      module: its file in `benchmarks.contestants`, or the full name of any other module.
+      module: its file in `benchmarks.contestants`.
       cls: its class in that module.
       packages: what must be importable.
       library: the module that computes. Its device and memory are reported, and its matrix products

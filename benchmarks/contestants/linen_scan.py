@@ -78,7 +78,9 @@ class LinenScan:
         for name, value in weights.items():
             half, layer, kind = name.split(".")
             params.setdefault(half, {}).setdefault(layer, {})[kind] = jnp.array(value)
-        self.state = TrainState.create(apply_fn=self.model.apply, params=params, tx=self.adam)
+        state = TrainState.create(apply_fn=self.model.apply, params=params, tx=self.adam)
+        # As an array, since a second epoch would compile again for another type of number.
+        self.state = state.replace(step=jnp.zeros((), jnp.int32))
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
         # The short last batch is padded and masked.

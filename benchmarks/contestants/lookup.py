@@ -62,6 +62,6 @@ def load(name: str) -> type[Contestant]:
     if entry.missing:
         raise ValueError(f"{name} needs {', '.join(entry.missing)}: {INSTALL}")
     os.environ |= entry.environment
-    inside = "" if "." in entry.module else "benchmarks.contestants."
-    cls: type[Contestant] = getattr(importlib.import_module(inside + entry.module), entry.cls)
+    module = importlib.import_module(f"benchmarks.contestants.{entry.module}")
+    cls: type[Contestant] = getattr(module, entry.cls)
     return cls

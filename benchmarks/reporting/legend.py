@@ -22,11 +22,14 @@ the time to a loss of frameworks other than {_OFTEN}
 are measured only in every {EVERY_SLOW}th.
 
 - Frameworks: `flax` is jaxae's own path, and `flax-again` is the same code under a second name, to
-  show the noise. `flax-loop` calls jaxae's step from Python. `flax-onecycle` trains with jaxae's
-  fast recipe, so its parity is that of the model only. `flax-nojit`, `-jit`, `-donate`, `-device`
-  and `torch-tensors` are steps of the ablations. `torch-loader` is the lecture's way, `torch-eager`
-  and `torch-compile` are PyTorch as fast as it goes. `keras-torch` is eager, which is what Keras's
-  default, jit_compile="auto", means on PyTorch.
+  show the noise. `flax-loop` calls jaxae's step from Python. `flax-onecycle` and `torch-onecycle`
+  train with jaxae's fast recipe, so their parity is that of the model only. `flax-nojit`, `-jit`,
+  `-donate`, `-device` and `torch-tensors` are steps of the ablations. `linen` is Flax's earlier
+  interface, and `plain-jax` uses no library of layers. `torch-loader` is the lecture's way,
+  `torch-eager` and `torch-compile` are PyTorch as fast as it goes. `keras-*` is `fit` on arrays,
+  and `keras-*-tuned` is `fit` on row numbers, with the images on the device. `keras-torch` is
+  eager, which is what Keras's default, jit_compile="auto", means on PyTorch. `onnxruntime` and
+  `openvino` run jaxae's exported model.
 - `train` is an epoch at batch 128. `train-batch-*` is {PART:,} images.
 - *limit-jax*, *limit-torch*: the large matrix products of the work alone, in each library. *Of the
   limit* is the faster one's time divided by the row's.
