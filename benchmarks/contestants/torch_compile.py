@@ -1,4 +1,4 @@
-"""PyTorch with one compiled program a training step: gather, gradients and Adam."""
+"""PyTorch with one compiled program for a training step: loss, gradients and Adam."""
 
 import copy
 from collections.abc import Callable
@@ -21,8 +21,8 @@ torch._dynamo.config.recompile_limit = 64
 class Step(nn.Module):
     """A training step as a function of the batch, with the state of Adam as copies of the model.
 
-    `torch.compile` cannot trace `loss.backward()` and `torch.optim` in one program; it can trace
-    `torch.func`.
+    `torch.compile` splits a step with `loss.backward()` and `torch.optim` into several programs,
+    but not one with `torch.func`.
     """
 
     rate: Tensor
