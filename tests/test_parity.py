@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.tasks import parity, reference
-from benchmarks.tasks.parity import BATCH, TOLERANCES, Receipt
+from benchmarks.tasks.parity import BATCH
+from benchmarks.tasks.receipt import TOLERANCES, Receipt
 from benchmarks.tasks.reference import Weights
 from jaxae import load_dataset
 

@@ -20,7 +20,7 @@ from benchmarks.reporting.legend import LEGEND
 from benchmarks.reporting.markdown import table
 from benchmarks.reporting.tables import BASELINE, like_with_like, recipes, task_tables
 from benchmarks.tasks import TASKS
-from benchmarks.tasks.parity import TOLERANCES
+from benchmarks.tasks.receipt import TOLERANCES
 from jaxae.plots import save_figure
 
 

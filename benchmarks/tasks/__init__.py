@@ -4,6 +4,7 @@ suite        the tasks
 contestant   the protocol that every contestant implements
 flops        the arithmetic that a task needs
 reference    the autoencoder and Adam in NumPy, float64
+receipt      what a parity check found, and how much of a difference is allowed
 parity       the comparison of a contestant with the reference
 limit        the large matrix products alone, which bound the speed
 """
