@@ -163,7 +163,7 @@ def test_onecycle_follows_its_cosine(tiny: Dataset) -> None:
     config = TrainConfig(epochs=2, batch_size=100, learning_rate=1e-2, schedule="onecycle")
     graphdef, params = nnx.split(new_model(tiny), nnx.Param)
     optimizer = jaxae.make_optimizer(config, 300)
-    step = jaxae.make_train_step(graphdef, optimizer)
+    step = jax.jit(jaxae.make_train_step(graphdef, optimizer))
     before = jaxae.init_state(params, optimizer, 0)
     after, _ = step(before, Batch(tiny.train.images[:100], np.ones(100, np.float32)))
     moved = as_weights(after.params)["decoder.pixels.bias"]
