@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring import measure
-from benchmarks.tasks import TASKS, Task, limit
+from benchmarks.tasks import TASKS, Task, flops, limit
 from benchmarks.tasks.flops import Sizes
 
 ROWS, PIXELS, HIDDEN = 16, 40, 24
@@ -145,3 +145,46 @@ def test_a_limit_covers_as_many_images_as_its_task(
     work, scale = expected
     assert asked == [work]
     assert outcome["values"] == pytest.approx([2 * scale, 3 * scale])
+
+
+def test_the_bytes_of_a_step_are_those_of_its_products_and_of_adam() -> None:
+    pixels, hidden, latent, batch = 5, 3, 2, 7
+    layers = [(pixels, hidden), (hidden, latent), (latent, hidden), (hidden, pixels)]
+    # (m, k, n) of each product: forward, then of kernels' gradients, then of inputs' gradients.
+    products = [(batch, inputs, outputs) for inputs, outputs in layers]
+    products += [(inputs, batch, outputs) for inputs, outputs in layers]
+    products += [(batch, outputs, inputs) for inputs, outputs in layers[1:]]
+    moved = sum(4 * (m * k + k * n + m * n) for m, k, n in products)
+    parameters = 5 * 3 + 3 + 3 * 2 + 2 + 2 * 3 + 3 + 3 * 5 + 5
+    adam = 4 * (4 + 3) * parameters
+    sizes = Sizes(pixels, hidden, latent)
+    assert flops.train_bytes(sizes, batch) == moved + adam + batch * pixels
+    assert flops.train(sizes) * batch == sum(2 * m * k * n for m, k, n in products)
+
+
+def test_the_bytes_of_encode_and_decode_by_hand() -> None:
+    sizes = Sizes(pixels=5, hidden=3, latent=2)
+    # 4 images of 5 bytes; as float32, 5 numbers in, 3 out, 3 in, 2 out, and kernels of 15 and 6.
+    assert flops.encode_bytes(sizes, 4) == 4 * 5 + 4 * (4 * (5 + 3 + 3 + 2) + 15 + 6)
+    assert flops.decode_bytes(sizes, 4) == 4 * (4 * (2 + 3 + 3 + 5) + 6 + 15)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("grid", {"flops": 115_900_416, "bytes": 2_652_288}),
+        ("decode-one", {"flops": 804_864, "bytes": 4 * (402_432 + 1_810)}),
+        ("step-1", {"flops": flops.train(Sizes()), "bytes": flops.train_bytes(Sizes(), 1)}),
+        ("cold", {}),
+        ("time-to-loss", {}),
+        ("products-32", {}),
+    ],
+)
+def test_the_work_of_a_task(name: str, expected: dict[str, int]) -> None:
+    assert TASKS[name].work == expected
+
+
+def test_a_short_last_batch_moves_the_parameters_as_often_as_a_whole_one() -> None:
+    # 468 steps of 128 images and one of 96.
+    whole, last = (flops.train_bytes(Sizes(), batch) for batch in (128, 96))
+    assert TASKS["train"].work["bytes"] == 468 * whole + last

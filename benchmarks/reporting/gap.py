@@ -13,8 +13,7 @@ from benchmarks.tasks import TASKS, Sizes, flops
 from benchmarks.tasks.limit import COPIED
 from benchmarks.tasks.suite import BATCHES, PARTS
 
-# Adam reads parameter, gradient and both moments, and writes all but the gradient, as float32.
-_ADAM_BYTES = 7 * 4 * flops.parameters(Sizes())
+_ADAM_BYTES = flops.ADAM_BYTES * flops.parameters(Sizes())
 
 
 def gap_section(results: Results) -> Iterator[str]:

@@ -13,8 +13,6 @@ from benchmarks.tasks import Sizes, flops
 _FLOAT = 4
 # Bytes of an operand or a result of a product; tf32 is rounded within the multiplier only.
 _WIDTHS = {"float32": 4, "tf32": 4, "bfloat16": 2}
-# Adam reads parameter, gradient and two moments, and writes all but the gradient.
-_ADAM = 7 * _FLOAT
 _LARGEST = 1 << 40
 
 
@@ -79,11 +77,11 @@ def moved(sizes: Sizes, precision: str) -> tuple[int, int]:
     Everything else is fused into products or into Adam's pass over the parameters.
     """
     width = _WIDTHS[precision]
-    step = width * _of_kernels(sizes) + _ADAM * flops.parameters(sizes)
+    step = width * flops.kernel_numbers(sizes) + flops.ADAM_BYTES * flops.parameters(sizes)
     if width < _FLOAT:  # The parameters are read and rounded first, and the copy written.
         step += (_FLOAT + width) * flops.parameters(sizes)
     # A pixel is read as uint8.
-    return step, width * _of_activations(sizes) + sizes.pixels
+    return step, width * flops.activation_numbers(sizes) + sizes.pixels
 
 
 class Step(NamedTuple):
@@ -122,31 +120,21 @@ class Step(NamedTuple):
         return 1 + bisect_left(range(1, _LARGEST), efficiency, key=self.efficiency)
 
 
-def _of_kernels(sizes: Sizes) -> int:
-    # Each kernel is read forward, read for the gradient of its input, and its gradient is written;
-    # the first layer needs no gradient of its input.
-    each = [inputs * outputs for inputs, outputs in sizes.layers]
-    return 3 * sum(each) - each[0]
-
-
-def _of_activations(sizes: Sizes) -> int:
-    # What the same products read and write besides kernels.
-    each = [inputs + outputs for inputs, outputs in sizes.layers]
-    return 3 * sum(each) - each[0]
-
-
 def work_table() -> Iterator[str]:
     """Yield what a step computes, moves and sends."""
     sizes = Sizes()
     n = flops.parameters(sizes)
     total, half = moved(sizes, "float32"), moved(sizes, "bfloat16")
-    kernels, activations = _FLOAT * _of_kernels(sizes), _FLOAT * _of_activations(sizes)
+    kernels, activations = (
+        _FLOAT * flops.kernel_numbers(sizes),
+        _FLOAT * flops.activation_numbers(sizes),
+    )
     rows = [
         ("FLOPs, `flops.train`", "", f"{flops.train(sizes):,}"),
         ("bytes: images, uint8", "", f"{sizes.pixels:,}"),
         ("bytes: activations and their gradients, 4 (3 Σ(m + n) − 1,296)", "", f"{activations:,}"),
         ("bytes: kernels read twice, gradients written, 4 (3 Σmn − 401,408)", f"{kernels:,}", ""),
-        ("bytes: Adam, 7 × 4 P", f"{_ADAM * n:,}", ""),
+        ("bytes: Adam, 7 × 4 P", f"{flops.ADAM_BYTES * n:,}", ""),
         ("bytes in all, float32 or tf32", *(f"{b:,}" for b in total)),
         ("bytes in all, bfloat16", *(f"{b:,}" for b in half)),
         ("bytes all-reduced, float32 or tf32, 4 P + 4", f"{all_reduced(sizes):,}", ""),

@@ -2,7 +2,7 @@
 
 suite        the tasks
 contestant   the protocol that every contestant implements
-flops        the arithmetic that a task needs
+flops        the arithmetic that a task needs, and the bytes that it moves
 reference    the autoencoder and Adam in NumPy, float64
 receipt      what a parity check found, and how much of a difference is allowed
 parity       the comparison of a contestant with the reference

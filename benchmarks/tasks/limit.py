@@ -56,6 +56,17 @@ def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
     return run
 
 
+def numpy_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
+    """Return a function that runs the products of `times` batches of `rows` with NumPy's BLAS."""
+    operands = _operands(sizes, rows)
+
+    def run() -> None:
+        for _ in range(times):
+            _products(work, *operands)
+
+    return run
+
+
 def gradients(
     images: npt.NDArray[np.uint8], order: npt.NDArray[np.int32], batch_size: int
 ) -> Callable[[], object]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.tasks import flops
 from benchmarks.tasks.flops import Sizes
 
 Kind = Literal["train", "step", "encode", "decode", "time-to-loss", "cold", "parts"]
@@ -46,6 +47,22 @@ class Task:
     def sizes(self) -> Sizes:
         """The model's sizes."""
         return Sizes(hidden=self.hidden)
+
+    @property
+    def work(self) -> dict[str, int]:
+        """`flops` and `bytes` of what is timed, see `flops`; empty if no formula gives them."""
+        if self.kind == "encode":
+            each, moved = flops.encode(self.sizes), flops.encode_bytes(self.sizes, self.n)
+        elif self.kind == "decode":
+            each, moved = flops.decode(self.sizes), flops.decode_bytes(self.sizes, self.n)
+        elif self.kind in ("train", "step"):
+            steps = -(-self.n // self.batch)
+            # An incomplete last batch is padded, but the padding is not work that is asked for.
+            fixed, image = flops.train_bytes(self.sizes, 0), flops.train_bytes(self.sizes, 1)
+            each, moved = flops.train(self.sizes), steps * fixed + self.n * (image - fixed)
+        else:
+            return {}
+        return {"flops": self.n * each, "bytes": moved}
 
 
 BATCHES = (32, 128, 512, 2048)
