@@ -20,7 +20,8 @@ import jaxae
 from benchmarks import stats
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS, applies
-from benchmarks.measuring import provenance, runner
+from benchmarks.measuring import provenance, runner, speeds
+from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.results import Process, Results
 from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.reporting.report import write_report
@@ -37,12 +38,19 @@ def processes(seconds: list[float]) -> list[Process]:
 
 
 def outcome(seconds: float, **metadata: Any) -> dict[str, Any]:
-    return {"values": [seconds, 0.9 * seconds, 3 * seconds], "loops": 4, "threads": 2, **metadata}
+    return {
+        "values": [seconds, 0.9 * seconds, 3 * seconds],
+        "loops": 4,
+        "threads": 2,
+        "machine": "m",
+        **metadata,
+    }
 
 
 def filed(path: Path, factor: float = 1.0, rounds: int = ROUNDS) -> Results:
     rng = np.random.default_rng(len(path.name))
     results = Results(path)
+    results.note_machine("m", Machine({}, {}, 2))
     for number in range(rounds):
         for framework, seconds in (("flax", 1.0), ("torch-eager", 2.0), ("limit-jax", 0.8)):
             noise = float(rng.normal(1, 0.01))
@@ -187,6 +195,7 @@ def test_a_crash_is_noted_and_the_other_contestants_continue(
         return {"train": outcome(1.0)}
 
     monkeypatch.setattr(runner, "spawn", answer)
+    monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     monkeypatch.setitem(
         CONTESTANTS, "equinox", replace(CONTESTANTS["equinox"], packages=("no_such_package",))
     )
@@ -198,7 +207,7 @@ def test_a_crash_is_noted_and_the_other_contestants_continue(
     assert len(results.processes("train", "flax")) == 3
     assert calls.count((WORKER, "torch-eager")) == 1, "a crash is not tried again in each round"
     assert (WORKER, "torch-loader") not in calls, "what fails parity is not timed"
-    kinds = {(note["kind"], note["framework"]) for note in results.notes}
+    kinds = {(note["kind"], note.get("framework")) for note in results.notes}
     assert {("failed", "torch-eager"), ("absent", "equinox")} <= kinds
     text = "\n".join(json.dumps(note) for note in results.notes)
     assert "SIGSEGV" in text and "first words" in text and "losses differs" in text
@@ -226,6 +235,7 @@ def test_one_real_measurement_end_to_end(tmp_path: Path, monkeypatch: pytest.Mon
         return spawn(module, spec | small, environment)
 
     monkeypatch.setattr(runner, "spawn", with_a_small_check)
+    monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     file = tmp_path / "real.json"
     command = [
         "run",
@@ -243,6 +253,11 @@ def test_one_real_measurement_end_to_end(tmp_path: Path, monkeypatch: pytest.Mon
     (process,) = results.processes("grid", "flax")
     assert 1e-5 < process.seconds < 1
     assert process.metadata["mode"] == "epoch" and process.metadata["loops"] >= 1
+    # 144 images of two layers.
+    assert process.metadata["flops"] == 144 * 2 * (2 * 512 + 512 * 784)
+    assert process.metadata["bytes"] > 0 and process.metadata["library"] == "jax"
+    (machine,) = results.machines(results.names()).values()
+    assert machine is not None and machine.speeds == {"peak_gflops": 100.0}
     receipt = results.receipt("flax")
     assert receipt is not None and receipt["failures"] == [] and 0 < receipt["largest"] < 0.02
 

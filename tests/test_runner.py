@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import listing
-from benchmarks.measuring import provenance, runner, spawn
+from benchmarks.measuring import provenance, runner, spawn, speeds
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.report import conditions
 from benchmarks.tasks import TASKS
@@ -38,6 +38,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
     monkeypatch.setattr(runner, "spawn", answer)
     monkeypatch.setattr(runner, "LIMITS", ())
+    monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     monkeypatch.setattr(provenance, "provenance", lambda: NOW)
     return started
 
@@ -372,7 +373,9 @@ def test_a_foreign_file_is_refused_in_one_line(
     whole = path.read_text()
     for text, notes, reason in (
         (whole.replace('"round"', '"circle"'), "[]", "to have loops and round"),
+        (whole.replace('"round":0', '"round":Infinity'), "[]", "to have loops and round"),
         (whole.replace("train/flax", "train"), "[]", "named task/framework"),
+        (whole.replace('"train/flax"', "3"), "[]", "named task/framework"),
         ("[]", "[]", "is not a file of results"),
         (whole, '{"kind": "parity"}', "is not a list of notes"),
         (whole, '["parity"]', "is not a list of notes"),

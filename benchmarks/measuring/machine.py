@@ -1,5 +1,6 @@
 """The machine: processors, load, memory and devices."""
 
+import math
 import os
 import resource
 import sys
@@ -27,6 +28,16 @@ def warn_if_busy(threads: int, console: "Console") -> dict[str, str]:
     busy = f"load average {load:.1f} on {count} processors"
     console.print(f"warning: the machine is busy, {busy}; measure on an idle machine")
     return {"busy": busy}
+
+
+def steal_seconds() -> float:
+    """Seconds since boot that a hypervisor gave to other guests, summed over processors.
+
+    NaN where the system does not count them, as outside Linux.
+    """
+    import psutil
+
+    return getattr(psutil.cpu_times(), "steal", math.nan)
 
 
 def set_equal_terms(threads: int) -> None:

@@ -5,11 +5,15 @@ import importlib.metadata
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyperf
+from rich.console import Console
 
+from benchmarks.measuring import speeds
+from benchmarks.measuring.identity import Machine, describe
 from benchmarks.measuring.results import Results
 
 _PACKAGES = (
@@ -25,8 +29,11 @@ _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
     r"|NVIDIA_TF32_OVERRIDE"
 )
-# What all processes of a result have in common, besides versions, commit and environment.
-_SAME = ("cpu_model_name", "cpu_count", "python_version", "threads")
+# What all processes of a result have in common, besides machine, versions, commit and environment.
+_SAME = ("python_version", "threads")
+# How often speeds that differ from earlier ones are measured again before they are believed: some
+# processes are slow from beginning to end.
+_AGAIN = 2
 _KEYED = ("version_", "env_", "commit")
 
 
@@ -53,7 +60,10 @@ def provenance() -> dict[str, str]:
 
 
 def require_same_conditions(results: Results, threads: int) -> None:
-    """Raise ValueError if a process started now would differ from those of the results."""
+    """Raise ValueError if a process started now would differ from those of the results.
+
+    The speeds of the machine, which take seconds to measure, are left to `identify`.
+    """
     machine = pyperf.Run([1.0], metadata={"name": "none"}).get_metadata()
     now = {key: machine[key] for key in _SAME if key in machine} | provenance()
     now["threads"] = threads
@@ -63,6 +73,54 @@ def require_same_conditions(results: Results, threads: int) -> None:
         for key in keys
         if (found := results.distinct(key)) and found != [now.get(key)]
     ]
+    _refuse(results, _machine_differences(results, Machine(describe(), {}, threads)) + differing)
+
+
+def identify(
+    results: Results, threads: int, console: Console, mixed: bool, busy: bool
+) -> dict[str, str]:
+    """Measure this machine's speeds and note the machine in the results.
+
+    Speeds that differ from those in the results are measured again, and the highest count. On a
+    busy machine only the peak is measured.
+
+    Returns:
+      What to store with each measurement: `machine`, a name.
+
+    Raises:
+      ValueError: the results are of another machine, and `mixed` is False.
+    """
+    console.print("measuring the speed of this machine")
+    found = speeds.measure(threads, console, busy)
+    machine = Machine(describe(), found, threads, speeds.versions())
+    alike = [m for m in results.machines().values() if m and m.described == machine.described]
+    for _ in range(_AGAIN):
+        if not any(known.differences(machine) for known in alike):
+            break
+        machine = machine.at_best(replace(machine, speeds=speeds.measure(threads, console, busy)))
+    name = machine.name
+    if not mixed:
+        _refuse(results, _machine_differences(results, machine))
+    elif (known := results.machines().get(name)) and (
+        known.threads != threads or known.differences(machine)
+    ):
+        # Another machine, or number of threads, of the same name.
+        name = f"{name}-{1 + len(results.machines())}"
+    results.note_machine(name, machine)
+    return {"machine": name}
+
+
+def _machine_differences(results: Results, now: Machine) -> list[str]:
+    found = []
+    for machine in results.machines().values():
+        if machine is None:
+            found.append("their machine is not identified")
+        else:
+            found += [f"{key} {was}, now {of}" for key, was, of in machine.differences(now)]
+    return list(dict.fromkeys(found))
+
+
+def _refuse(results: Results, differing: list[str]) -> None:
     if differing:
         raise ValueError(
             f"{results.path} has results of other conditions ({'; '.join(differing)}); choose "

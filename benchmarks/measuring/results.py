@@ -2,19 +2,21 @@
 
 A benchmark is one (task, framework), named `task/framework`. Each of its runs is one process,
 stored with its round. Whatever is not a timing (parity receipts, failures, frameworks that are not
-installed) is stored beside the suite, as a list of notes in `NAME.notes.json`.
+installed, the machine) is stored beside the suite, as a list of notes in `NAME.notes.json`.
 """
 
 import io
 import json
 import statistics
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pyperf
 
+from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.spawn import WorkerError
 
 # Metadata of pyperf that holds paths, or does not affect the speed.
@@ -22,8 +24,11 @@ _DROPPED = (
     *("python_executable", "python_cflags", "python_config_args"),
     *("boot_time", "uptime", "hostname"),
 )
-# Metadata that every process has.
-_OWN = {"round", "loops"}
+# Metadata that every process has, as integers.
+_OWN = ("loops", "round")
+_MACHINE = ("described", "speeds", "threads", "versions")
+
+Row = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,20 @@ class Results:
 
     def _validate(self) -> None:
         for name, runs in self._runs.items():
-            own = all(run.values and _OWN <= run.get_metadata().keys() for run in runs)
-            if "/" not in name or not own:
+            own = all(
+                run.values and all(isinstance(run.get_metadata().get(key), int) for key in _OWN)
+                for run in runs
+            )
+            if not isinstance(name, str) or "/" not in name or not own:
                 raise ValueError(
                     f"{self.path} is not a file of results: expected every benchmark to be named "
-                    f"task/framework and to have {' and '.join(sorted(_OWN))}, got {name!r}; "
+                    f"task/framework and to have {' and '.join(_OWN)}, got {name!r}; "
                     "write one with python -m benchmarks run"
                 )
-        if not isinstance(self.notes, list) or not all(
-            isinstance(note, dict) and {"kind", "framework"} <= note.keys() for note in self.notes
-        ):
+        if not isinstance(self.notes, list) or not all(map(_is_note, self.notes)):
             raise ValueError(
-                f"{self._notes_path} is not a list of notes, each with a kind and a framework"
+                f"{self._notes_path} is not a list of notes, each with a kind and a framework, or "
+                "of a machine"
             )
 
     def add(self, task: str, framework: str, outcome: dict[str, Any]) -> None:
@@ -143,11 +150,33 @@ class Results:
         found = [n for n in self.notes if n["kind"] == "parity" and n["framework"] == framework]
         return found[-1] if found else None
 
+    def note_machine(self, name: str, machine: Machine) -> None:
+        """Note the machine that processes with `machine=name` in their metadata ran on."""
+        self.note(kind="machine", name=name, **asdict(machine))
+
+    def machines(self, rows: Collection[Row] | None = None) -> dict[str, Machine | None]:
+        """The machines that processes ran on, by name, each with its highest measured speeds.
+
+        None, under an empty name, stands for processes that do not identify their machine.
+
+        Args:
+          rows: the (task, framework) pairs to look at; all by default.
+        """
+        found: dict[str, Machine | None] = {}
+        for name in self.distinct("machine", rows):
+            noted = [
+                Machine(*(note[key] for key in _MACHINE))
+                for note in self.notes
+                if note["kind"] == "machine" and note["name"] == name
+            ]
+            found[name if noted else ""] = reduce(Machine.at_best, noted) if noted else None
+        return found
+
     def keys(self) -> set[str]:
         """Every key in the metadata of any process."""
         return {key for runs in self._runs.values() for run in runs for key in run.get_metadata()}
 
-    def distinct(self, key: str, rows: Collection[tuple[str, str]] | None = None) -> list[Any]:
+    def distinct(self, key: str, rows: Collection[Row] | None = None) -> list[Any]:
         """The distinct values of a metadata key over processes; None for those without it.
 
         Args:
@@ -157,6 +186,22 @@ class Results:
         names = self._runs if rows is None else [f"{task}/{framework}" for task, framework in rows]
         found = [run.get_metadata().get(key) for name in names for run in self._runs.get(name, [])]
         return list(dict.fromkeys(found))
+
+
+def _is_note(note: Any) -> bool:
+    if not isinstance(note, dict):
+        return False
+    if note.get("kind") != "machine":
+        return {"kind", "framework"} <= note.keys()
+    described, speeds, threads, versions = map(note.get, _MACHINE)
+    return (
+        isinstance(note.get("name"), str)
+        and isinstance(threads, int)
+        and isinstance(described, dict)
+        and isinstance(versions, dict)
+        and isinstance(speeds, dict)
+        and all(speed is None or isinstance(speed, int | float) for speed in speeds.values())
+    )
 
 
 def write_text(path: Path, text: str) -> None:

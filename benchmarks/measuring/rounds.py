@@ -1,5 +1,6 @@
 """The loop over rounds of jobs, each of which is measured in a fresh process."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.measuring import provenance
-from benchmarks.measuring.machine import warn_if_busy
+from benchmarks.measuring.machine import steal_seconds, warn_if_busy
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.spawn import WorkerError
 
@@ -98,6 +99,7 @@ def measure_jobs(
                 continue
             if not console.is_terminal:
                 console.print(_line(jobs, number, time.monotonic() - started))
+            steal = steal_seconds()
             try:
                 outcomes = measure(job)
             except WorkerError as error:
@@ -110,8 +112,10 @@ def measure_jobs(
                 failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
                 console.print(failed[-1])
                 continue
+            steal = steal_seconds() - steal
+            stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
             for task, outcome in outcomes.items():
-                known = {"round": job.round} | common | provenance.provenance()
+                known = {"round": job.round} | common | stolen | provenance.provenance()
                 results.add(task, job.framework, outcome | known)
             results.save()
         progress.update(bar, completed=len(jobs))

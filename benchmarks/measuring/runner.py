@@ -4,8 +4,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +65,7 @@ def run(
     present = [name for name in wanted if not obstacles[name]]
     jobs = [job for number in range(rounds) for job in _round(number, present, tasks)]
     jobs = remaining(results, jobs, console)
+    machine = provenance.identify(results, threads, console, mixed, bool(busy)) if jobs else {}
     for name in present:
         if any(job.framework == name for job in jobs):
             obstacles[name] = _parity_failures(results, name, threads, console)
@@ -75,9 +75,14 @@ def run(
         console.print(line)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        measure = partial(_measure, results, threads, _shared_images(scratch), scratch)
-        common = {"threads": threads} | busy
-        left_out += measure_jobs(results, jobs, measure, common, console, hang_ends_all=True)
+        images = shared_images(scratch)
+
+        def measured(job: Job) -> Outcomes:
+            loops = {task: results.loops(task, job.framework) for task in job.tasks}
+            return measure(job, threads, images, scratch, loops, os.environ)
+
+        common = {"threads": threads} | busy | machine
+        left_out += measure_jobs(results, jobs, measured, common, console, hang_ends_all=True)
     return left_out
 
 
@@ -124,24 +129,45 @@ def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list
     return jobs
 
 
-def _shared_images(folder: Path) -> Path:
+def shared_images(folder: Path) -> Path:
+    """Write the training images, then the test images, to an .npy file; return its path."""
     data = load_dataset()
     images = np.concatenate([data.train.images, data.test.images])
     np.save(folder / "images.npy", images.reshape(len(images), -1))
     return folder / "images.npy"
 
 
-def _measure(results: Results, threads: int, images: Path, scratch: Path, job: Job) -> Outcomes:
+def measure(
+    job: Job,
+    threads: int,
+    images: Path,
+    scratch: Path,
+    loops: Mapping[str, int | None],
+    environment: Mapping[str, str],
+) -> Outcomes:
+    """Measure a job's tasks in a fresh process.
+
+    Args:
+      job: what to measure.
+      threads: number of threads.
+      images: the file that `shared_images` wrote.
+      scratch: a folder for compilation caches, kept from one job to the next.
+      loops: number of loops for each task; None to calibrate it.
+      environment: of the process.
+
+    Raises:
+      WorkerError: the process crashed, hung, or printed no result.
+    """
     spec = {
         "framework": job.framework,
         "tasks": job.tasks,
         "round": job.round,
         "threads": threads,
         "images": str(images),
-        "loops": {task: results.loops(task, job.framework) for task in job.tasks},
+        "loops": loops,
     }
     task = TASKS[job.tasks[0]]
-    environment = dict(os.environ)
+    environment = dict(environment)
     # Without a cache, since the first call's time includes compilation.
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     if task.kind == "cold":

@@ -12,7 +12,7 @@ from typing import Any
 
 TIMEOUT_SECONDS = 600
 _KEPT_LINES = 20
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerError(Exception):
@@ -26,7 +26,7 @@ class WorkerError(Exception):
     def __init__(self, why: str, stderr: str = "", hung: bool = False):
         """Keep the reason and the end of what the worker printed."""
         super().__init__(why)
-        lines = stderr.replace(f"{_ROOT}{os.sep}", "").strip().splitlines()
+        lines = stderr.replace(f"{ROOT}{os.sep}", "").strip().splitlines()
         self.stderr, self.hung = lines[-_KEPT_LINES:], hung
 
 

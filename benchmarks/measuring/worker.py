@@ -23,14 +23,16 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
     framework, tasks = spec["framework"], [TASKS[name] for name in spec["tasks"]]
     outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
-    common: dict[str, Any] = {"mem_max_rss": peak_memory()} | hardware(library(framework))
+    used = library(framework)
+    common: dict[str, Any] = {"mem_max_rss": peak_memory(), "library": used} | hardware(used)
     if framework in CONTESTANTS:
         settings = asdict(load(framework).settings)
         # pyperf refuses empty text.
         common |= {name: value for name, value in settings.items() if value != ""}
     for task in tasks:
         sizes = {"batch": task.batch, "hidden": task.hidden, "images": task.n}
-        outcomes[task.name] |= common | sizes
+        work = task.work if framework in CONTESTANTS else {}
+        outcomes[task.name] |= common | sizes | work
     return outcomes
 
 

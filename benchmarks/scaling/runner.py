@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.measuring.machine import processors
+from benchmarks.measuring.provenance import identify
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
 from benchmarks.measuring.spawn import spawn
@@ -44,8 +45,10 @@ def run(
         return {job.group: _trained(*points[job.group, job.framework], job.round)}
 
     jobs = [job for number in range(rounds) for job in _round(number, sweeps)]
-    common = {"threads": processors()} | busy
-    measure_jobs(results, remaining(results, jobs, console), measure, common, console)
+    jobs = remaining(results, jobs, console)
+    machine = identify(results, processors(), console, mixed, bool(busy)) if jobs else {}
+    common = {"threads": processors()} | busy | machine
+    measure_jobs(results, jobs, measure, common, console)
 
 
 def _round(number: int, sweeps: Sequence[Sweep]) -> list[Job]:

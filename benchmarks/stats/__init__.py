@@ -5,7 +5,7 @@ growth    how a cost grows with a size
 compare   the comparison of new results with old ones
 """
 
-from benchmarks.stats.compare import changes, differing_machine
+from benchmarks.stats.compare import changes, differing_machine, differing_versions, shared
 from benchmarks.stats.growth import Growth, Points, fit, growth_of
 from benchmarks.stats.ratios import (
     CONFIDENCE,
@@ -29,11 +29,13 @@ __all__ = [
     "Ratio",
     "changes",
     "differing_machine",
+    "differing_versions",
     "fit",
     "growth_of",
     "median_interval",
     "median_seconds",
     "paired_ratio",
+    "shared",
     "spans",
     "spread",
     "unpaired_ratio",

@@ -7,8 +7,10 @@ test of each row, corrected for their number, cannot reach significance for more
 rounds.
 """
 
+import itertools
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.measuring.results import Results
+from benchmarks.measuring.results import Results, Row
 from benchmarks.stats.ratios import CONFIDENCE, Ratio, unpaired_ratio
 
-_MACHINE = ("cpu_model_name", "cpu_count", "threads", "device")
 _RESAMPLES = 9_999
 
-Row = tuple[str, str]
 Rounds = tuple[tuple[int, ...], ...]
 
 
@@ -122,16 +122,38 @@ def slower_p_values(
 
 
 def differing_machine(old: Results, new: Results) -> list[str]:
-    """How the machines differ on which the rows of both results were measured."""
+    """How the machines differ on which the rows of both results were measured.
+
+    That a machine is not identified counts as a difference.
+    """
     rows = shared(old, new)
+    known = [results.machines(rows) for results in (old, new)]
+    unknown = [
+        f"the machine of {results.path} is not identified"
+        for results, machines in zip((old, new), known, strict=True)
+        if None in machines.values()
+    ]
+    pairs = itertools.product(*(filter(None, machines.values()) for machines in known))
+    differing = [
+        f"{key} {before} and {after}"
+        for was, now in pairs
+        for key, before, after in was.differences(now)
+    ]
+    return [*dict.fromkeys(unknown + differing), *_differing(old, new, ("threads", "device"))]
 
-    def words(values: list[Any]) -> str:
-        return ", ".join(map(str, values))
 
+def differing_versions(old: Results, new: Results) -> list[str]:
+    """How versions and environment differ with which the rows of both results were measured."""
+    keys = sorted(old.keys() | new.keys())
+    return _differing(old, new, [key for key in keys if key.startswith(("version_", "env_"))])
+
+
+def _differing(old: Results, new: Results, keys: Iterable[str]) -> list[str]:
+    rows = shared(old, new)
+    values = ((key, old.distinct(key, rows), new.distinct(key, rows)) for key in keys)
     return [
-        f"{key} {words(before)} and {words(after)}"
-        for key in _MACHINE
-        for before, after in [(old.distinct(key, rows), new.distinct(key, rows))]
+        f"{key} {', '.join(map(str, before))} and {', '.join(map(str, after))}"
+        for key, before, after in values
         if set(before) != set(after)
     ]
 
