@@ -1,7 +1,7 @@
 """`python -m benchmarks run | report | compare | scaling | list`."""
 
 import argparse
-import math
+import difflib
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -79,16 +79,25 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--out", type=Path, metavar="DIR", help="default: FILE without its suffix")
     add.set_defaults(command=_report)
 
-    add = commands.add_parser("compare", help="exit with status 1 if NEW is slower than OLD")
-    add.add_argument("old", type=Path, metavar="OLD")
-    add.add_argument("new", type=Path, metavar="NEW")
+    add = commands.add_parser(
+        "compare",
+        help="exit with status 1 if NEW, or this work tree, is slower",
+        usage="%(prog)s [options] (OLD NEW | --ref COMMIT)",
+    )
+    add.add_argument("files", type=Path, nargs="*", metavar="OLD NEW", help="files of results")
+    add.add_argument("--ref", metavar="COMMIT", help="measure COMMIT and this work tree in turn")
     add.add_argument(
         "--factor", type=float, default=1.05, help="slowdown to tolerate (default: %(default)s)"
     )
     add.add_argument(
-        "--other-machine", action="store_true", help="compare results of different machines"
+        "--other-machine", action="store_true", help="compare files of different machines"
     )
-    add.set_defaults(command=_compare)
+    ref = add.add_argument_group("with --ref")
+    ref.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: flax")
+    ref.add_argument("--tasks", nargs="+", metavar="NAME", help="default: train encode decode")
+    ref.add_argument("--rounds", type=int, help="number of rounds (default: 6)")
+    ref.add_argument("--threads", type=int, help="number of threads (default: all)")
+    add.set_defaults(command=_compare, quick=False)
 
     add = commands.add_parser(
         "scaling",
@@ -120,16 +129,14 @@ def _run(options: argparse.Namespace) -> int:
     defaults = (QUICK_FRAMEWORKS, QUICK_TASKS) if options.quick else (CONTESTANTS, TASKS)
     frameworks = _known(options.frameworks or list(defaults[0]), CONTESTANTS, "framework")
     tasks = _known(options.tasks or list(defaults[1]), TASKS, "task")
-    rounds = _rounds(options)
-    if not 1 <= options.threads <= processors():
-        raise ValueError(f"threads {options.threads}; expected 1 to {processors()}")
+    rounds, threads = _rounds(options), _threads(options)
     from rich.console import Console
 
     from benchmarks.measuring.results import Results
     from benchmarks.measuring.runner import run
 
     console = Console(highlight=False, soft_wrap=True)
-    results, threads = Results(options.out), options.threads
+    results = Results(options.out)
     left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed)
     left_out += _no_part(options, tasks)
     console.print(f"{options.out}; python -m benchmarks report {options.out}")
@@ -161,26 +168,27 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from benchmarks.stats import changes, differing_machine
+    from benchmarks import comparing
 
-    old, new = _existing(options.old), _existing(options.new)
-    if not 1 <= options.factor < math.inf:
-        raise ValueError(f"factor is {options.factor}; expected a number from 1 up")
-    differing = differing_machine(old, new)
-    if differing and not options.other_machine:
-        raise ValueError(
-            f"different machines ({'; '.join(differing)}); pass --other-machine to compare them"
-        )
-    found = changes(old, new, options.factor)
-    if not found:
-        raise ValueError(f"{options.old} and {options.new} have no row in common")
-    for change in found:
-        print(change)
-    if untold := [change for change in found if change.p_value is None]:
-        print(f"{len(untold)} of {len(found)} rows have too few rounds to tell")
-    if len(untold) == len(found):
-        return 2
-    return int(any(change.slower for change in found))
+    measuring = (options.frameworks, options.tasks, options.rounds, options.threads)
+    if options.ref is None:
+        if len(options.files) != 2 or any(value is not None for value in measuring):
+            raise ValueError(
+                "compare needs OLD NEW, or --ref COMMIT and the options that go with it"
+            )
+        old, new = map(_existing, options.files)
+        return comparing.compare_files(old, new, options.factor, options.other_machine)
+    if options.files or options.other_machine:
+        raise ValueError("compare --ref measures on this machine; it needs no files")
+    frameworks = _known(options.frameworks or comparing.FRAMEWORKS, CONTESTANTS, "framework")
+    tasks = _known(options.tasks or comparing.TASKS, TASKS, "task")
+    for name in frameworks:
+        if outside := [task for task in tasks if not applies(TASKS[task], name)]:
+            raise ValueError(f"{name} takes no part in {', '.join(outside)}")
+    rounds, threads = _rounds(options), _threads(options)
+    return comparing.compare_with_commit(
+        options.ref, frameworks, tasks, rounds, threads, options.factor
+    )
 
 
 def _scaling(options: argparse.Namespace) -> int:
@@ -216,6 +224,13 @@ def _rounds(options: argparse.Namespace) -> int:
     return rounds
 
 
+def _threads(options: argparse.Namespace) -> int:
+    threads: int = processors() if options.threads is None else options.threads
+    if not 1 <= threads <= processors():
+        raise ValueError(f"threads {threads}; expected 1 to {processors()}")
+    return threads
+
+
 def _existing(path: Path) -> "Results":
     from benchmarks.measuring.results import Results
 
@@ -227,7 +242,9 @@ def _existing(path: Path) -> "Results":
 def _known(names: Sequence[str], known: Collection[str], kind: str) -> list[str]:
     for name in names:
         if name not in known:
-            raise ValueError(f"unknown {kind} {name!r}; expected one of {', '.join(known)}")
+            near = " or ".join(difflib.get_close_matches(name, known))
+            hint = f"did you mean {near}?" if near else f"expected one of {', '.join(known)}"
+            raise ValueError(f"unknown {kind} {name!r}; {hint}")
     return list(names)
 
 

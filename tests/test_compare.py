@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.results import Process, Results
 from benchmarks.stats import Ratio, compare, median_seconds
 from benchmarks.stats.compare import changes, differing_machine
@@ -60,14 +61,15 @@ def test_rows_that_are_slower_are_found_among_many() -> None:
     assert [change.slower for change in found] == [True] * 6 + [False] * 54
 
 
-def filed(path: Path, rounds: int, **metadata: Any) -> Results:
+def filed(path: Path, rounds: int, speed: float = 400.0, **metadata: Any) -> Results:
     results = Results(path)
+    results.note_machine("m", Machine({"family": 26}, {"sgemm": speed}, 2))
     rng = np.random.default_rng(rounds)
     for framework in ("flax", "limit-jax"):
         for number in range(rounds):
             values = [float(rng.normal(1, 0.01))]
-            known = {"loops": 1, "threads": 2, "round": number, **metadata}
-            results.add("train", framework, {"values": values, **known})
+            known = {"loops": 1, "threads": 2, "machine": "m", "round": number}
+            results.add("train", framework, {"values": values, **known, **metadata})
     results.save()
     return results
 
@@ -97,8 +99,47 @@ def test_all_compared_rows_must_be_of_the_same_machine(tmp_path: Path) -> None:
     new = filed(tmp_path / "new.json", 4)
     assert differing_machine(old, new) == []
     # A row of one result alone does not count, but every process of a shared row does.
-    outcome = {"values": [1.0], "loops": 1, "threads": 64, "round": 4}
+    outcome = {"values": [1.0], "loops": 1, "threads": 64, "machine": "m", "round": 4}
     new.add("grid", "flax", outcome)
     assert differing_machine(old, new) == []
     new.add("train", "flax", outcome)
     assert differing_machine(old, new) == ["threads 2 and 2, 64"]
+
+
+@pytest.mark.parametrize(
+    ("speed", "metadata", "expected"),
+    [
+        (340.0, {}, []),  # Noise explains as much.
+        (171.0, {}, ["sgemm 420 and 171"]),
+        (420.0, {"machine": "unheard of"}, ["the machine of {} is not identified"]),
+    ],
+)
+def test_other_machines_of_the_same_name_are_not_compared(
+    speed: float,
+    metadata: dict[str, str],
+    expected: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    paths = tmp_path / "old.json", tmp_path / "new.json"
+    old, new = filed(paths[0], 6, 420.0), filed(paths[1], 6, speed, **metadata)
+    expected = [line.format(paths[1]) for line in expected]
+    assert differing_machine(old, new) == expected
+    before = [path.read_bytes() for path in paths]
+    status = main(["compare", *map(str, paths), "--factor", "3"])
+    printed = capsys.readouterr()
+    assert status == (2 if expected else 0)
+    assert printed.err.count("\n") == len(expected) and all(map(printed.err.count, expected))
+    assert main(["compare", *map(str, paths), "--factor", "3", "--other-machine"]) == 0
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_comparison_of_files_says_what_it_cannot_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version, name in enumerate(("old", "new")):
+        filed(tmp_path / f"{name}.json", 6, version_jax=str(version))
+    assert main(["compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 0
+    *_, versions, last = capsys.readouterr().out.splitlines()
+    assert versions == "besides their code, OLD and NEW differ in version_jax 0 and 1"
+    assert "measured at different times" in last and "compare --ref" in last
