@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,13 @@ def test_machines_differ_in_what_both_know(
     known["instructions"] = ["amx_tile", "avx", "fma"]
     one = Machine(known, {"sgemm": 420.0, "peak": None}, 2)
     assert one.differences(Machine(known | described, {"sgemm": speed}, threads)) == expected
+
+
+def test_memory_bandwidth_may_vary_more() -> None:
+    fast = Machine({}, {"triad_gbs": 73.0}, 2)
+    assert fast.differences(replace(fast, speeds={"triad_gbs": 45.0})) == []
+    found = fast.differences(replace(fast, speeds={"triad_gbs": 30.0}))
+    assert found == [("triad_gbs", "73", "30")]
 
 
 def test_a_librarys_speed_says_nothing_after_an_upgrade() -> None:
