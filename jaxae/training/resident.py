@@ -20,7 +20,7 @@ from jaxae.models import Autoencoder
 from jaxae.training.evaluation import evaluate_terms
 from jaxae.training.losses import LossTerms, Objective
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
-from jaxae.training.step import TrainState, make_train_step, train_batches
+from jaxae.training.step import TrainState, epoch_order, make_train_step, train_batches
 
 # A signal has to wait for a compiled call to return. An epoch that would take longer than this many
 # seconds on a slow device (a few CPU cores of 2015) is therefore split into several calls.
@@ -100,7 +100,8 @@ class ResidentEpochs:
             *(setup.graphdef, setup.optimizer, setup.objective, setup.config.batch_size),
             *(sharding, transform),
         )
-        args = abstract(state), self._images, np.int32(0)
+        self._order = _make_order(sharding, transform)
+        args = abstract((state, self._order(state, self._images))), self._images, np.int32(0)
         self._steps_per_call = steps_per_call(
             lambda: call(self._steps).lower(*args), state, self._steps
         )
@@ -123,14 +124,15 @@ class ResidentEpochs:
         """
         losses = np.empty((*state.step.shape, self._steps), np.float32)
         losses[...] = loss
+        carry = state, self._order(state, self._images)
         while batches < self._steps:
             end = min(batches + self._steps_per_call, self._steps)
             program = self._program(end - batches)
-            state, losses[..., batches:end] = program(state, self._images, np.int32(batches))
+            carry, losses[..., batches:end] = program(carry, self._images, np.int32(batches))
             batches = end
             if batches < self._steps and self._on_position is not None:
-                self._on_position(EpochPosition(state, np.int32(batches), losses.copy()))
-        return state, np.asarray(_mean(losses, len(self._images)))
+                self._on_position(EpochPosition(carry[0], np.int32(batches), losses.copy()))
+        return carry[0], np.asarray(_mean(losses, len(self._images)))
 
     def test(self, state: TrainState) -> LossTerms:
         """Return the mean loss over the test images and its terms, without noise."""
@@ -156,11 +158,9 @@ def steps_per_call(lower: Callable[[], jax.stages.Lowered], state: TrainState, s
     return size
 
 
-def abstract(state: TrainState) -> TrainState:
-    """Return the shapes, types and shardings of a state's arrays."""
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
-    )
+def abstract(tree: Any) -> Any:
+    """Return the shapes, types and shardings of a tree of arrays."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
 
 
 def compiled(function: Any, *args: Any) -> Any:
@@ -184,11 +184,24 @@ def _make_call(
 ) -> Any:
     step = make_train_step(graphdef, optimizer, objective)
 
-    def call(state: TrainState, images: jax.Array, start: jax.Array) -> Any:
-        return train_batches(step, state, images, batch_size, sharding, start=start, steps=steps)
+    def call(carry: tuple[TrainState, jax.Array], images: jax.Array, start: jax.Array) -> Any:
+        state, order = carry
+        state, losses = train_batches(
+            step, state, images, order, batch_size, sharding, start=start, steps=steps
+        )
+        return (state, order), losses
 
     out = sharding and replicated(sharding.mesh)
     return jax.jit(transform(call) if transform else call, donate_argnums=0, out_shardings=out)
+
+
+@functools.lru_cache(CACHED_PROGRAMS)
+def _make_order(sharding: NamedSharding | None, transform: Transform | None) -> Any:
+    def order(state: TrainState, images: jax.Array) -> jax.Array:
+        return epoch_order(state.key, state.epoch, len(images))
+
+    out = sharding and replicated(sharding.mesh)
+    return jax.jit(transform(order) if transform else order, out_shardings=out)
 
 
 @functools.lru_cache(CACHED_PROGRAMS)

@@ -149,6 +149,7 @@ def train_batches(
     step: Step,
     state: TrainState,
     images: jax.Array,
+    order: jax.Array,
     batch_size: int,
     sharding: NamedSharding | None = None,
     *,
@@ -161,12 +162,10 @@ def train_batches(
       The state, which counts the epoch if its last batch was among them, and the loss of each
       batch, summed over its images.
     """
-    n = len(images)
-    order = epoch_order(state.key, state.epoch, n)
     state, losses = scan_batches(
         step, state, images, order, batch_size, sharding, start=start, steps=steps
     )
-    finished = start + len(losses) == num_steps(n, batch_size)
+    finished = start + len(losses) == num_steps(len(order), batch_size)
     return state._replace(epoch=state.epoch + finished), losses
 
 
@@ -191,7 +190,8 @@ def make_train_epoch(
     step = make_train_step(graphdef, optimizer, objective)
 
     def epoch(state: TrainState, images: jax.Array) -> tuple[TrainState, jax.Array]:
-        state, losses = train_batches(step, state, images, batch_size, sharding)
+        order = epoch_order(state.key, state.epoch, len(images))
+        state, losses = train_batches(step, state, images, order, batch_size, sharding)
         return state, jnp.sum(losses) / len(images)
 
     return jax.jit(epoch, donate_argnums=0, out_shardings=sharding and replicated(sharding.mesh))
