@@ -12,7 +12,7 @@ import numpy.typing as npt
 import optax
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights
+from benchmarks.tasks import LAYERS, Floats, Pixels, Settings, Sizes, Weights, padded_batches
 
 # Rows in a call of encode or decode; a smaller last call compiles for its own size.
 CHUNK = 1024
@@ -63,10 +63,7 @@ class EquinoxScan:
         self.state: State = model, adam(self.learning_rate).init(model)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        # The short last batch is padded and masked.
-        shape = -(-len(order) // self.batch_size), self.batch_size
-        rows = np.resize(order, shape)
-        mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(shape)
+        rows, mask = padded_batches(order, self.batch_size)
         self.state, losses = epoch(self.state, self.images, rows, mask, self.learning_rate)
         return losses
 

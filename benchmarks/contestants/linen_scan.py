@@ -12,7 +12,7 @@ from flax.training.train_state import TrainState
 from jax import lax
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights, padded_batches
 
 # Rows in a call of encode or decode.
 CHUNK = 1024
@@ -83,9 +83,7 @@ class LinenScan:
         self.state = state.replace(step=jnp.zeros((), jnp.int32))
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        # The short last batch is padded and masked.
-        rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
-        mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(rows.shape)
+        rows, mask = padded_batches(order, self.batch_size)
         self.state, losses = self._epoch(self.state, self.images, rows, mask)
         return losses
 

@@ -8,7 +8,7 @@ import optax
 from jax import lax
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights, padded_batches
 
 # Rows in a call of encode or decode.
 CHUNK = 1024
@@ -67,9 +67,7 @@ class PlainJax:
         return lax.scan(step, state, (rows, mask))
 
     def train(self, order: npt.NDArray[np.int32]) -> jax.Array:
-        # A short last batch is filled up with images whose loss counts zero times.
-        rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
-        mask = np.arange(rows.size, dtype=np.float32).reshape(rows.shape) < len(order)
+        rows, mask = padded_batches(order, self.batch_size)
         self.state, losses = self.epoch(self.state, self.images, rows, mask)
         return losses
 

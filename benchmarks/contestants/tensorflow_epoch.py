@@ -7,7 +7,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from benchmarks.contestants.chunks import in_chunks
-from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
+from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights, padded_batches
 
 # Rows in a call of encode or decode.
 CHUNK = 1024
@@ -48,9 +48,7 @@ class TensorFlowEpoch:
         self.t.assign(0.0)
 
     def train(self, order: npt.NDArray[np.int32]) -> Any:
-        # The short last batch is padded and masked.
-        rows = np.resize(order, (-(-len(order) // self.batch_size), self.batch_size))
-        mask = (np.arange(rows.size) < len(order)).astype(np.float32).reshape(rows.shape)
+        rows, mask = padded_batches(order, self.batch_size)
         return self.epoch(self.images, tf.constant(rows), tf.constant(mask))
 
     def gradients(self, rows: npt.NDArray[np.int32]) -> Weights | None:

@@ -11,7 +11,7 @@ limit        the large matrix products alone, which bound the speed
 
 from benchmarks.tasks.contestant import Contestant, Floats, Pixels, Settings
 from benchmarks.tasks.flops import Sizes
-from benchmarks.tasks.reference import LAYERS, Weights, batches
+from benchmarks.tasks.reference import LAYERS, Weights, batches, padded_batches
 from benchmarks.tasks.suite import TASKS, Task
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "Task",
     "Weights",
     "batches",
+    "padded_batches",
 ]

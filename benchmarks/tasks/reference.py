@@ -57,6 +57,20 @@ def batches(order: npt.NDArray[np.integer], batch_size: int) -> Iterator[npt.NDA
         yield order[start : start + batch_size]
 
 
+def padded_batches(
+    order: npt.NDArray[np.integer], batch_size: int
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float32]]:
+    """Cut an order of examples into batches of equal size, for programs of a fixed shape.
+
+    Returns:
+      The rows of each batch and their mask, both of shape (steps, batch_size). The short last batch
+      repeats examples, where the mask is 0.
+    """
+    rows = np.resize(order, (-(-len(order) // batch_size), batch_size))
+    mask = (np.arange(rows.size) < len(order)).astype(np.float32)
+    return rows, mask.reshape(rows.shape)
+
+
 class Adam:
     """Adam of Kingma and Ba (2015), algorithm 1: ε outside the bias-corrected root.
 
