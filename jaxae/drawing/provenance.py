@@ -11,7 +11,7 @@ from flax import nnx
 from PIL import Image
 from pypdf import PdfReader
 
-from jaxae.models import Autoencoder
+from jaxae.models import Autoencoder, parameters
 from jaxae.runs import versions_of
 
 Provenance = dict[str, Any]
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 def parameters_hash(model: Autoencoder) -> str:
     """Return the SHA-256 of a model's parameters: names, shapes, float32 values; in hexadecimal."""
     digest = hashlib.sha256()
-    for path, leaf in sorted(nnx.to_flat_state(nnx.state(model, nnx.Param))):
+    for path, leaf in sorted(nnx.to_flat_state(parameters(model))):
         values = np.ascontiguousarray(np.asarray(leaf[...], np.float32))
         digest.update(f"{'.'.join(map(str, path))}{values.shape}".encode())
         digest.update(values.tobytes())

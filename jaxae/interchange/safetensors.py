@@ -25,7 +25,7 @@ from jaxae._utils.text import reason
 from jaxae.config import FORMAT, Architecture, DataConfig, ModelConfig, RunConfig, TrainConfig
 from jaxae.data import load_dataset
 from jaxae.interchange.torch_layout import torch_layouts
-from jaxae.models import Autoencoder, abstract_model
+from jaxae.models import Autoencoder, abstract_model, parameters
 from jaxae.runs import parse_config
 
 _LAYOUT = 1
@@ -47,7 +47,7 @@ def write(path: Path, model: Autoencoder, config: RunConfig) -> list[Path]:
     Raises:
       OSError: the file cannot be written.
     """
-    state = dict(nnx.to_flat_state(nnx.state(model, nnx.Param)))
+    state = dict(nnx.to_flat_state(parameters(model)))
     arrays = {
         name: layout.to_torch(np.asarray(state[key][...]))
         for name, (key, layout) in torch_layouts(model).items()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from flax import nnx
 
-from jaxae.models import Autoencoder, ConvDecoder
+from jaxae.models import Autoencoder, ConvDecoder, parameters
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +60,7 @@ def torch_layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], TorchL
       For each name, the parameter's path in `nnx.state(model, nnx.Param)` and its layout.
     """
     named = {}
-    for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+    for path, param in nnx.to_flat_state(parameters(model)):
         *layer, kind = map(str, path)
         layout = _layout(model, ".".join(layer), param.shape)
         named[".".join((*layer, _NAMES[kind]))] = (path, layout)

@@ -15,7 +15,7 @@ from jaxae._utils.locking import LOCK_NAME
 from jaxae.config import Checkpoint, CheckpointConfig, RunConfig
 from jaxae.data import Dataset, load_dataset, names_folder
 from jaxae.distributed import find_devices, make_mesh, replicate
-from jaxae.models import Autoencoder, Params, abstract_model, create_model
+from jaxae.models import Autoencoder, Params, abstract_model, create_model, parameters
 from jaxae.runs.checkpoints import read_newest_state, read_state, saved_numbers
 from jaxae.runs.config_file import read_config, update_config, write_config
 from jaxae.runs.environment import Environment
@@ -206,7 +206,7 @@ class Run:
     def initial_state(self, params: Params | None = None) -> TrainState:
         """Return the state before the first epoch; `params` are by default drawn from the seed."""
         if params is None:
-            params = nnx.state(self.new_model(), nnx.Param)
+            params = parameters(self.new_model())
         train = self.config.train
         state = init_state(
             params, make_optimizer(train, self.config.data.train_examples), train.seed

@@ -7,13 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.distributed import check_precision, find_devices, make_mesh
-from jaxae.models import abstract_model, create_model
+from jaxae.models import abstract_model, create_model, parameters
 from jaxae.training.loop import Epoch, check_state, finite_metrics
 from jaxae.training.optimizer import make_optimizer
 from jaxae.training.resident import ResidentEpochs, TrainingSetup, Transform
@@ -66,7 +65,7 @@ def fit_seeds(
 
     def first(seed: int) -> TrainState:
         model = create_model(model_config, dataset.image_shape, seed)
-        return init_state(nnx.state(model, nnx.Param), optimizer, seed)
+        return init_state(parameters(model), optimizer, seed)
 
     begun = [first(seed) for seed in seeds] if states is None else list(states)
     epochs = [int(state.epoch) for state in begun]
