@@ -2,6 +2,7 @@
 
 report      the file and the order of its sections
 legend      how to read it
+rows        the rows of a task's table
 tables      the table of each task
 explain     ablations, where jaxae is not the fastest, memory, and the A/A test
 gap         the parts of a training step
