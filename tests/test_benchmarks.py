@@ -87,7 +87,7 @@ def test_flops_agree_with_xlas_own_count(hidden: int) -> None:
 def test_the_limit_computes_the_products_of_the_work(work: limit.Work) -> None:
     sizes, rows = Sizes(hidden=512), 32
     operands = limit._operands(sizes, rows)
-    counted = xla_flops(lambda operands: limit._products(work, *operands), operands)
+    counted = xla_flops(lambda operands: limit._products(work, operands), operands)
     formula = {"train": flops.train, "encode": flops.encode, "decode": flops.decode}[work]
     assert counted == pytest.approx(formula(sizes) * rows, rel=0.01)
 

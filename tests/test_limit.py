@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, applies, library, limits
 from benchmarks.measuring import measure
 from benchmarks.tasks import TASKS, Task, flops, limit
 from benchmarks.tasks.flops import Sizes
@@ -86,6 +86,40 @@ def test_pytorchs_loop_computes_as_much(work: limit.Work) -> None:
     assert counter.get_total_flops() == 7 * len(BY_HAND[work]) * each
 
 
+def test_a_runtime_multiplies_by_a_constant_at_each_repetition() -> None:
+    onnx_reference = pytest.importorskip("onnx.reference")
+    results: list[Any] = []
+
+    def load(model: bytes) -> Callable[[Any], Any]:
+        evaluator = onnx_reference.ReferenceEvaluator(model)
+
+        def program(rows: Any) -> None:
+            results.append((rows, evaluator.run(None, {"left": rows})[0]))
+
+        return program
+
+    x, w_in, h, w_out = limit._operands(SIZES, ROWS)
+    works: dict[limit.Work, Any] = {"encode": (x, w_in), "decode": (h, w_out)}
+    for work, (left, right) in works.items():
+        results.clear()
+        limit.exported_products(load, work, SIZES, ROWS, times=3)()
+        assert len(results) == 3
+        for rows, product in results:
+            np.testing.assert_array_equal(rows, left)
+            np.testing.assert_allclose(product, left @ right, rtol=1e-6)
+
+
+def test_a_librarys_limit_stands_beside_its_contestants() -> None:
+    assert limits(["keras-jax", "flax", "numpy"]) == ["limit-jax", "limit-numpy", "limit-copy"]
+    for name, work in (("openvino", "encode"), ("tensorflow", "train")):
+        of = CONTESTANTS[name].library
+        assert of in limit.PRODUCTS
+        assert applies(TASKS[work], f"limit-{of}")
+        assert library(f"limit-{of}") == of
+    assert not applies(TASKS["train"], "limit-openvino"), "no contestant of it trains"
+    assert not applies(TASKS["cold"], "limit-jax")
+
+
 def test_an_epoch_without_adam_computes_every_gradient_of_every_batch(compiled: list[str]) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4 * ROWS, PIXELS), dtype=np.uint8)
@@ -126,9 +160,8 @@ def test_a_copy_has_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch)
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-@pytest.mark.parametrize("library", ["jax", "torch"])
 def test_a_limit_covers_as_many_images_as_its_task(
-    task: Task, expected: Any, library: str, monkeypatch: pytest.MonkeyPatch
+    task: Task, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
 
@@ -137,11 +170,9 @@ def test_a_limit_covers_as_many_images_as_its_task(
         asked.append((work, rows, times))
         return lambda: None
 
-    other = "torch" if library == "jax" else "jax"
-    monkeypatch.setattr(limit, f"{library}_products", products)
-    monkeypatch.setattr(limit, f"{other}_products", None)
+    monkeypatch.setattr(limit, "PRODUCTS", {"torch": products})
     monkeypatch.setattr(measure, "timed", lambda *_: {"values": [2.0, 3.0], "loops": 1})
-    outcome = measure.limits(f"limit-{library}", task, None)
+    outcome = measure.limits("limit-torch", task, None)
     work, scale = expected
     assert asked == [work]
     assert outcome["values"] == pytest.approx([2 * scale, 3 * scale])

@@ -37,7 +37,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         return receipt if module == CHECK else {name: OUTCOME for name in spec["tasks"]}
 
     monkeypatch.setattr(runner, "spawn", answer)
-    monkeypatch.setattr(runner, "LIMITS", ())
+    monkeypatch.setattr(runner, "limits", lambda names: [])
     monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     monkeypatch.setattr(provenance, "provenance", lambda: NOW)
     return started
@@ -188,7 +188,7 @@ def test_only_the_limits_of_the_libraries_in_use_are_measured() -> None:
 
     assert limits("flax") == limits("equinox", "keras-jax") == {"limit-jax", "limit-copy"}
     assert limits("torch-eager") == limits("keras-torch") == {"limit-torch", "limit-copy"}
-    assert limits("keras-tensorflow") == {"limit-copy"}
+    assert limits("keras-tensorflow") == {"limit-tensorflow", "limit-copy"}
     assert limits("flax", "torch-loader") == {"limit-jax", "limit-torch", "limit-copy"}
 
 

@@ -15,6 +15,7 @@ from benchmarks.contestants.lookup import (
     applies,
     due,
     library,
+    limits,
     load,
 )
 from benchmarks.contestants.registry import CONTESTANTS
@@ -28,5 +29,6 @@ __all__ = [
     "applies",
     "due",
     "library",
+    "limits",
     "load",
 ]

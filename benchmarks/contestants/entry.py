@@ -23,7 +23,7 @@ class Entry:
       cls: its class in that module.
       packages: what must be importable.
       library: the module that computes. Its device and memory are reported, and its matrix products
-        bound the speed: those of `limit-jax` or `limit-torch`.
+        bound the speed if `limit.PRODUCTS` has them.
       group: how it works; a table of like with like compares the contestants of one group.
       what: a description in one line.
       tasks: the tasks it takes part in, as patterns of names.

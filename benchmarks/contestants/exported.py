@@ -1,9 +1,6 @@
 """The ONNX files that jaxae exports, in the runtimes that read them."""
 
-import os
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +10,11 @@ import onnx
 from benchmarks.contestants.chunks import in_chunks
 from benchmarks.contestants.flax_scan import model_of
 from benchmarks.tasks import Floats, Pixels, Settings, Sizes, Weights
+from benchmarks.tasks.runtimes import Program, onnxruntime_program, openvino_program
 from jaxae import interchange
 
 # Rows in a call.
 CHUNK = 1024
-# As every framework gets them; 0 lets the runtime choose.
-THREADS = int(os.environ.get("OMP_NUM_THREADS", 0))
-
-Program = Callable[[Any], Any]
 
 
 class Exported:
@@ -43,10 +37,10 @@ class Exported:
         with tempfile.TemporaryDirectory() as folder:
             files = interchange.onnx.write(Path(folder) / "model.onnx", model_of(weights))
             take_pixels(files[0])
-            self.encoder, self.decoder = map(self.program, files)
+            self.encoder, self.decoder = (self.program(file.read_bytes()) for file in files)
 
-    def program(self, file: Path) -> Program:
-        """Load a file as a function that maps rows to rows."""
+    def program(self, model: bytes) -> Program:
+        """Load a model as a function that maps rows to rows."""
         raise NotImplementedError
 
     def encode(self, images: Pixels) -> Floats:
@@ -63,40 +57,17 @@ class Exported:
 
 
 class OnnxRuntime(Exported):
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime."""
 
-    def program(self, file: Path) -> Program:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        (name,) = (given.name for given in session.get_inputs())
-        return lambda rows: session.run(None, {name: rows})[0]
+    def program(self, model: bytes) -> Program:
+        return onnxruntime_program(model)
 
 
 class OpenVino(Exported):
-    """OpenVINO on the CPU, which would otherwise compute in bfloat16 where the CPU can."""
+    """OpenVINO."""
 
-    def program(self, file: Path) -> Program:
-        # Else importing OpenVINO reports it over the network, from a forked process.
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-        import openvino
-
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": THREADS,
-        }
-        request = openvino.compile_model(file, "CPU", options).create_infer_request()
-
-        def run(rows: Any) -> Any:
-            # For one row, half as long as passing and returning arrays.
-            request.set_input_tensor(openvino.Tensor(rows, shared_memory=True))
-            request.infer()
-            return request.get_output_tensor().data.copy()
-
-        return run
+    def program(self, model: bytes) -> Program:
+        return openvino_program(model)
 
 
 def take_pixels(encoder: Path) -> None:

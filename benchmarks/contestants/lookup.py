@@ -2,11 +2,14 @@
 
 import importlib
 import os
+from collections.abc import Iterable
 
 from benchmarks.contestants.registry import CONTESTANTS
 from benchmarks.tasks import Contestant, Task
+from benchmarks.tasks.limit import PRODUCTS
 from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE
 
+COPY = "limit-copy"
 INSTALL = "pip install -e '.[bench]'"
 
 
@@ -24,13 +27,25 @@ LADDERS = tuple(
 QUICK_FRAMEWORKS = tuple(name for name, entry in CONTESTANTS.items() if entry.quick)
 
 
+def limits(names: Iterable[str]) -> list[str]:
+    """The limits of the contestants' libraries, and of memory."""
+    libraries = dict.fromkeys(map(library, names))
+    return [*(f"limit-{of}" for of in libraries if of in PRODUCTS), COPY]
+
+
 def applies(task: Task, name: str) -> bool:
-    """Whether a contestant, or a limit, takes part in a task."""
+    """Whether a contestant, or a limit, takes part in a task.
+
+    A library's products are measured for the tasks of its contestants.
+    """
     if name in CONTESTANTS:
         return CONTESTANTS[name].takes_part_in(task)
-    if name == "limit-copy":
+    if name == COPY:
         return task.name == "encode"
-    return task.kind in ("train", "step", "encode", "decode")
+    if task.kind not in ("train", "step", "encode", "decode"):
+        return False
+    of = library(name)
+    return any(x.library == of and x.takes_part_in(task) for x in CONTESTANTS.values())
 
 
 def due(task: Task, name: str, number: int) -> bool:
@@ -47,7 +62,7 @@ def library(name: str) -> str:
     """The module that a contestant, or a limit, computes with."""
     if name in CONTESTANTS:
         return CONTESTANTS[name].library
-    return {"limit-jax": "jax", "limit-torch": "torch", "limit-copy": "numpy"}[name]
+    return "numpy" if name == COPY else name.removeprefix("limit-")
 
 
 def load(name: str) -> type[Contestant]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.contestants import load
+from benchmarks.contestants import library, load
 from benchmarks.tasks import Contestant, Pixels, Task, limit
 from benchmarks.tasks.parity import initial_weights
 from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
@@ -44,7 +44,7 @@ def limits(framework: str, task: Task, loops: int | None) -> Outcome:
     """Time what bounds the work: its matrix products, or a copy in memory."""
     if framework == "limit-copy":
         return timed(limit.copy_rate(), loops)
-    products = limit.jax_products if framework == "limit-jax" else limit.torch_products
+    products = limit.PRODUCTS[library(framework)]
     work: limit.Work = "train"
     if task.kind in ("encode", "decode"):
         work = task.kind

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.contestants import CONTESTANTS, INSTALL, applies, due, library
+from benchmarks.contestants import CONTESTANTS, INSTALL, applies, due, limits
 from benchmarks.measuring import provenance
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
 from benchmarks.measuring.spawn import WorkerError, spawn
 from benchmarks.tasks import TASKS
 from jaxae import load_dataset
-
-LIMITS = ("limit-jax", "limit-torch", "limit-copy")
 
 
 def run(
@@ -113,9 +111,7 @@ def _parity_failures(results: Results, name: str, threads: int, console: Console
 def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list[Job]:
     # Frameworks take turns in a group, in shuffled order, so that they run close in time.
     shuffled = random.Random(number)
-    # The limits of the libraries in use, and of memory.
-    asked = {f"limit-{library(name)}" for name in frameworks} | {"limit-copy"}
-    names = [*frameworks, *(name for name in LIMITS if name in asked)]
+    names = [*frameworks, *limits(frameworks)]
     jobs = []
     for group in dict.fromkeys(TASKS[task].group for task in tasks):
         members = [TASKS[task] for task in tasks if TASKS[task].group == group]

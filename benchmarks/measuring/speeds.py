@@ -96,11 +96,7 @@ def library_speeds(library: str) -> Speeds:
     """GFLOP/s of a library's matrix products at the shapes of the tasks, and of large ones."""
     from benchmarks.tasks import Sizes, limit
 
-    products = {
-        "jax": limit.jax_products,
-        "torch": limit.torch_products,
-        "numpy": limit.numpy_products,
-    }[library]
+    products = limit.PRODUCTS[library]
     if library == "torch":
         import torch
 

@@ -7,6 +7,7 @@ reference    the autoencoder and Adam in NumPy, float64
 receipt      what a parity check found, and how much of a difference is allowed
 parity       the comparison of a contestant with the reference
 limit        the large matrix products alone, which bound the speed
+runtimes     ONNX Runtime and OpenVINO, for the products and for the contestants
 """
 
 from benchmarks.tasks.contestant import Contestant, Floats, Pixels, Settings

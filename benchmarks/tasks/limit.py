@@ -1,17 +1,19 @@
 """The limit: the large matrix products that the work needs, and nothing else.
 
 A training step needs five products of 784×512 by the batch, two forward and three backward.
-Encoding needs one of them, decoding another. JAX and PyTorch run them back to back, and the report
-takes the faster of the two as the limit. Training adds the activations, the loss and Adam;
-`gradients` measures an epoch without Adam.
+Encoding needs one of them, decoding another. Each library in `PRODUCTS` runs them back to back, so
+that a contestant can be compared with the products of its own library. Training adds the
+activations, the loss and Adam; `gradients` measures an epoch without Adam.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.tasks import runtimes
 from benchmarks.tasks.flops import Sizes
 
 Work = Literal["train", "encode", "decode"]
@@ -19,6 +21,8 @@ Work = Literal["train", "encode", "decode"]
 LATENT_ROWS = 2048
 # Size in MiB of the array that the copy rate is measured with: more than any cache holds.
 COPIED = 256
+# Of the ONNX models; `make_model_gen_version` writes the oldest format that has it.
+OPSET = 18
 
 
 def jax_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
@@ -31,7 +35,7 @@ def jax_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[]
         def body(carry: Any, _: None) -> tuple[Any, Any]:
             # Without the barrier, XLA would compute the products once for all iterations.
             carry = lax.optimization_barrier(carry)
-            return carry, sum(product[0, 0] for product in _products(work, *carry))
+            return carry, sum(product[0, 0] for product in _products(work, carry))
 
         return lax.scan(body, operands, None, length=times)[1]
 
@@ -49,7 +53,7 @@ def torch_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
     def run() -> None:
         with torch.inference_mode():
             for _ in range(times):
-                _products(work, *operands)
+                _products(work, operands)
             if device == "cuda":
                 torch.cuda.synchronize()
 
@@ -62,9 +66,65 @@ def numpy_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[
 
     def run() -> None:
         for _ in range(times):
-            _products(work, *operands)
+            _products(work, operands)
 
     return run
+
+
+def tensorflow_products(work: Work, sizes: Sizes, rows: int, times: int) -> Callable[[], object]:
+    """Return a function that runs the products of `times` batches of `rows` with TensorFlow.
+
+    Nothing is compiled: on a CPU, the products are then up to a tenth faster.
+    """
+    import tensorflow as tf
+
+    operands = [tf.constant(array) for array in _operands(sizes, rows)]
+
+    def run() -> None:
+        for _ in range(times):
+            *_, last = _products(work, operands, tf.matmul)
+        last[0, 0].numpy()  # Waits for a GPU.
+
+    return run
+
+
+def exported_products(
+    load: Callable[[bytes], runtimes.Program], work: Work, sizes: Sizes, rows: int, times: int
+) -> Callable[[], object]:
+    """Return a function that runs the product of encode or decode in a runtime of ONNX files."""
+    import onnx
+
+    x, w_in, h, w_out = _operands(sizes, rows)
+    left, right = (x, w_in) if work == "encode" else (h, w_out)
+    value = functools.partial(onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["left", "right"], ["product"])],
+        work,
+        [value("left", shape=left.shape)],
+        [value("product", shape=(rows, right.shape[1]))],
+        # A constant, as a model's weights are.
+        [onnx.numpy_helper.from_array(right, "right")],
+    )
+    opset = onnx.helper.make_opsetid("", OPSET)
+    model = onnx.helper.make_model_gen_version(graph, opset_imports=[opset])
+    program = load(model.SerializeToString())
+
+    def run() -> None:
+        for _ in range(times):
+            program(left)
+
+    return run
+
+
+# The libraries whose products are measured, as `limit-LIBRARY`.
+PRODUCTS: dict[str, Callable[[Work, Sizes, int, int], Callable[[], object]]] = {
+    "jax": jax_products,
+    "torch": torch_products,
+    "numpy": numpy_products,
+    "tensorflow": tensorflow_products,
+    "onnxruntime": functools.partial(exported_products, runtimes.onnxruntime_program),
+    "openvino": functools.partial(exported_products, runtimes.openvino_program),
+}
 
 
 def gradients(
@@ -115,9 +175,22 @@ def _operands(sizes: Sizes, rows: int) -> list[Any]:
     return [rng.random(shape, dtype=np.float32) for shape in shapes]
 
 
-def _products(work: Work, x: Any, w_in: Any, h: Any, w_out: Any) -> list[Any]:
+def _matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
+    return (a.T if transpose_a else a) @ (b.T if transpose_b else b)
+
+
+def _products(
+    work: Work, operands: Sequence[Any], matmul: Callable[..., Any] = _matmul
+) -> list[Any]:
+    x, w_in, h, w_out = operands
     if work == "encode":
-        return [x @ w_in]
+        return [matmul(x, w_in)]
     if work == "decode":
-        return [h @ w_out]
-    return [x @ w_in, h @ w_out, h.T @ x, x @ w_out.T, x.T @ h]
+        return [matmul(h, w_out)]
+    return [
+        matmul(x, w_in),
+        matmul(h, w_out),
+        matmul(h, x, transpose_a=True),
+        matmul(x, w_out, transpose_b=True),
+        matmul(x, h, transpose_a=True),
+    ]
