@@ -8,7 +8,15 @@ from rich.console import Console
 
 from benchmarks.measuring.interleave import interleave
 from benchmarks.measuring.results import Results
-from benchmarks.stats import changes, differing_machine, differing_versions, shared
+from benchmarks.stats import (
+    Change,
+    changes,
+    differing_machine,
+    differing_versions,
+    paired_ratio,
+    shared,
+    unpaired_ratio,
+)
 
 TASKS, FRAMEWORKS = ("train", "encode", "decode"), ("flax",)
 
@@ -38,7 +46,7 @@ def compare_files(old: Results, new: Results, factor: float, other_machine: bool
         )
     if not shared(old, new):
         raise ValueError(f"{old.path} and {new.path} have no row in common")
-    status = _print_changes(old, new, factor)
+    status = _print(changes(old, new, factor, unpaired_ratio))
     if versions := differing_versions(old, new):
         print(f"besides their code, OLD and NEW differ in {'; '.join(versions)}")
     print(
@@ -74,7 +82,7 @@ def compare_with_commit(
         print("nothing was measured in both versions")
         return 2
     print(f"new is this work tree, old is {commit}")
-    return _print_changes(old, new, factor) or int(bool(failed))
+    return _print(changes(old, new, factor, paired_ratio)) or int(bool(failed))
 
 
 def _require_factor(factor: float) -> None:
@@ -82,11 +90,10 @@ def _require_factor(factor: float) -> None:
         raise ValueError(f"factor is {factor}; expected a number from 1 up")
 
 
-def _print_changes(old: Results, new: Results, factor: float) -> int:
-    found = changes(old, new, factor)
+def _print(found: list[Change]) -> int:
     for change in found:
         print(change)
-    if untold := [change for change in found if change.p_value is None]:
+    if untold := [change for change in found if change.ratio.low is None]:
         print(f"{len(untold)} of {len(found)} rows have too few rounds to tell")
     if len(untold) == len(found):
         return 2

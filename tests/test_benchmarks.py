@@ -100,18 +100,6 @@ def test_a_ratio_pairs_the_processes_of_a_round() -> None:
     assert ratio.significant
 
 
-def test_identical_code_rarely_differs_significantly() -> None:
-    """An A/A test of the statistics: at 95 % confidence, at most one in twenty is significant."""
-    rng = np.random.default_rng(0)
-    significant, trials = 0, 400
-    for _ in range(trials):
-        a, b = (processes(list(rng.lognormal(0, 0.1, ROUNDS))) for _ in range(2))
-        ratio = stats.paired_ratio(a, b)
-        assert ratio is not None
-        significant += ratio.significant
-    assert significant <= 0.05 * trials
-
-
 def test_too_few_rounds_show_nothing_significant() -> None:
     ratio = stats.paired_ratio(processes([2.0] * 5), processes([1.0] * 5))
     assert ratio is not None and not ratio.significant

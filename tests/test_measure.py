@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.contestants import CONTESTANTS, applies, due, library
 from benchmarks.measuring import machine, measure, runner, speeds, worker
 from benchmarks.measuring.results import Results
-from benchmarks.stats import LEAST_ROUNDS, paired_ratio
+from benchmarks.stats import least_rounds, paired_ratio
 from benchmarks.tasks import TASKS, Task, limit
 from benchmarks.tasks.parity import initial_weights
 from benchmarks.tasks.suite import ALL, EPOCH, TARGET_LOSS
@@ -236,8 +236,8 @@ def test_the_same_code_under_two_names_is_not_significantly_different(
     monkeypatch.setattr(runner, "spawn", lambda module, spec, environment: worker.measured(spec))
     results, names = Results(tmp_path / "aa.json"), ["flax", "flax-again"]
     assert all(applies(TASKS["grid"], name) and name in CONTESTANTS for name in names)
-    runner.run(results, names, ["grid"], LEAST_ROUNDS, 2, Console(file=io.StringIO()))
+    runner.run(results, names, ["grid"], least_rounds(), 2, Console(file=io.StringIO()))
     a, b = (results.processes("grid", name) for name in names)
     ratio = paired_ratio(a, b)
-    assert ratio is not None and ratio.rounds == LEAST_ROUNDS
+    assert ratio is not None and ratio.rounds == least_rounds()
     assert not ratio.significant or 1 / 1.25 < ratio.median < 1.25, str(ratio)

@@ -82,7 +82,7 @@ def _starts(results: Results, tasks: dict[str, str]) -> Iterator[str]:
         crossing = "—"
         if base is not None and name != BASELINE:
             ours, theirs = (results.processes("train", n) for n in (BASELINE, name))
-            ratio = paired_ratio(theirs, ours)
+            ratio = paired_ratio(theirs, ours, len(lines) - 1)
             significant = ratio is not None and ratio.significant
             crossing = _crossing(base, line) if significant else "not significant"
         totals = [share, f"{line.at(20):.0f} s", crossing, f"{len(processes)}"]

@@ -19,21 +19,24 @@ _ADAM_BYTES = flops.ADAM_BYTES * flops.parameters(Sizes())
 def gap_section(results: Results) -> Iterator[str]:
     """Yield the differences between the parts of a step, at each batch size."""
     rows = []
+    # Two differences in each row of the table.
+    comparisons = 2 * len(BATCHES)
     for batch in BATCHES:
         products, gradients, epoch = (_steps(results, part, batch) for part in PARTS)
         if not len(products):
             continue
-        adam = median_interval(epoch - gradients)
+        adam = median_interval(epoch - gradients, comparisons)
+        significant = adam[1] is not None and adam[1] > 0
         rows.append(
             [
                 f"{batch}",
                 seconds(float(np.median(products))),
-                _difference(median_interval(gradients - products)),
+                _difference(median_interval(gradients - products, comparisons)),
                 _difference(adam),
                 seconds(float(np.median(epoch))),
                 f"{np.median(products / gradients):.2f}",
                 f"{np.median(products / epoch):.2f}",
-                f"{_ADAM_BYTES / adam[0] / 1e9:.0f} GB/s" if adam[1] > 0 else "—",
+                f"{_ADAM_BYTES / adam[0] / 1e9:.0f} GB/s" if significant else "—",
                 f"{len(epoch)}",
             ]
         )
@@ -42,7 +45,7 @@ def gap_section(results: Results) -> Iterator[str]:
     yield f"## The parts of a step of {BASELINE}\n"
     yield (
         "The large products alone, then all gradients and the loss, then the whole step, each in "
-        "JAX. They alternate in one process, so their differences are paired: medians with a 95 % "
+        "JAX. They alternate in one process, so their differences are paired: medians with an "
         "interval, or *not significant* if that includes 0. Adam moves at least "
         f"{_ADAM_BYTES / 1e6:.1f} MB per step (four arrays read, three written). *Adam moves* is "
         "the rate at which it does so, which may exceed that of memory, since the arrays fit some "
@@ -59,9 +62,9 @@ def _steps(results: Results, part: str, batch: int) -> npt.NDArray[np.float64]:
     return np.array(values) * batch / task.n
 
 
-def _difference(interval: tuple[float, float, float]) -> str:
+def _difference(interval: tuple[float, float | None, float | None]) -> str:
     median, low, high = interval
-    if low <= 0 <= high:
+    if low is None or high is None or low <= 0 <= high:
         return "not significant"
     return f"{1e6 * median:.0f} µs [{1e6 * low:.0f}, {1e6 * high:.0f}]"
 

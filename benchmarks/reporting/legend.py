@@ -2,7 +2,7 @@
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.reporting.tables import BASELINE
-from benchmarks.stats import LEAST_ROUNDS, UNSTABLE
+from benchmarks.stats import LEVEL, UNSTABLE
 from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE, PART
 
 _OFTEN = ", ".join(f"`{name}`" for name, entry in CONTESTANTS.items() if entry.often)
@@ -10,11 +10,11 @@ _OFTEN = ", ".join(f"`{name}`" for name, entry in CONTESTANTS.items() if entry.o
 LEGEND = f"""## How to read this
 
 A row is the median over fresh processes, at most one per round; *rounds* is their number. Ratios
-pair the processes of a round. [low, high] is a 95 % bootstrap interval, given from {LEAST_ROUNDS}
-rounds on. ≈ marks a row that does not differ significantly from the one it is compared with, by
-that interval and a sign test; with fewer rounds, none does. ! marks a spread between processes,
-(max − min) / median, above {UNSTABLE:.0%}. Whiskers in plots reach from the fastest process to the
-slowest.
+pair the processes of a round. [low, high] is the interval of the median ratio that belongs to the
+sign test, and ≈ marks a ratio whose interval includes 1. The chance of any false difference in a
+table is at most {LEVEL:.0%} (Bonferroni); a ratio has no interval, and is marked ≈, if its rounds
+are too few for that. ! marks a spread between processes, (max − min) / median, above
+{UNSTABLE:.0%}. Whiskers in plots reach from the fastest process to the slowest.
 
 To keep a run short, curves (`step-*`, `hidden-*`, `images-*`), the parts of an epoch, starts, the
 ablations and the time to a loss are measured only in every {EVERY_SPARSE}rd round. The starts and

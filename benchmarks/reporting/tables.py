@@ -98,7 +98,7 @@ def _table(results: Results, task: Task, rows: Rows) -> Iterator[str]:
         time, settings = median_seconds(processes), processes[0].metadata
         epochs = [process.metadata.get("epochs", 1) for process in processes]
         images = task.n * float(np.median(epochs))
-        ratio = None if name == base else paired_ratio(processes, rows[base])
+        ratio = None if name == base else paired_ratio(processes, rows[base], len(rows) - 1)
         compiling = median_of(processes, "compile_seconds")
         lines.append(
             [

@@ -53,11 +53,11 @@ def _sections(results: Results, plotted: bool) -> Iterator[str]:
 _LEGEND = (
     "Each number is of jaxae's own training of the lecture's autoencoder in a fresh process: the "
     "median over rounds of each process's median epoch, without its first one. *Spread* is "
-    "(slowest − fastest) / median over rounds. [low, high] is a 95 % bootstrap interval of ratios "
-    "within rounds, given from 6 rounds on; ≈ marks a ratio that does not differ significantly "
-    "from 1. An exponent is the least-squares slope of log cost against log size, with its "
-    "standard error. `benchmarks/SCALING.md` estimates the cost on accelerators, and says which of "
-    "its claims these runs test.\n"
+    "(slowest − fastest) / median over rounds. [low, high] is the 95 % interval of a median ratio "
+    "within rounds, by the sign test, given from 6 rounds on; ≈ marks a ratio whose interval "
+    "includes 1, or that has none. An exponent is the least-squares slope of log cost against log "
+    "size, with its standard error. `benchmarks/SCALING.md` estimates the cost on accelerators, "
+    "and says which of its claims these runs test.\n"
 )
 
 
@@ -163,4 +163,6 @@ def _loss_difference(processes: list[Process], base: list[Process]) -> str:
     if processes is base or not found:
         return "—"
     median, low, high = median_interval(found)
+    if low is None:
+        return f"{median:+.3f}"
     return f"{median:+.3f} [{low:+.3f}, {high:+.3f}]"

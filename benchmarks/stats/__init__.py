@@ -5,13 +5,19 @@ growth    how a cost grows with a size
 compare   the comparison of new results with old ones
 """
 
-from benchmarks.stats.compare import changes, differing_machine, differing_versions, shared
+from benchmarks.stats.compare import (
+    Change,
+    changes,
+    differing_machine,
+    differing_versions,
+    shared,
+)
 from benchmarks.stats.growth import Growth, Points, fit, growth_of
 from benchmarks.stats.ratios import (
-    CONFIDENCE,
-    LEAST_ROUNDS,
+    LEVEL,
     UNSTABLE,
     Ratio,
+    least_rounds,
     median_interval,
     median_seconds,
     paired_ratio,
@@ -21,9 +27,9 @@ from benchmarks.stats.ratios import (
 )
 
 __all__ = [
-    "CONFIDENCE",
-    "LEAST_ROUNDS",
+    "LEVEL",
     "UNSTABLE",
+    "Change",
     "Growth",
     "Points",
     "Ratio",
@@ -32,6 +38,7 @@ __all__ = [
     "differing_versions",
     "fit",
     "growth_of",
+    "least_rounds",
     "median_interval",
     "median_seconds",
     "paired_ratio",
