@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contestants.torch_eager import FUSED, TorchEager
+from benchmarks.contestants.torch_eager import TorchEager
 from benchmarks.tasks import Pixels, Settings, Weights
 
-# With CUDA graphs, which launch all kernels of a step at once.
+# On a GPU, a CUDA graph launches all kernels of a step at once. It needs the same memory in each
+# run, which parameters and buffers of modules have.
 MODE = "reduce-overhead" if torch.cuda.is_available() else None
 # By default, PyTorch refuses to compile a ninth program of a function.
 torch._dynamo.config.recompile_limit = 64
@@ -75,7 +76,13 @@ def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 class TorchCompile(TorchEager):
     """The eager loop around a compiled step; encode and decode are compiled, too."""
 
-    settings = Settings(mode="step", loader="device", transfers="once", remark=FUSED)
+    settings = Settings(
+        mode="step",
+        loader="device",
+        transfers="once",
+        remark="Adam is part of the compiled step"
+        + ("" if MODE is None else ", which runs as a CUDA graph"),
+    )
 
     def __init__(
         self, weights: Weights, images: Pixels, batch_size: int, learning_rate: float = 1e-3

@@ -130,11 +130,15 @@ class TorchOneCycle(TorchEager):
         super().reset(weights)
         self.steps = 8 * -(-len(self.images) // self.batch_size)
         peak = 4 * self.learning_rate
+        # Optax counts steps from 0 to `steps` and PyTorch to `total_steps - 1`, so that one more
+        # step, and the share of them up to the peak, give Optax's schedule.
+        total = self.steps + 1
+        rising = int(0.2 * self.steps) + 1
         self.schedule = OneCycleLR(
-            self.optimizer, peak, self.steps, pct_start=0.2, cycle_momentum=False
+            self.optimizer, peak, total, pct_start=rising / total, cycle_momentum=False
         )
 
     def update(self) -> None:
         super().update()
-        if self.schedule.last_epoch < self.steps - 1:  # The last rate stays.
+        if self.schedule.last_epoch < self.steps:  # The last rate stays.
             self.schedule.step()
