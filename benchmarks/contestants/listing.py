@@ -31,10 +31,11 @@ def listing() -> Iterator[str]:
     for task in TASKS.values():
         count = sum(applies(task, name) for name in CONTESTANTS)
         frameworks = f"{count} framework{'s' if count > 1 else ''}"
-        yield f"  {task.name:<{_NAME}} {_describe(task)}; {frameworks}"
+        yield f"  {task.name:<{_NAME}} {describe(task)}; {frameworks}"
 
 
-def _describe(task: Task) -> str:
+def describe(task: Task) -> str:
+    """What a task does, at which sizes."""
     cache = ", with a warm compilation cache" if task.warm_cache else ""
     return _KINDS[task.kind].format(**vars(task)) + cache
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Results, write_text
 from benchmarks.reporting import charts
 from benchmarks.reporting.breakeven import break_even_section
+from benchmarks.reporting.conditions import environment, missing
 from benchmarks.reporting.explain import (
     ladder_section,
     memory_section,
@@ -18,6 +18,7 @@ from benchmarks.reporting.gap import gap_section
 from benchmarks.reporting.growth import SWEEPS, growth_section
 from benchmarks.reporting.legend import LEGEND
 from benchmarks.reporting.markdown import table
+from benchmarks.reporting.page import page
 from benchmarks.reporting.tables import BASELINE, like_with_like, recipes, task_tables
 from benchmarks.tasks import TASKS
 from benchmarks.tasks.receipt import TOLERANCES
@@ -25,13 +26,14 @@ from jaxae.plots import save_figure
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
-    """Write report.md and its plots into a folder; return the paths."""
+    """Write report.md with its plots, and report.html, into a folder; return the paths."""
     plots = {}
     for name, figure in charts.draw(results).items():
         plots[name] = folder / f"{name}.png"
         save_figure(figure, plots[name])
     write_text(folder / "report.md", "\n".join(_sections(results, plots)) + "\n")
-    return [folder / "report.md", *plots.values()]
+    write_text(folder / "report.html", page(results))
+    return [folder / "report.md", folder / "report.html", *plots.values()]
 
 
 def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
@@ -39,6 +41,7 @@ def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
         yield from (f"![{name}]({plots[name].name})\n" for name in names if name in plots)
 
     yield "# Framework comparison\n"
+    yield "[report.html](report.html) shows every process, and can be sorted and filtered.\n"
     yield from conditions(results)
     yield LEGEND
     yield from _parity(results)
@@ -65,22 +68,8 @@ def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
 
 
 def conditions(results: Results) -> Iterator[str]:
-    """Yield the machine, the versions and the dates of all processes, one per line."""
-    keys = ["cpu_model_name", "cpu_count", "threads", "device", "tf32", "platform"]
-    keys += ["python_version", "commit"]
-    keys += sorted(key for key in results.keys() if key.startswith(("version_", "env_")))
-    for key in keys:
-        # More than one, if results of another version were added.
-        values = [str(value) for value in results.distinct(key) if value is not None]
-        if values:
-            is_variable = key.startswith("env_")
-            name = key.removeprefix("version_").replace("_", " ")
-            yield f"- {key.removeprefix('env_') if is_variable else name}: {', '.join(values)}"
-    dates = sorted(str(date)[:16] for date in results.distinct("date") if date is not None)
-    if dates:
-        yield f"- date: {dates[0]} to {dates[-1]}"
-    for busy in filter(None, results.distinct("busy")):
-        yield f"- **busy machine** when a run started: {busy}; times may be too long"
+    """Yield the processor, the versions and the dates of all processes, one per line."""
+    yield from (f"- {what}: {value}" for what, value in environment(results))
     yield ""
 
 
@@ -110,25 +99,7 @@ def _parity(results: Results) -> Iterator[str]:
 
 def not_measured(results: Results) -> Iterator[str]:
     """Yield what failed or is not installed, and has not been measured since."""
-    lines = []
-    for note in results.notes:
-        if note["kind"] in ("absent", "failed") and not _made_good(results, note):
-            where = f"{note['framework']} {note.get('task', '')}".strip()
-            lines.append(f"- {where}: {note['kind']}, {note['why']}")
-        elif note["kind"] == "parity" and note == results.receipt(note["framework"]):
-            if note["failures"]:
-                lines.append(f"- {note['framework']} is not timed: {'; '.join(note['failures'])}")
-    if lines:
+    if pairs := missing(results):
         yield "## Not measured\n"
-        yield from [*dict.fromkeys(lines), ""]
-
-
-def _made_good(results: Results, note: dict[str, Any]) -> bool:
-    """Whether what a note says is missing has been measured since."""
-    name = note["framework"]
-    if note["kind"] == "absent":
-        return any(framework == name for _, framework in results.names())
-    if note.get("task") == "parity":
-        return results.receipt(name) is not None
-    tasks = note.get("tasks", [])
-    return bool(tasks) and all(results.has(task, name, note["round"]) for task in tasks)
+        yield from (f"- {what}: {why}" for what, why in pairs)
+        yield ""
