@@ -95,9 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     ref = add.add_argument_group("with --ref")
     ref.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: flax")
     ref.add_argument("--tasks", nargs="+", metavar="NAME", help="default: train encode decode")
-    ref.add_argument("--rounds", type=int, help="number of rounds (default: 6)")
+    ref.add_argument(
+        "--rounds", type=int, help="number of rounds (default: 11, or what the rows need)"
+    )
     ref.add_argument("--threads", type=int, help="number of threads (default: all)")
-    add.set_defaults(command=_compare, quick=False)
+    add.set_defaults(command=_compare)
 
     add = commands.add_parser(
         "scaling",
@@ -129,7 +131,7 @@ def _run(options: argparse.Namespace) -> int:
     defaults = (QUICK_FRAMEWORKS, QUICK_TASKS) if options.quick else (CONTESTANTS, TASKS)
     frameworks = _known(options.frameworks or list(defaults[0]), CONTESTANTS, "framework")
     tasks = _known(options.tasks or list(defaults[1]), TASKS, "task")
-    rounds, threads = _rounds(options), _threads(options)
+    rounds, threads = _rounds(options, 2 if options.quick else 6), _threads(options)
     from rich.console import Console
 
     from benchmarks.measuring.results import Results
@@ -185,7 +187,8 @@ def _compare(options: argparse.Namespace) -> int:
     for name in frameworks:
         if outside := [task for task in tasks if not applies(TASKS[task], name)]:
             raise ValueError(f"{name} takes no part in {', '.join(outside)}")
-    rounds, threads = _rounds(options), _threads(options)
+    default = comparing.enough_rounds(len(frameworks) * len(tasks))
+    rounds, threads = _rounds(options, default), _threads(options)
     return comparing.compare_with_commit(
         options.ref, frameworks, tasks, rounds, threads, options.factor
     )
@@ -193,7 +196,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _scaling(options: argparse.Namespace) -> int:
     names = _known(options.sweeps or list(SWEEPS), SWEEPS, "sweep")
-    rounds = _rounds(options)
+    rounds = _rounds(options, 2 if options.quick else 6)
     from rich.console import Console
 
     from benchmarks.measuring.results import Results
@@ -217,8 +220,8 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _rounds(options: argparse.Namespace) -> int:
-    rounds: int = (2 if options.quick else 6) if options.rounds is None else options.rounds
+def _rounds(options: argparse.Namespace, default: int) -> int:
+    rounds: int = default if options.rounds is None else options.rounds
     if rounds < 1:
         raise ValueError(f"rounds {rounds}; expected 1 or more")
     return rounds

@@ -13,12 +13,16 @@ from benchmarks.stats import (
     changes,
     differing_machine,
     differing_versions,
+    least_rounds,
     paired_ratio,
     shared,
     unpaired_ratio,
 )
 
 TASKS, FRAMEWORKS = ("train", "encode", "decode"), ("flax",)
+# With 3 rows, one round may disagree with the others. With 9 rounds all would have to agree, and
+# one slow process could hide a slowdown.
+_ROUNDS = 11
 
 
 def compare_files(old: Results, new: Results, factor: float, other_machine: bool) -> int:
@@ -54,6 +58,11 @@ def compare_files(old: Results, new: Results, factor: float, other_machine: bool
         "compare --ref COMMIT measures both versions in turn"
     )
     return status
+
+
+def enough_rounds(rows: int) -> int:
+    """The default number of rounds of `compare_with_commit`, given the number of rows."""
+    return max(_ROUNDS, least_rounds(rows))
 
 
 def compare_with_commit(

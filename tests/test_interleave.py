@@ -17,6 +17,7 @@ from benchmarks import comparing
 from benchmarks.__main__ import main
 from benchmarks.measuring import interleave, runner
 from benchmarks.measuring.spawn import WorkerError, spawn
+from jaxae._utils.signals import TERMINATIONS
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -80,7 +81,7 @@ def is_clean(root: Path) -> bool:
     return git(root, "worktree", "list").count("\n") == 1
 
 
-def compare(tasks: tuple[str, ...] = ("encode",), rounds: int = 6, commit: str = "HEAD") -> int:
+def compare(tasks: tuple[str, ...] = ("encode",), rounds: int = 7, commit: str = "HEAD") -> int:
     return comparing.compare_with_commit(commit, ["flax"], tasks, rounds, threads=1, factor=1.05)
 
 
@@ -93,12 +94,12 @@ def test_a_slower_work_tree_is_found(
     assert [line.split()[0] for line in lines] == ["encode/flax", "decode/flax"]
     assert all("1.50 [1." in line and line.endswith("SLOWER") for line in lines)
     assert is_clean(root)
-    assert [number for number, *_ in ran] == sorted([*range(6)] * 2)
+    assert [number for number, *_ in ran] == sorted([*range(7)] * 2)
     orders = {
         (first, second) for (_, first, _), (_, second, _) in zip(ran[::2], ran[1::2], strict=True)
     }
     assert orders == {(True, False), (False, True)}, "each round has both, in any order"
-    assert [loops for *_, loops in ran] == [None] + [3] * 11, "loops are calibrated once for both"
+    assert [loops for *_, loops in ran] == [None] + [3] * 13, "loops are calibrated once for both"
 
 
 def test_the_same_code_and_a_faster_one_are_no_slowdown(
@@ -179,7 +180,7 @@ def test_versions_of_a_framework_run_one_after_the_other() -> None:
     assert interleave._round(3, ["flax"], ["train"]) == interleave._round(3, ["flax"], ["train"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [*TERMINATIONS, signal.SIGINT])
 def test_the_work_tree_is_removed_after_a_signal(number: signal.Signals, root: Path) -> None:
     with pytest.raises((SystemExit, KeyboardInterrupt)):
         with interleave.checked_out("main", root) as tree:

@@ -6,15 +6,12 @@ of both versions alternate, in the same environment.
 
 import os
 import random
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -24,6 +21,7 @@ from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs
 from benchmarks.measuring.runner import measure, shared_images
 from benchmarks.measuring.spawn import ROOT, WorkerError, spawn
 from benchmarks.tasks import TASKS
+from jaxae.cli import raise_on_termination
 
 # Both versions are in the same results while they are measured: as flax@old and flax@new.
 _OLD, _NEW = "@old", "@new"
@@ -100,7 +98,7 @@ def checked_out(commit: str, root: Path) -> Iterator[Path]:
       ValueError: the commit is unknown, or has no benchmarks that this version can run.
     """
     git = partial(subprocess.run, cwd=root, capture_output=True, text=True)
-    with tempfile.TemporaryDirectory() as folder, _exit_on_signals():
+    with tempfile.TemporaryDirectory() as folder, raise_on_termination():
         name = ["git", "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}"]
         found = git(name)
         if found.returncode:
@@ -118,21 +116,6 @@ def checked_out(commit: str, root: Path) -> Iterator[Path]:
             yield tree
         finally:
             git(["git", "worktree", "remove", "--force", tree])
-
-
-@contextmanager
-def _exit_on_signals() -> Iterator[None]:
-    """Raise SystemExit on SIGTERM and SIGHUP, so that what is open is closed."""
-
-    def leave(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    previous = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _last_line(errors: str) -> str:
