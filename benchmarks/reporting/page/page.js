@@ -61,7 +61,7 @@ function scaleOf(values, logarithmic, width) {
 function ticksOf(low, high, logarithmic) {
   if (logarithmic && high / low > 100) return roundValues(low, high, [1]);
   if (logarithmic && high / low > 5) return roundValues(low, high, [1, 2, 5]);
-  const rough = (high - low) / 3 || high;
+  const rough = (high - low) / 4 || high;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const ticks = [];
