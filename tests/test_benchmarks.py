@@ -17,7 +17,6 @@ from flax import nnx
 from rich.console import Console
 
 import jaxae
-from benchmarks import stats
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS, applies
 from benchmarks.measuring import provenance, runner, speeds
@@ -90,20 +89,6 @@ def test_the_limit_computes_the_products_of_the_work(work: limit.Work) -> None:
     counted = xla_flops(lambda operands: limit._products(work, operands), operands)
     formula = {"train": flops.train, "encode": flops.encode, "decode": flops.decode}[work]
     assert counted == pytest.approx(formula(sizes) * rows, rel=0.01)
-
-
-def test_a_ratio_pairs_the_processes_of_a_round() -> None:
-    drift = np.linspace(1, 5, ROUNDS)  # A machine that slows down fivefold.
-    ratio = stats.paired_ratio(processes(list(3 * drift)), processes(list(drift))[::-1])
-    assert ratio is not None
-    assert (ratio.median, ratio.low, ratio.high) == pytest.approx((3, 3, 3))
-    assert ratio.significant
-
-
-def test_too_few_rounds_show_nothing_significant() -> None:
-    ratio = stats.paired_ratio(processes([2.0] * 5), processes([1.0] * 5))
-    assert ratio is not None and not ratio.significant
-    assert stats.paired_ratio(processes([1.0]), []) is None
 
 
 @pytest.mark.slow

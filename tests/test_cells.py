@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import stats
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting import charts, explain, growth, tables
 from benchmarks.reporting.breakeven import break_even_section
 from benchmarks.reporting.gap import gap_section
@@ -259,47 +258,6 @@ def test_the_sweeps_of_a_training(results: Results, tmp_path: Path) -> None:
     assert found["1"] == ["4.00 s", "1", "—", "—", "31.00", "50%", "3"]
     # 3/2, 2/4 and 8/4.
     assert found["2"] == ["3.00 s", "1.50 ≈", "all-reduce", "3,226,700", "31.00", "200%", "3"]
-
-
-def processes(*seconds: float) -> list[Process]:
-    return [Process(number, (value,), {}) for number, value in enumerate(seconds)]
-
-
-def test_statistics_of_numbers_by_hand() -> None:
-    process = Process(0, (9.0, 1.0, 2.0), {})
-    assert process.seconds == 2
-    assert stats.median_seconds(processes(1, 9, 2)) == 2
-    assert stats.spread(processes(1, 9, 2)) == 4
-    # The ratio of the medians, new / old, in spite of the outlier.
-    assert stats.unpaired_ratio(processes(4, 2, 400), processes(1, 2, 1)).median == pytest.approx(4)
-
-
-@pytest.mark.parametrize(("longer", "verdict"), [(6, "slower"), (5, "≈")])
-def test_a_sign_test_needs_all_of_six_rounds(longer: int, verdict: str) -> None:
-    ratio = stats.paired_ratio(
-        processes(*[2.0] * longer, *[0.99] * (6 - longer)), processes(*[1.0] * 6)
-    )
-    # 2 / 2⁶ is below 0.05, and (2 + 2 · 6) / 2⁶ is not.
-    assert ratio is not None and ratio.verdict == verdict
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict", "text"),
-    [
-        (1.012, 1.2, "slower", "1.10 [1.01, 1.20]"),
-        (1.0004, 1.2, "slower", "1.1000 [1.0004, 1.2000]"),
-        (0.9, 0.998, "faster", "1.100 [0.900, 0.998]"),
-        (0.99, 1.2, "≈", "1.10 [0.99, 1.20] ≈"),
-        (1.0, 1.2, "≈", "1.10 [1.00, 1.20] ≈"),
-        (None, None, "too few rounds", "1.10 ≈"),
-    ],
-)
-def test_the_printed_interval_agrees_with_the_verdict(
-    low: float | None, high: float | None, verdict: str, text: str
-) -> None:
-    ratio = stats.Ratio(1.1, low, high, 8)
-    assert (ratio.verdict, str(ratio)) == (verdict, text)
-    assert ratio.significant == (verdict in ("slower", "faster"))
 
 
 def test_the_latest_receipt_and_the_first_rounds_loops_count(results: Results) -> None:

@@ -9,9 +9,18 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.results import Process, Results
-from benchmarks.stats import changes, differing_machine, unpaired_ratio
+from benchmarks.stats import (
+    Change,
+    Ratio,
+    changes,
+    differing_machine,
+    paired_ratio,
+    unpaired_ratio,
+)
 
-ROUNDS = 8
+# As many as a table of 60 paired rows needs.
+ROUNDS = 12
+both_methods = pytest.mark.parametrize("ratio_of", [paired_ratio, unpaired_ratio])
 
 
 class Simulated:
@@ -32,23 +41,41 @@ class Simulated:
         return [Process(number, (float(value),), {}) for number, value in enumerate(seconds)]
 
 
-def test_identical_code_raises_a_false_alarm_in_one_comparison_of_twenty() -> None:
+@both_methods
+def test_identical_code_raises_a_false_alarm_in_one_comparison_of_twenty(ratio_of: Any) -> None:
     """A comparison of 60 rows, in which any slower row decides the exit status."""
     rng = np.random.default_rng(0)
     alarms = 0
     for _ in range(50):
         old, new = Simulated(rng), Simulated(rng)
-        found = changes(old, new, 1.0, unpaired_ratio)  # type: ignore[arg-type]
+        found = changes(old, new, 1.0, ratio_of)  # type: ignore[arg-type]
         assert all(change.ratio.low is not None for change in found)
         alarms += any(change.slower for change in found)
     assert alarms <= 4
 
 
-def test_rows_that_are_slower_are_found_among_many() -> None:
+@both_methods
+def test_rows_that_are_slower_are_found_among_many(ratio_of: Any) -> None:
     rng = np.random.default_rng(1)
     old, new = Simulated(rng), Simulated(rng, slower=1.4)
-    found = changes(old, new, 1.05, unpaired_ratio)  # type: ignore[arg-type]
+    found = changes(old, new, 1.05, ratio_of)  # type: ignore[arg-type]
     assert [change.slower for change in found] == [True] * 6 + [False] * 54
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (Ratio(1.08, 1.01, 1.2, 11), "SLOWER"),
+        (Ratio(1.03, 1.01, 1.2, 11), "slower"),  # Within the factor.
+        (Ratio(1.08, 0.99, 1.2, 11), "≈"),
+        (Ratio(0.9, 0.8, 0.95, 11), "faster"),
+        (Ratio(1.5, None, None, 4), "too few rounds"),
+    ],
+)
+def test_a_slowdown_is_significant_and_above_the_factor(ratio: Ratio, verdict: str) -> None:
+    change = Change("train/flax", ratio, factor=1.05)
+    assert change.slower == (verdict == "SLOWER")
+    assert str(change).endswith(f"{ratio.interval}   {verdict}")
 
 
 def filed(path: Path, rounds: int, speed: float = 400.0, **metadata: Any) -> Results:
