@@ -6,9 +6,9 @@ nothing is assumed of the noise but that processes are independent. See Hollande
 Chicken, Nonparametric Statistical Methods (2014), section 3.6 for pairs (the sign test) and section
 4.3 for independent samples (the test of Mann and Whitney, with Moses' interval).
 
-A table of m ratios would show a false difference m times as often as one ratio. Each of its ratios
-is therefore at the level 0.05 / m (Bonferroni), which limits the chance of any false difference in
-the table to 5 %, however the rows depend on each other.
+A table of m ratios would show a false difference up to m times as often as one ratio. Each of its
+ratios is therefore at the level 0.05 / m (Bonferroni). This limits the chance of any false
+difference in the table to 5 %, however the rows depend on each other.
 """
 
 import math
