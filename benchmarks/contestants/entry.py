@@ -29,8 +29,6 @@ class Entry:
       tasks: the tasks it takes part in, as patterns of names.
       after: for an ablation, the contestant that it differs from in one thing.
       quick: whether `run --quick` measures it.
-      often: whether its starts and its time to the loss are measured as often as other sparse
-        tasks.
       own_recipe: whether it trains with its own schedule; the parity check then covers the model
         but not the updates.
       environment: variables that are set before its module is imported.
@@ -48,7 +46,6 @@ class Entry:
     tasks: tuple[str, ...] = STANDARD
     after: str = ""
     quick: bool = False
-    often: bool = False
     own_recipe: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 

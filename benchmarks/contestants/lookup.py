@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from benchmarks.contestants.registry import CONTESTANTS
 from benchmarks.tasks import Contestant, Task
 from benchmarks.tasks.limit import PRODUCTS
-from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE
+from benchmarks.tasks.suite import EVERY_SPARSE
 
 COPY = "limit-copy"
 INSTALL = "pip install -e '.[bench]'"
@@ -50,12 +50,7 @@ def applies(task: Task, name: str) -> bool:
 
 def due(task: Task, name: str, number: int) -> bool:
     """Whether to measure a contestant in round `number`, which counts from 0."""
-    if not applies(task, name):
-        return False
-    every = EVERY_SPARSE if task.sparse else 1
-    if task.kind in ("time-to-loss", "cold") and not CONTESTANTS[name].often:
-        every = EVERY_SLOW
-    return number % every == 0
+    return applies(task, name) and (not task.sparse or number % EVERY_SPARSE == 0)
 
 
 def library(name: str) -> str:

@@ -3,13 +3,15 @@
 from typing import Any
 
 from benchmarks.contestants.entry import Entry
-from benchmarks.tasks.suite import GROWTH, LATENT, PARTS, STANDARD, TRAINING
+from benchmarks.tasks.suite import GROWTH, LATENT, PARTS, STANDARD, STEP, TRAINING
 
 # A persistent compilation cache makes a second start faster.
 _CACHED = (*STANDARD, "cold-cached")
 _RUNG = ("ladder",)
-# Steps, starts and the recipe are those of the plain `fit`.
-_TUNED = ("train", "train-batch-*", *LATENT)
+_TO_LOSS = ("time-to-loss",)
+_FIT = ("train", *LATENT, "cold")
+# Starts are those of the plain `fit`.
+_TUNED = (*TRAINING, *LATENT)
 
 
 def _jax(module: str, cls: str, package: str = "flax", **traits: Any) -> Entry:
@@ -51,31 +53,30 @@ CONTESTANTS = {
         "flax_scan",
         "FlaxScan",
         what="jaxae's own path: a compiled epoch",
-        tasks=(*_CACHED, *GROWTH, *_RUNG, *(f"{part}-*" for part in PARTS)),
+        tasks=(*_CACHED, *STEP, *_TO_LOSS, *GROWTH, *_RUNG, *(f"{part}-*" for part in PARTS)),
         after="flax-device",
         quick=True,
-        often=True,
     ),
     "flax-again": _jax(
         "flax_scan",
         "FlaxScan",
         what="flax under a second name, to show the noise",
-        tasks=("train", *LATENT),
+        tasks=(*TRAINING, *LATENT),
+        quick=True,
     ),
     "flax-loop": _jax(
         "flax_loop",
         "FlaxLoop",
         group="step",
         what="jaxae's compiled step, called from Python",
-        tasks=TRAINING,
+        tasks=(*TRAINING, *STEP),
     ),
     "flax-onecycle": _jax(
         "flax_scan",
         "FlaxOneCycle",
         what="flax with jaxae's fast recipe, for time-to-loss",
-        tasks=("time-to-loss",),
+        tasks=_TO_LOSS,
         own_recipe=True,
-        often=True,
     ),
     "flax-nojit": _jax(
         "flax_loop",
@@ -115,7 +116,6 @@ CONTESTANTS = {
         what="Equinox: a compiled epoch",
         tasks=_CACHED,
         quick=True,
-        often=True,
     ),
     "linen": _jax(
         "linen_scan",
@@ -134,10 +134,9 @@ CONTESTANTS = {
         "torch_eager",
         "TorchEager",
         what="PyTorch, eager, as fast as it goes",
-        tasks=(*STANDARD, *GROWTH, *_RUNG),
+        tasks=(*STANDARD, *STEP, *_TO_LOSS, *GROWTH, *_RUNG),
         after="torch-tensors",
         quick=True,
-        often=True,
     ),
     "torch-tensors": _torch(
         "torch_loader",
@@ -150,31 +149,44 @@ CONTESTANTS = {
         "torch_loader",
         "TorchLoader",
         what="PyTorch with a DataLoader, as in the lecture",
-        tasks=(*TRAINING, "cold", *_RUNG),
-        often=True,
+        tasks=("train", "cold", *_RUNG),
     ),
     "torch-compile": _torch(
         "torch_compile",
         "TorchCompile",
         group="step",
         what="PyTorch with a compiled step: loss, gradient and Adam",
-        tasks=(*_CACHED, *_RUNG),
+        tasks=(*_CACHED, *STEP, *_RUNG),
         after="torch-eager",
     ),
     "torch-onecycle": _torch(
         "torch_eager",
         "TorchOneCycle",
         what="torch-eager with jaxae's fast recipe, for time-to-loss",
-        tasks=("time-to-loss",),
+        tasks=_TO_LOSS,
         own_recipe=True,
-        often=True,
     ),
     "keras-jax": _keras(
-        "keras_fit", "KerasFit", "jax", what="Keras's fit on JAX", tasks=_CACHED, quick=True
+        "keras_fit",
+        "KerasFit",
+        "jax",
+        what="Keras's fit on JAX",
+        tasks=(*_CACHED, *STEP),
+        quick=True,
     ),
-    "keras-torch": _keras("keras_fit", "KerasFit", "torch", what="Keras's fit on PyTorch, eager"),
+    "keras-torch": _keras(
+        "keras_fit",
+        "KerasFit",
+        "torch",
+        what="Keras's fit on PyTorch, eager",
+        tasks=_FIT,
+    ),
     "keras-tensorflow": _keras(
-        "keras_fit", "KerasFit", "tensorflow", what="Keras's fit on TensorFlow"
+        "keras_fit",
+        "KerasFit",
+        "tensorflow",
+        what="Keras's fit on TensorFlow",
+        tasks=_FIT,
     ),
     "keras-jax-tuned": _keras(
         "keras_tuned", "KerasTuned", "jax", what="keras-jax, fed with row numbers", tasks=_TUNED

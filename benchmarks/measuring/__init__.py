@@ -13,6 +13,7 @@ In the worker process:
 worker       one measurement, `python -m benchmarks.measuring.worker`
 check        one parity check, `python -m benchmarks.measuring.check`
 measure      how each kind of work is timed
+state        the machine's state while a process measures
 speeds       the speed of a machine's matrix products, arithmetic and memory
 machine      processors, memory and devices
 

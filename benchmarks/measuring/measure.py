@@ -1,11 +1,10 @@
 """How each kind of work is timed.
 
 An outcome is a dictionary: `values`, seconds of each repetition; `loops`, calls per repetition;
-`warmups`, calls before the first repetition; `compile_seconds`, by how much the first call took
-longer than a usual one; and whatever else was measured.
+`warmups`, calls before the first repetition, of which the first compiles; and whatever else was
+measured.
 """
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +20,8 @@ from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
 Outcome = dict[str, Any]
 
 # Warm-ups, of which the first compiles, and repetitions: enough for a median, few enough for a
-# short round. An epoch averages over many steps, so more rounds help more than more repetitions.
-_COUNTS, _TRAIN_COUNTS = (2, 3), (1, 2)
+# short round. Training averages over many steps, so more rounds help more than more repetitions.
+_COUNTS, _TRAIN_COUNTS, _EPOCH_COUNTS = (2, 3), (1, 2), (1, 1)
 _LEAST_SECONDS = 0.1
 _MOST_EPOCHS = 40
 # How often each part of an epoch is timed; a multiple of the number of parts.
@@ -92,8 +91,7 @@ def timed(
         usual = warm[-1] if warmups > 1 or warm[0] < _LEAST_SECONDS else _seconds(call)
         loops = max(1, round(_LEAST_SECONDS / usual))
     values = [_seconds(call, loops) for _ in range(repetitions)]
-    compiling = max(0.0, warm[0] - statistics.median(values))
-    return {"values": values, "loops": loops, "warmups": warmups, "compile_seconds": compiling}
+    return {"values": values, "loops": loops, "warmups": warmups}
 
 
 def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
@@ -113,7 +111,7 @@ def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
         contestant.train(order_of(EPOCH, seed, number))
         contestant.synchronise()
 
-    first = _seconds(lambda: epoch(0))
+    epoch(0)
     contestant.reset(initial_weights(seed=seed))
     seconds: list[float] = []
     loss = np.inf
@@ -129,8 +127,6 @@ def to_loss(contestant: Contestant, images: Pixels, seed: int) -> Outcome:
         "warmups": 1,
         "epochs": len(seconds),
         "test_loss": loss,
-        "epoch_seconds": seconds,
-        "compile_seconds": max(0.0, first - statistics.median(seconds)),
     }
 
 
@@ -140,7 +136,9 @@ def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
 
 
 def _counts(task: Task) -> tuple[int, int]:
-    return _TRAIN_COUNTS if task.kind == "train" else _COUNTS
+    if task.kind != "train":
+        return _COUNTS
+    return _EPOCH_COUNTS if task.n == EPOCH else _TRAIN_COUNTS
 
 
 def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:

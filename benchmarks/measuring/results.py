@@ -16,6 +16,7 @@ from typing import Any
 
 import pyperf
 
+from benchmarks.measuring import state
 from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.spawn import WorkerError
 
@@ -126,7 +127,14 @@ class Results:
         write_text(self._notes_path, json.dumps(self.notes, indent=1) + "\n")
 
     def processes(self, task: str, framework: str) -> list[Process]:
-        """The processes of one task and framework, in order of their rounds."""
+        """The processes of one task and framework that count, in order of their rounds."""
+        return [p for p in self._all(task, framework) if not p.metadata.get("slow")]
+
+    def slow_processes(self, task: str, framework: str) -> list[Process]:
+        """Those that were repeated because the machine was slow; they count in no statistic."""
+        return [p for p in self._all(task, framework) if p.metadata.get("slow")]
+
+    def _all(self, task: str, framework: str) -> list[Process]:
         runs = self._runs.get(f"{task}/{framework}", [])
         known = [(run.values, run.get_metadata()) for run in runs]
         found = [Process(int(data["round"]), tuple(values), data) for values, data in known]
@@ -141,9 +149,23 @@ class Results:
         processes = self.processes(task, framework)
         return int(processes[0].metadata["loops"]) if processes else None
 
-    def names(self) -> list[tuple[str, str]]:
-        """Every (task, framework) with a measurement."""
-        return [(task, framework) for task, _, framework in (n.partition("/") for n in self._runs)]
+    def names(self) -> list[Row]:
+        """Every (task, framework) with a measurement that counts."""
+        found = [(task, name) for task, _, name in (key.partition("/") for key in self._runs)]
+        return [row for row in found if self.processes(*row)]
+
+    def references(self, machine: str | None) -> list[float]:
+        """How long the kernel of `benchmarks.measuring.state` took in a machine's processes."""
+        known = [run.get_metadata() for runs in self._runs.values() for run in runs]
+        found = [
+            data[key]
+            for data in known
+            if data.get("machine") == machine and not data.get("slow")
+            for key in state.KEYS
+            if key in data
+        ]
+        # Once for each process, whatever the number of its tasks.
+        return list(dict.fromkeys(found))
 
     def receipt(self, framework: str) -> dict[str, Any] | None:
         """The framework's latest parity receipt, if it was checked."""

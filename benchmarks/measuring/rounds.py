@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.measuring import provenance
+from benchmarks.measuring import provenance, state
 from benchmarks.measuring.machine import steal_seconds, warn_if_busy
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.spawn import WorkerError
 
 Outcomes = dict[str, dict[str, Any]]
+
+# How often a job is measured at most, until it finds the machine in its usual state.
+_TRIES = 3
 
 
 class Job(NamedTuple):
@@ -72,18 +75,21 @@ def measure_jobs(
     common: dict[str, Any],
     console: Console,
     hang_ends_all: bool = False,
+    show: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> list[str]:
     """Measure the jobs in order, and store each outcome at once.
 
-    A job that failed is skipped in later rounds.
+    A job that failed is skipped in later rounds. One that found the machine slow is repeated, and
+    its outcome is kept as a slow one; the last of three tries counts in any case.
 
     Args:
       results: where outcomes and failures are stored.
-      jobs: in order of their rounds.
+      jobs: those of a group one after the other, in order of their rounds.
       measure: runs a job; returns the outcome of each of its tasks.
       common: what to store with each outcome.
       console: shows a progress bar on a terminal, one line per job elsewhere.
       hang_ends_all: whether a framework that hung is skipped in all groups.
+      show: called with the names of a group's tasks, after its first round and its last.
 
     Returns:
       What failed and why, one line each.
@@ -95,31 +101,53 @@ def measure_jobs(
         bar = progress.add_task("", total=len(jobs))
         for number, job in enumerate(jobs):
             progress.update(bar, completed=number, description=f"round {job.round + 1} {job.title}")
-            if (job.framework, job.group) in skipped:
-                continue
-            if not console.is_terminal:
-                console.print(_line(jobs, number, time.monotonic() - started))
-            steal = steal_seconds()
-            try:
-                outcomes = measure(job)
-            except WorkerError as error:
-                what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
-                results.note_failure(error, framework=job.framework, **what)
-                ends_all = error.hung and hang_ends_all
-                groups = {other.group for other in jobs} if ends_all else {job.group}
-                skipped |= {(job.framework, group) for group in groups}
-                later = "all its other tasks" if ends_all else "it in later rounds"
-                failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
-                console.print(failed[-1])
-                continue
-            steal = steal_seconds() - steal
-            stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
-            for task, outcome in outcomes.items():
-                known = {"round": job.round} | common | stolen | provenance.provenance()
-                results.add(task, job.framework, outcome | known)
-            results.save()
+            if (job.framework, job.group) not in skipped:
+                if not console.is_terminal:
+                    console.print(_line(jobs, number, time.monotonic() - started))
+                try:
+                    _measure(results, job, measure, common, console)
+                except WorkerError as error:
+                    what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
+                    results.note_failure(error, framework=job.framework, **what)
+                    ends_all = error.hung and hang_ends_all
+                    groups = {other.group for other in jobs} if ends_all else {job.group}
+                    skipped |= {(job.framework, group) for group in groups}
+                    later = "all its other tasks" if ends_all else "it in later rounds"
+                    failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
+                    console.print(failed[-1])
+            members = [other for other in jobs if other.group == job.group]
+            if job is members[-1] or job is _last_of_first_round(members):
+                show(list(dict.fromkeys(task for member in members for task in member.tasks)))
         progress.update(bar, completed=len(jobs))
     return failed
+
+
+def _measure(
+    results: Results,
+    job: Job,
+    measure: Callable[[Job], Outcomes],
+    common: dict[str, Any],
+    console: Console,
+) -> None:
+    """Measure one job, again if the machine was slow, and store the outcomes."""
+    for tries_left in reversed(range(_TRIES)):
+        steal = steal_seconds()
+        outcomes = measure(job)
+        steal = steal_seconds() - steal
+        stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
+        slowdown = state.slowdown(outcomes.values(), results.references(common.get("machine")))
+        repeat = slowdown > state.TOLERANCE and tries_left > 0
+        known = {"round": job.round} | common | stolen | provenance.provenance()
+        for task, outcome in outcomes.items():
+            results.add(task, job.framework, outcome | known | ({"slow": 1} if repeat else {}))
+        results.save()
+        if not repeat:
+            return
+        console.print(f"{job.title}: the machine was {slowdown:.2f} times slower; measuring again")
+
+
+def _last_of_first_round(jobs: Sequence[Job]) -> Job:
+    return [job for job in jobs if job.round == jobs[0].round][-1]
 
 
 def _progress(console: Console) -> Progress:

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ def run(
     threads: int,
     console: Console,
     mixed: bool = False,
+    show: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> list[str]:
     """Measure what the results lack.
 
@@ -38,6 +39,7 @@ def run(
       threads: number of threads for every framework.
       console: where progress, and what is not measured, is shown.
       mixed: whether to add to results of another machine, version or commit.
+      show: shows what is known of these tasks, after the first round and when they are done.
 
     Returns:
       What was not measured and why, one line each: a framework that is not installed, failed its
@@ -61,7 +63,13 @@ def run(
     busy = prepare(results, threads, console, mixed)
     obstacles = {name: _missing(results, name) for name in wanted}
     present = [name for name in wanted if not obstacles[name]]
-    jobs = [job for number in range(rounds) for job in _round(number, present, tasks)]
+    groups = dict.fromkeys(TASKS[task].group for task in tasks)
+    jobs = [
+        job
+        for group in groups
+        for number in range(rounds)
+        for job in _round(number, present, [task for task in tasks if TASKS[task].group == group])
+    ]
     jobs = remaining(results, jobs, console)
     machine = provenance.identify(results, threads, console, mixed, bool(busy)) if jobs else {}
     for name in present:
@@ -80,7 +88,7 @@ def run(
             return measure(job, threads, images, scratch, loops, os.environ)
 
         common = {"threads": threads} | busy | machine
-        left_out += measure_jobs(results, jobs, measured, common, console, hang_ends_all=True)
+        left_out += measure_jobs(results, jobs, measured, common, console, True, show)
     return left_out
 
 
@@ -109,19 +117,14 @@ def _parity_failures(results: Results, name: str, threads: int, console: Console
 
 
 def _round(number: int, frameworks: Sequence[str], tasks: Sequence[str]) -> list[Job]:
-    # Frameworks take turns in a group, in shuffled order, so that they run close in time.
-    shuffled = random.Random(number)
-    names = [*frameworks, *limits(frameworks)]
-    jobs = []
-    for group in dict.fromkeys(TASKS[task].group for task in tasks):
-        members = [TASKS[task] for task in tasks if TASKS[task].group == group]
-        entrants = [
-            Job(number, group, applying, name)
-            for name in names
-            if (applying := tuple(task.name for task in members if due(task, name, number)))
-        ]
-        shuffled.shuffle(entrants)
-        jobs += entrants
+    """One round of a group's tasks, in which the frameworks take turns in shuffled order."""
+    group = TASKS[tasks[0]].group
+    jobs = [
+        Job(number, group, applying, name)
+        for name in [*frameworks, *limits(frameworks)]
+        if (applying := tuple(task for task in tasks if due(TASKS[task], name, number)))
+    ]
+    random.Random(f"{group} {number}").shuffle(jobs)
     return jobs
 
 

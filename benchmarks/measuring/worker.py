@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.measuring.machine import hardware, peak_memory, set_equal_terms
+from benchmarks.measuring.state import kernel_seconds
 
 
 def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -22,9 +23,13 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     from benchmarks.tasks import TASKS
 
     framework, tasks = spec["framework"], [TASKS[name] for name in spec["tasks"]]
-    outcomes = cold(spec) if tasks[0].kind == "cold" else measured(spec)
+    is_start = tasks[0].kind == "cold"
+    # Before a start, the kernel would count as part of it.
+    reference = {} if is_start else {"reference_before": kernel_seconds()}
+    outcomes = cold(spec) if is_start else measured(spec)
     used = library(framework)
-    common: dict[str, Any] = {"mem_max_rss": peak_memory(), "library": used} | hardware(used)
+    common: dict[str, Any] = {"library": used} | hardware(used) | reference
+    common |= {"mem_max_rss": peak_memory(), "reference_after": kernel_seconds()}
     if framework in CONTESTANTS:
         settings = asdict(load(framework).settings)
         # pyperf refuses empty text.
@@ -32,7 +37,7 @@ def main(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for task in tasks:
         sizes = {"batch": task.batch, "hidden": task.hidden, "images": task.n}
         work = task.work if framework in CONTESTANTS else {}
-        outcomes[task.name] |= common | sizes | work
+        outcomes[task.name] = common | sizes | work | outcomes[task.name]
     return outcomes
 
 
@@ -47,14 +52,11 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
     framework, names = spec["framework"], spec["tasks"]
     images = np.load(spec["images"])
     outcomes = {}
-    if "time-to-loss" in names:
-        contestant = measure.build(framework, TASKS["time-to-loss"], images)
-        outcome = measure.to_loss(contestant, images, spec["round"])
-        # Its epochs are the work that `train` times.
-        epochs = outcome | {"values": outcome.pop("epoch_seconds")}
-        outcomes = {"time-to-loss": outcome, "train": epochs | {"epochs": 1}}
-    elif TASKS[names[0]].kind == "parts":
-        task = TASKS[names[0]]
+    task = TASKS[names[0]]
+    if task.kind == "time-to-loss":
+        contestant = measure.build(framework, task, images)
+        outcomes[task.name] = measure.to_loss(contestant, images, spec["round"])
+    elif task.kind == "parts":
         found = measure.parts(measure.build(framework, task, images), task, images)
         outcomes = {f"{part}-{task.batch}": outcome for part, outcome in found.items()}
     built: dict[object, Any] = {}
@@ -62,12 +64,14 @@ def measured(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
         loops = spec["loops"].get(task.name)
         if framework not in CONTESTANTS:
             outcomes[task.name] = measure.limits(framework, task, loops)
-            continue
-        # One contestant serves to encode and decode any number of images.
-        key = (task.sizes, task.batch, 0 if task.group == "latent" else task.n)
-        if key not in built:
-            built = {key: measure.build(framework, task, images)}
-        outcomes[task.name] = measure.repeated(task, built[key], images, loops)
+        else:
+            # One contestant serves to encode and decode any number of images.
+            key = (task.sizes, task.batch, 0 if task.kind in ("encode", "decode") else task.n)
+            if key not in built:
+                built = {key: measure.build(framework, task, images)}
+            outcomes[task.name] = measure.repeated(task, built[key], images, loops)
+        # So far: a later task of this process may need more.
+        outcomes[task.name]["mem_max_rss"] = peak_memory()
     return {name: outcomes[name] for name in names}
 
 

@@ -1,11 +1,8 @@
 """How to read a report."""
 
-from benchmarks.contestants import CONTESTANTS
 from benchmarks.reporting.tables import BASELINE
 from benchmarks.stats import LEVEL, UNSTABLE
-from benchmarks.tasks.suite import EVERY_SLOW, EVERY_SPARSE, PART
-
-_OFTEN = ", ".join(f"`{name}`" for name, entry in CONTESTANTS.items() if entry.often)
+from benchmarks.tasks.suite import EVERY_SPARSE, PART
 
 LEGEND = f"""## How to read this
 
@@ -16,10 +13,8 @@ table is at most {LEVEL:.0%} (Bonferroni); a ratio has no interval, and is marke
 are too few for that. ! marks a spread between processes, (max − min) / median, above
 {UNSTABLE:.0%}. Whiskers in plots reach from the fastest process to the slowest.
 
-To keep a run short, curves (`step-*`, `hidden-*`, `images-*`), the parts of an epoch, starts, the
-ablations and the time to a loss are measured only in every {EVERY_SPARSE}rd round. The starts and
-the time to a loss of frameworks other than {_OFTEN}
-are measured only in every {EVERY_SLOW}th.
+To keep a run short, curves (`step-*`, `hidden-*`, `images-*`), the parts of an epoch, starts and
+the ablations are measured only in every {EVERY_SPARSE}rd round.
 
 - Frameworks: `flax` is jaxae's own path, and `flax-again` is the same code under a second name, to
   show the noise. `flax-loop` calls jaxae's step from Python. `flax-onecycle` and `torch-onecycle`

@@ -78,15 +78,15 @@ QUICK_TASKS = ("train-batch-128", "encode", "decode", "grid")
 TASKS = {
     task.name: task
     for task in (
-        Task("train", "train", "train"),
-        Task("time-to-loss", "time-to-loss", "train", sparse=True),
-        *(Task(f"train-batch-{b}", "train", "batches", PART, b) for b in BATCHES),
-        *(Task(f"step-{b}", "step", "batches", b, b, sparse=True) for b in STEPS),
-        Task("encode", "encode", "latent", ALL),
-        Task("decode", "decode", "latent", ALL),
-        Task("encode-one", "encode", "latent", 1),
-        Task("decode-one", "decode", "latent", 1),
-        Task("grid", "decode", "latent", 144),
+        Task("train", "train", "main"),
+        *(Task(f"train-batch-{b}", "train", "main", PART, b) for b in BATCHES),
+        *(Task(f"step-{b}", "step", "main", b, b, sparse=True) for b in STEPS),
+        Task("encode", "encode", "main", ALL),
+        Task("decode", "decode", "main", ALL),
+        Task("encode-one", "encode", "main", 1),
+        Task("decode-one", "decode", "main", 1),
+        Task("grid", "decode", "main", 144),
+        Task("time-to-loss", "time-to-loss", "time-to-loss"),
         Task("cold", "cold", "cold", sparse=True),
         Task("cold-cached", "cold", "cold-cached", sparse=True, warm_cache=True),
         Task("ladder", "train", "ladder", 24 * 128, sparse=True),
@@ -100,12 +100,12 @@ TASKS = {
     )
 }
 
-# Sparse tasks run in every third round; the slowest of them, time-to-loss and cold starts, for most
-# contestants in every sixth.
-EVERY_SPARSE, EVERY_SLOW = 3, 6
+# Sparse tasks run in every third round.
+EVERY_SPARSE = 3
 
 # Tasks by topic, as patterns of names, from which a contestant chooses those it takes part in.
-TRAINING = ("train", "time-to-loss", "train-batch-*", "step-*")
+TRAINING = ("train", "train-batch-*")
 LATENT = ("encode*", "decode*", "grid")
+STEP = ("step-*",)
 STANDARD = (*TRAINING, *LATENT, "cold")
 GROWTH = ("hidden-*", "images-*")
