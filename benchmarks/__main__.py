@@ -139,15 +139,10 @@ def _run(options: argparse.Namespace) -> int:
 
     from benchmarks.measuring.results import Results
     from benchmarks.measuring.runner import run
-    from benchmarks.reporting import print_tables
 
     console = Console(highlight=False, soft_wrap=True)
     results = Results(options.out)
-
-    def show(done: Sequence[str]) -> None:
-        print_tables(results, done, console)
-
-    left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed, show)
+    left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed)
     left_out += _no_part(options, tasks)
     console.print(f"{options.out}; python -m benchmarks report {options.out}")
     for line in left_out:

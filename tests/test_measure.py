@@ -63,10 +63,7 @@ def test_time_to_loss_is_the_epochs_time_from_fresh_weights(images: np.ndarray) 
     outcome = measure.to_loss(sleeper, images, seed=7)
     assert outcome["epochs"] == 3 and sleeper.resets == 1
     assert outcome["test_loss"] <= TARGET_LOSS
-    assert len(outcome["epoch_seconds"]) == 3
-    assert outcome["values"] == [sum(outcome["epoch_seconds"])]
     assert 0.06 <= outcome["values"][0] < 0.15, "neither evaluation nor the first epoch counts"
-    assert 0.05 < outcome["compile_seconds"] < 0.15
     assert len(set(sleeper.orders)) == 4, "each epoch has its own order"
 
 
@@ -102,9 +99,7 @@ def test_sparse_tasks_run_in_every_third_round() -> None:
     tasks = [next(job.tasks for job in jobs if job.framework == "flax") for jobs in rounds]
     both, dense = ("step-128", "train-batch-128"), ("train-batch-128",)
     assert tasks == [both, dense, dense, both]
-    loss = TASKS["time-to-loss"]
-    assert [due(loss, "flax", number) for number in range(7)] == [1, 0, 0, 1, 0, 0, 1]
-    assert [due(loss, "keras-torch", number) for number in range(7)] == [1, 0, 0, 0, 0, 0, 1]
+    assert [due(TASKS["cold"], "flax", number) for number in range(7)] == [1, 0, 0, 1, 0, 0, 1]
 
 
 def test_the_parts_of_an_epoch_alternate(images: np.ndarray) -> None:
@@ -179,21 +174,6 @@ def test_each_part_of_a_start_is_timed(tmp_path: Path, monkeypatch: pytest.Monke
     for part, seconds in parts.items():
         assert outcome[f"{part}_seconds"] == pytest.approx(seconds, abs=0.04), part
     assert outcome["values"] == pytest.approx([1.3], abs=0.1)
-
-
-def test_the_epochs_to_a_loss_are_those_of_train(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    np.save(tmp_path / "images.npy", np.zeros((4, 9), np.uint8))
-    found = {"values": [6.0], "epoch_seconds": [1.0, 2.0, 3.0], "epochs": 3}
-    monkeypatch.setattr(measure, "build", lambda *_: None)
-    monkeypatch.setattr(measure, "to_loss", lambda contestant, images, seed: found | {"s": seed})
-    tasks = ["train", "time-to-loss"]
-    spec = {"framework": "flax", "tasks": tasks, "round": 5, "loops": {}}
-    outcomes = worker.measured(spec | {"images": str(tmp_path / "images.npy")})
-    assert list(outcomes) == tasks
-    assert outcomes["train"] == {"values": [1.0, 2.0, 3.0], "epochs": 1, "s": 5}
-    assert outcomes["time-to-loss"] == {"values": [6.0], "epochs": 3, "s": 5}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc")

@@ -145,7 +145,7 @@ def test_a_framework_counts_once_and_one_must_take_part(
         ("--frameworks flax torch-loader --tasks grid", ["torch-loader takes no part in grid"]),
         ("--frameworks flax flax-loop --tasks grid train", ["flax-loop takes no part in grid"]),
         ("--frameworks flax --tasks grid --faulty flax", ["flax is not timed: losses differs by"]),
-        ("--frameworks flax --tasks grid --crashing flax", ["latent/flax: signal SIGSEGV"]),
+        ("--frameworks flax --tasks grid --crashing flax", ["main/flax: signal SIGSEGV"]),
         ("--frameworks flax torch-eager --tasks grid --absent torch-eager", ["torch-eager is not"]),
     ],
 )
@@ -278,8 +278,8 @@ def test_piped_output_shows_each_process_before_it_starts(
     console = Console(file=pipe, width=500)
     runner.run(Results(tmp_path / "r.json"), ["flax"], ["grid", "train"], 2, 1, console)
     assert lines[0] == "parity: flax"
-    assert lines[1].startswith("1 of 4: round 1 of 2, latent flax")
-    assert lines[4].startswith("4 of 4: round 2 of 2, train flax, 0 min left")
+    assert lines[1].startswith("1 of 2: round 1 of 2, main flax")
+    assert lines[2].startswith("2 of 2: round 2 of 2, main flax, 0 min left")
 
 
 def test_the_list_describes_every_framework_and_task() -> None:
@@ -288,8 +288,7 @@ def test_the_list_describes_every_framework_and_task() -> None:
     assert at.keys() >= CONTESTANTS.keys() | TASKS.keys()
     assert all(lines[at[name]][24:].strip() for name in CONTESTANTS)
     assert [line.strip() for line in lines[at["flax-loop"] + 1 : at["flax-onecycle"]]] == [
-        "train, time-to-loss, train-batch-32|128|512|2048,",
-        "step-1|8|32|128|512|2048|8192",
+        "train, train-batch-32|128|512|2048, step-1|8|32|128|512|2048|8192"
     ]
     assert lines[at["grid"]].endswith("latent points to images, 144 in a call; 17 frameworks")
     assert lines[at["hidden-64"]].endswith("batch 128, 64 hidden units; 2 frameworks")
