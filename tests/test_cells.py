@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.measuring.results import Results
-from benchmarks.reporting import charts, explain, growth, tables
+from benchmarks.reporting import explain, tables
 from benchmarks.reporting.breakeven import break_even_section
 from benchmarks.reporting.gap import gap_section
 from benchmarks.reporting.growth import growth_section
@@ -268,52 +268,3 @@ def test_the_latest_receipt_and_the_first_rounds_loops_count(results: Results) -
     assert receipt is not None and receipt["largest"] == 1e-4
     file(results, "grid", "flax", 1, 1, 1, loops=[7, 8, 9])
     assert results.loops("grid", "flax") == 7
-
-
-def whiskers_of(axes: Any, along: int = 0) -> list[list[float]]:
-    return [path.vertices[:, along].tolist() for c in axes.collections for path in c.get_paths()]
-
-
-def test_bars_are_multiples_of_the_limit_and_the_fastest_is_on_top(results: Results) -> None:
-    file(results, "train", "flax", 2, 1, 6)
-    file(results, "train", "torch-eager", 8, 8, 9)
-    file(results, "train", "limit-jax", 0.5, 0.5, 0.5)
-    figure = charts.bars(results, "train")
-    assert figure is not None
-    (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["torch-eager", "flax"]
-    assert [bar.get_width() for bar in axes.patches] == [16, 4]  # type: ignore[attr-defined]
-    assert [text.get_text() for text in axes.texts] == ["16.00", "4.00"]
-    assert whiskers_of(axes) == [[16, 18], [2, 12]]
-
-
-def test_the_bars_of_the_ablations_are_images_per_second(results: Results) -> None:
-    file(results, "ladder", "flax-nojit", 6, 6, 12)
-    file(results, "ladder", "flax-jit", 3, 2, 3)
-    figure = charts.ladders(results)
-    assert figure is not None
-    (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["flax-jit", "flax-nojit"]
-    assert [text.get_text() for text in axes.texts] == ["1,024", "512"]
-    assert whiskers_of(axes) == [[1024, 1536], [256, 512]]
-
-
-def test_lines_of_total_time(results: Results) -> None:
-    file(results, "cold", "flax", 5, 5, 9, run_seconds=1.0)
-    file(results, "train", "flax", 2, 2, 4)
-    figure = charts.break_even(results)
-    assert figure is not None
-    (line,) = figure.axes[0].lines
-    drawn: Any = line.get_xydata()
-    assert drawn[[0, 1, 19]].tolist() == [[1, 5], [2, 7], [20, 43]]
-
-
-def test_points_of_growth_reach_from_the_fastest_to_the_slowest(results: Results) -> None:
-    for size in (8, 32, 128):
-        file(results, f"step-{size}", "flax", size, 2 * size, 5 * size)
-    figure = charts.growth(results, growth.STEP)
-    assert figure is not None
-    axes = figure.axes[0]
-    middle: Any = axes.lines[0].get_xydata()
-    assert middle.tolist() == [[8, 16], [32, 64], [128, 256]]
-    assert whiskers_of(axes, along=1) == [[8, 40], [32, 160], [128, 640]]

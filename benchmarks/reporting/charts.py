@@ -1,146 +1,138 @@
-"""The plots of a comparison."""
+"""The plots of the report: every process of the first task, and time against batch size."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from benchmarks.contestants import CONTESTANTS, LADDERS
-from benchmarks.measuring.results import Results
-from benchmarks.reporting.breakeven import line_of
-from benchmarks.reporting.growth import SWEEPS, Sweep, points
-from benchmarks.reporting.tables import fastest_limit, measured
-from benchmarks.stats import growth_of, median_seconds, spans
-from benchmarks.tasks import TASKS
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants.listing import describe
+from benchmarks.measuring.results import Process, Results
+from benchmarks.reporting.growth import STEP, Sweep, points
+from benchmarks.reporting.rows import Row, rows_of
+from benchmarks.stats import growth_of, median_seconds
+from benchmarks.tasks import TASKS, Task
 from jaxae.plots import COLUMN_WIDTH, styled
 
-# A colour of Okabe and Ito's palette for each framework; its variants differ in their markers.
-_FAMILIES = {
-    "flax": "#0072B2",
-    "equinox": "#009E73",
-    "torch": "#D55E00",
-    "keras": "#CC79A7",
-    "limit": "#000000",
-}
-_OTHER = "#7F7F7F"
+# Okabe and Ito's palette, which is safe for colour-blind readers; a colour for each library.
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 _MARKERS = "os^Dv<>PX*hd"
 _WIDTH = 2 * COLUMN_WIDTH
 
+Style = dict[str, Any]
+
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Draw every plot that the results suffice for."""
-    figures = {task: bars(results, task) for task in ("train", "time-to-loss", "encode", "decode")}
-    figures |= {name: growth(results, sweep) for name, sweep in SWEEPS.items()}
-    figures |= {"ladder": ladders(results), "breakeven": break_even(results)}
+    """Draw every plot that the results suffice for, by name."""
+    figures = {"batch": growth(results, STEP)}
+    first = next((task for task in TASKS.values() if rows_of(results, task.name)), None)
+    if first is not None and first.kind != "parts":
+        figures[first.name] = dots(rows_of(results, first.name), first)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 @styled
-def bars(results: Results, task: str) -> Figure | None:
-    """Draw each framework's time as a multiple of the limit; the time to a loss in seconds."""
-    rows = measured(results, task)
-    in_seconds = TASKS[task].kind == "time-to-loss"
-    unit = 1.0 if in_seconds else fastest_limit(results, TASKS[task])
-    if not rows or unit is None:
-        return None
-    slowest_first = sorted(rows, key=lambda name: -median_seconds(rows[name]))
-    values = {name: [p.seconds / unit for p in rows[name]] for name in slowest_first}
-    figure, axes = _bars(values, ".1f" if in_seconds else ".2f")
-    if in_seconds:
-        axes.set_xlabel("seconds of training until the test loss is at most 32.5")
-    else:
-        axes.axvline(1, color="black", lw=0.8, ls="--")
-        axes.set_xlabel(f"{task}: time / time of the large matrix products alone")
-    return figure
-
-
-@styled
-def ladders(results: Results) -> Figure | None:
-    """Draw the images per second of each step of the ablations."""
-    rows = measured(results, "ladder", [name for family in LADDERS for name in family])
-    if len(rows) < 2:
-        return None
-    n = TASKS["ladder"].n
-    rates = {name: [n / p.seconds for p in processes] for name, processes in rows.items()}
-    figure, axes = _bars(dict(reversed(rates.items())), ",.0f")
-    axes.set_xlabel("images per second in training, batch 128")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+def dots(rows: Sequence[Row], task: Task) -> Figure:
+    """Draw the processes, the median and the products of each row of a task, the first on top."""
+    colours = colours_of(row.framework for row in rows)
+    figure = Figure(figsize=(_WIDTH, 0.2 * len(rows) + 0.8))
+    axes = figure.add_subplot()
+    for y, row in enumerate(rows):
+        colour = colours[row.framework]
+        style: Style = {"color": colour, "ls": "none", "ms": 3.5, "mew": 0.8}
+        axes.plot(*_spread_out(row.processes, y), marker="o", **style)
+        axes.plot(*_spread_out(row.slow, y), marker="D", mfc="none", **style)
+        axes.plot([row.seconds] * 2, [y - 0.4, y + 0.4], "k", lw=1.2)
+        if row.own_products is not None:
+            products = row.own_products * row.seconds
+            axes.plot([products] * 2, [y - 0.5, y + 0.5], color=colour, lw=1.2, ls=":")
+    axes.set_yticks(range(len(rows)), [row.framework for row in rows])
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xscale="log", xlabel=f"{task.name}: {describe(task)}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(EngFormatter("s"))
+    axes.grid(axis="x", lw=0.4, color="0.85")
+    handles = [*_marks(rows), *_libraries(colours)]
+    style = {"ncols": len(handles), "columnspacing": 1, "handletextpad": 0.4}
+    figure.legend(handles=handles, loc="outside upper center", fontsize=7, **style)
     return figure
 
 
 @styled
 def growth(results: Results, sweep: Sweep) -> Figure | None:
-    """Draw seconds against a size, both logarithmic, with the fits of fixed + each × size."""
-    found = {name: points(results, sweep, name) for name in (*sweep.frameworks, "limit-jax")}
-    found = {name: of for name, of in found.items() if of}
-    if not found.keys() & set(CONTESTANTS):
+    """Draw time against a size, both logarithmic, with the fits of fixed + each × size."""
+    found = {name: points(results, sweep, name) for name in sweep.frameworks}
+    fits = {name: fit for name, of in found.items() if (fit := growth_of(of)) is not None}
+    if not fits:
         return None
+    # In the order of the curves where they begin.
+    smallest = min(sweep.tasks)
+    fits = dict(sorted(fits.items(), key=lambda of: -of[1].fixed - smallest * of[1].each))
+    colours, markers = colours_of(fits), _markers_of(fits)
     figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
     axes = figure.add_subplot()
-    for name, of in found.items():
-        sizes = list(of)
-        middle, whiskers = spans(of.values())
-        if name == "limit-jax":
-            axes.plot(sizes, middle, "k:", lw=1, label="products alone")
-            continue
-        style: Any = {"color": _colour(name), "marker": _marker(name), "ms": 3, "capsize": 1.5}
-        axes.errorbar(sizes, middle, whiskers, ls="none", elinewidth=0.7, label=name, **style)
-        if (fitted := growth_of(of)) is not None:
-            x = np.geomspace(min(sizes), max(sizes))
-            axes.plot(x, fitted.fixed + fitted.each * x, color=_colour(name), lw=0.7)
-    axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"seconds for {sweep.work}")
+    for name, fit in fits.items():
+        sizes = np.repeat(list(found[name]), [len(of) for of in found[name].values()])
+        seconds = [process.seconds for of in found[name].values() for process in of]
+        style: Style = {"color": colours[name], "marker": markers[name], "ms": 3}
+        axes.plot(sizes, seconds, ls="none", alpha=0.8, **style)
+        x = np.geomspace(min(sizes), max(sizes))
+        axes.plot(x, fit.fixed + fit.each * x, color=colours[name], lw=0.7)
+        axes.plot([], [], lw=0.7, label=name, **style)
+    products = points(results, sweep, "limit-jax")
+    if len(products) > 1:
+        medians = [median_seconds(of) for of in products.values()]
+        axes.plot(list(products), medians, "k:", lw=1, label="products in JAX")
+    axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"time of {sweep.work}")
     axes.set_xticks(list(sweep.tasks), [f"{size:,}" for size in sweep.tasks])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(EngFormatter("s"))
     axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
-@styled
-def break_even(results: Results) -> Figure | None:
-    """Draw the seconds since a process's start against the number of epochs."""
-    figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
-    axes = figure.add_subplot()
-    epochs = np.arange(1, 21)
-    for task, ls in (("cold", "-"), ("cold-cached", "--")):
-        for name in CONTESTANTS:
-            if (line := line_of(results, task, name)) is not None:
-                label = name if task == "cold" else f"{name}, cached"
-                style: Any = {"color": _colour(name), "marker": _marker(name), "ls": ls}
-                axes.plot(epochs, line.at(epochs), lw=0.8, ms=2, label=label, **style)
-    if not axes.lines:
-        return None
-    axes.set(xlabel="epochs", ylabel="seconds since the process started", xlim=(0, 20.5), ylim=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+def colours_of(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each framework: that of the library that it computes with."""
+    libraries = list(dict.fromkeys(entry.library for entry in CONTESTANTS.values()))
+    places = {name: libraries.index(CONTESTANTS[name].library) for name in names}
+    return {name: _PALETTE[place % len(_PALETTE)] for name, place in places.items()}
 
 
-def _bars(values: Mapping[str, Sequence[float]], digits: str) -> tuple[Figure, Axes]:
-    """One bar per framework, from the bottom up: the median, with whiskers over all processes."""
-    figure = Figure(figsize=(_WIDTH, 0.25 * len(values) + 0.7))
-    axes = figure.add_subplot()
-    for y, (name, of) in enumerate(values.items()):
-        low, middle, high = np.percentile(of, [0, 50, 100])
-        style: Any = {"height": 0.7, "capsize": 2, "error_kw": {"elinewidth": 0.8}}
-        whiskers = [[middle - low], [high - middle]]
-        axes.barh(y, middle, xerr=whiskers, color=_colour(name), **style)
-        offset: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(format(middle, digits), (high, y), **offset)
-    axes.set_yticks(range(len(values)), list(values))
-    return figure, axes
+def _marks(rows: Sequence[Row]) -> Iterator[Line2D]:
+    """Yield the handles of a legend that explain the marks of each row."""
+    style: Style = {"color": "0.3", "ls": "none", "ms": 3.5, "mew": 0.8}
+    yield Line2D([], [], marker="o", label="process", **style)
+    if any(row.slow for row in rows):
+        yield Line2D([], [], marker="D", mfc="none", label="process, machine slow", **style)
+    yield Line2D([], [], marker="|", label="median", color="k", ls="none", ms=8, mew=1.2)
+    if any(row.own_products is not None for row in rows):
+        yield Line2D([], [], label="products alone", color="0.3", lw=1.2, ls=":")
 
 
-def _family(name: str) -> str:
-    return next((family for family in _FAMILIES if name.startswith(family)), "")
+def _libraries(colours: Mapping[str, str]) -> Iterator[Line2D]:
+    """Yield the handles of a legend that name each library's colour."""
+    by_library = {CONTESTANTS[name].library: colour for name, colour in colours.items()}
+    for library, colour in by_library.items():
+        yield Line2D([], [], marker="s", label=library, color=colour, ls="none", ms=5)
 
 
-def _colour(name: str) -> str:
-    return _FAMILIES.get(_family(name), _OTHER)
+def _markers_of(names: Iterable[str]) -> dict[str, str]:
+    """A marker for each framework, another one for each of the same library."""
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        members[CONTESTANTS[name].library].append(name)
+    return {
+        name: _MARKERS[place % len(_MARKERS)]
+        for of in members.values()
+        for place, name in enumerate(of)
+    }
 
 
-def _marker(name: str) -> str:
-    members = [other for other in CONTESTANTS if _family(other) == _family(name)]
-    return _MARKERS[members.index(name) % len(_MARKERS)]
+def _spread_out(processes: Sequence[Process], y: float) -> tuple[list[float], list[float]]:
+    """The places of a row's processes, from the first round on top to the last."""
+    heights = y + 0.3 * np.linspace(-1, 1, len(processes))
+    return [process.seconds for process in processes], heights.tolist()
