@@ -21,8 +21,9 @@ from benchmarks.contestants import CONTESTANTS, Entry, load
 from benchmarks.contestants.listing import listing
 from benchmarks.measuring import check, measure, runner, worker
 from benchmarks.tasks import TASKS, Settings, parity
+from benchmarks.tasks.waiting import refuse_unfinished_epochs
 from jaxae import load_dataset
-from tests.test_parity import Sound
+from tests.cheats import Sound
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +129,23 @@ def test_the_page_shows_a_contestant_and_its_entry() -> None:
     assert replace(shown_entry, tasks=tasks) == CONTESTANTS["plain-jax"]
 
 
+@pytest.mark.alone
+def test_a_contestant_that_does_not_wait_for_jax_is_refused() -> None:
+    contestant: Any = load("plain-jax")
+    impatient: Any = type("Impatient", (contestant,), {"synchronise": lambda self: None})
+    order = np.arange(50 * 128, dtype=np.int32)
+    fresh = parity.initial_weights(), np.zeros((len(order), 784), np.uint8), 128
+    # Flat images are broadcast, which the tests' setting of rank promotion forbids.
+    with jax.numpy_rank_promotion("allow"):
+        built, hasty = contestant(*fresh), impatient(*fresh)
+        for each in (built, hasty):
+            each.train(order)
+            each.weights()
+        refuse_unfinished_epochs(built, order)
+        with pytest.raises(ValueError, match="had yet to pass when synchronise returned"):
+            refuse_unfinished_epochs(hasty, order)
+
+
 @pytest.mark.parametrize("name", HERE)
 def test_settings_say_what_is_compiled(name: str) -> None:
     """As the group does, which is known without the framework."""
@@ -146,9 +164,6 @@ class Xyzzy(Sound):
     """A contestant made up here."""
 
     settings = Settings(mode="eager", loader="host", transfers="batch")
-
-    def synchronise(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize("name", ["xyzzy", "limit-of-torches"])

@@ -26,6 +26,7 @@ from benchmarks.tasks.contestant import Codec, Contestant
 from benchmarks.tasks.flops import Sizes
 from benchmarks.tasks.receipt import Receipt
 from benchmarks.tasks.reference import Weights
+from benchmarks.tasks.waiting import refuse_lazy, refuse_unfinished_epochs
 
 STEPS = 50
 BATCH = 128
@@ -63,6 +64,9 @@ def check(
 
     Returns:
       The receipt; the contestant passes if its `failures` are empty.
+
+    Raises:
+      ValueError: there is not a loss for each batch, or work is left when the clock would stop.
     """
     weights = initial_weights(images.shape[1], hidden)
     order = np.random.default_rng(1).permutation((steps - 1) * BATCH + SHORT).astype(np.int32)
@@ -94,6 +98,8 @@ def check(
     found = np.asarray(whole.train(order), np.float64)
     if found.shape != (steps,):
         raise ValueError(f"{contestant} returned losses of shape {found.shape}, not ({steps},)")
+    parameters = moved(weights, whole.weights(), truth)
+    refuse_unfinished_epochs(whole, order)
     encode, decode = np.maximum(at_first, after_training)  # NaN stays NaN.
     return Receipt(
         encode=float(encode),
@@ -104,7 +110,7 @@ def check(
         first_update=moved(weights, after_one, after_step(weights, x[first])),
         restart=moved(weights, trained, after_step(weights, x[second])),
         small_update=small_update(contestant, weights),
-        parameters=moved(weights, whole.weights(), truth),
+        parameters=parameters,
     )
 
 
@@ -120,6 +126,9 @@ def check_latent(
 
     Returns:
       The receipt, with `encode` and `decode` only.
+
+    Raises:
+      ValueError: `encode` or `decode` returns something that is not a NumPy array.
     """
     weights, few = initial_weights(images.shape[1], hidden), images[:BATCH]
     single = contestant(weights, few, BATCH)
@@ -156,7 +165,9 @@ def _afresh(function: Callable[[Any], Any], rows: npt.NDArray[Any]) -> Any:
     array = np.roll(rows, 1, axis=0)
     function(array)
     array[...] = rows
-    return function(array)
+    result = function(array)
+    refuse_lazy(function.__name__, result)
+    return result
 
 
 def small_update(contestant: type[Contestant], weights: Weights) -> float:
