@@ -67,7 +67,8 @@ class OpenVino(Exported):
     """OpenVINO."""
 
     def program(self, model: bytes) -> Program:
-        return openvino_program(model)
+        program = openvino_program(model)
+        return lambda rows: program(rows).copy()
 
 
 def take_pixels(encoder: Path) -> None:
