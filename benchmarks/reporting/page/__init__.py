@@ -43,6 +43,7 @@ def page(results: Results) -> str:
     names = [row.framework for rows in tables.values() for row in rows]
     return templates.get_template("page.html.j2").render(
         file=results.path.name,
+        machines=list(filter(None, results.machines())),
         tables=tables,
         bases={task.name: baseline_of(results, task.name) for task in tables},
         contestants=CONTESTANTS,

@@ -17,29 +17,19 @@ for (const section of sections) {
 
 // Sorting
 
-function keyOf(row, column) {
-  const cell = row.cells[column];
-  if (!cell.classList.contains("number")) return cell.textContent;
-  return cell.dataset.value === undefined ? NaN : Number(cell.dataset.value);
-}
-
-function compare(a, b) {
-  return typeof a === "number" ? a - b : a.localeCompare(b);
+function compare(a, b, sign) {
+  if (!a.classList.contains("number")) return sign * a.textContent.localeCompare(b.textContent);
+  const [x, y] = [a, b].map((cell) => Number(cell.dataset.value ?? NaN));
+  // Empty cells stay at the end in either direction.
+  return isNaN(x) - isNaN(y) || sign * (x - y);
 }
 
 function sort(head) {
-  const ascending = head.ariaSort !== "ascending";
+  const sign = head.ariaSort === "ascending" ? -1 : 1;
   for (const other of head.parentNode.querySelectorAll("[aria-sort]")) other.ariaSort = "none";
-  head.ariaSort = ascending ? "ascending" : "descending";
-  const body = head.closest("table").tBodies[0];
-  const keyed = [...body.rows].map((row) => ({ row, key: keyOf(row, head.cellIndex) }));
-  // Empty cells stay at the end in either direction.
-  keyed.sort(
-    (a, b) =>
-      Number.isNaN(a.key) - Number.isNaN(b.key) ||
-      (ascending ? compare(a.key, b.key) : compare(b.key, a.key)),
-  );
-  body.append(...keyed.map(({ row }) => row));
+  head.ariaSort = sign === 1 ? "ascending" : "descending";
+  const [body, column] = [head.closest("table").tBodies[0], head.cellIndex];
+  body.append(...[...body.rows].sort((a, b) => compare(a.cells[column], b.cells[column], sign)));
 }
 
 for (const button of document.querySelectorAll("thead button")) {
@@ -59,20 +49,17 @@ function scaleOf(values, logarithmic, width) {
 
 // Round values between two: 1, 2 and 5 times powers of ten if they span enough, else even steps.
 function ticksOf(low, high, logarithmic) {
-  if (logarithmic && high / low > 100) return roundValues(low, high, [1]);
-  if (logarithmic && high / low > 5) return roundValues(low, high, [1, 2, 5]);
-  const rough = (high - low) / 4 || high;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const ticks = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(i * step);
-  return ticks;
-}
-
-function roundValues(low, high, digits) {
-  const ticks = [];
-  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
-    ticks.push(...digits.map((digit) => digit * power));
+  if (logarithmic && high / low > 5) {
+    const digits = high / low > 100 ? [1] : [1, 2, 5];
+    for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
+      ticks.push(...digits.map((digit) => digit * power));
+    }
+  } else {
+    const rough = (high - low) / 4 || high;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((digit) => digit * power).find((value) => value >= rough);
+    for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(i * step);
   }
   return ticks.filter((tick) => low <= tick && tick <= high);
 }

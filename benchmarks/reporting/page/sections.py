@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Results
@@ -31,14 +32,20 @@ def sections(results: Results) -> list[Section]:
 
 
 def _environment(results: Results) -> Section:
-    rows = [*environment(results)]
+    rows = environment(results)
     for machine in filter(None, results.machines().values()):
+        rows.append(("machine", machine.name))
         facts = {**machine.described, **machine.speeds}
-        rows += [
-            (f"{machine.name}: {what.replace('_', ' ')}", str(value))
-            for what, value in facts.items()
-        ]
+        rows += [(key.replace("_", " "), _text(of)) for key, of in facts.items() if of is not None]
     return Section("Environment", "", ("what", "value"), rows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(of)}" for key, of in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _parity(results: Results) -> Section:
