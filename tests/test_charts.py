@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks.contestants import CONTESTANTS, Entry
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting import charts, growth
-from benchmarks.reporting.rows import Row, rows_of
-from benchmarks.tasks import TASKS
 
 
 def file(results: Results, task: str, framework: str, *seconds: float) -> None:
@@ -44,13 +42,12 @@ def test_every_process_is_a_dot_and_the_fastest_is_on_top(results: Results) -> N
 
 
 def test_a_process_of_a_slow_machine_is_an_open_mark(results: Results) -> None:
-    file(results, "train", "flax", 1, 1)
-    (row,) = rows_of(results, "train")
-    shown = Row(**{**vars(row), "slow": [Process(0, (3.0,), {})]})
-    figure = charts.dots([shown], TASKS["train"])
-    counted, slow = figure.axes[0].lines[:2]
-    assert along(slow) == [3] and slow.get_markerfacecolor() == "none"
-    assert counted.get_markerfacecolor() != "none"
+    file(results, "train", "flax", 1, 1, 1)
+    results.add("train", "flax", {"values": [3.0], "loops": 1, "round": 1, "slow": 1})
+    counted, slow = charts.draw(results)["train"].axes[0].lines[:2]
+    assert along(counted) == [1, 1, 1] and along(slow) == [3]
+    assert along(slow, 1) == [along(counted, 1)[1]]
+    assert slow.get_markerfacecolor() == "none" != counted.get_markerfacecolor()
     assert counted.get_marker() != slow.get_marker()
 
 

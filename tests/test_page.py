@@ -60,6 +60,8 @@ def measured(path: Path, **times: list[float]) -> Results:
 
 def test_the_page_contains_the_rows(tmp_path: Path) -> None:
     results = measured(tmp_path / "r.json", flax=[1.0, 1.25, 1.5], equinox=[2.0, 2.5])
+    repeated = {"values": [4.0], "loops": 1, "round": 1, "mode": "epoch", "slow": 1}
+    results.add("train", "flax", repeated)
     read = Reader(page(results))
     drawn = json.loads(read.json)
     assert drawn.keys() == {"train", "encode"}
@@ -71,6 +73,7 @@ def test_the_page_contains_the_rows(tmp_path: Path) -> None:
             assert dots == [(of.round, of.seconds) for of in expected.processes]
     assert drawn["train"][0]["processes"][2] == {"round": 2, "seconds": 1.5}
     assert drawn["train"][1]["ratio"]["median"] == 2
+    assert drawn["train"][0]["slow"] == [{"round": 1, "seconds": 4.0}]
     assert "1.25 s" in read.texts and "2.25 s" in read.texts
 
 

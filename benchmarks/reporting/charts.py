@@ -44,8 +44,9 @@ def dots(rows: Sequence[Row], task: Task) -> Figure:
     for y, row in enumerate(rows):
         colour = colours[row.framework]
         style: Style = {"color": colour, "ls": "none", "ms": 3.5, "mew": 0.8}
-        axes.plot(*_spread_out(row.processes, y), marker="o", **style)
-        axes.plot(*_spread_out(row.slow, y), marker="D", mfc="none", **style)
+        last = max(process.round for process in (*row.processes, *row.slow))
+        axes.plot(*_spread_out(row.processes, y, last), marker="o", **style)
+        axes.plot(*_spread_out(row.slow, y, last), marker="D", mfc="none", **style)
         axes.plot([row.seconds] * 2, [y - 0.4, y + 0.4], "k", lw=1.2)
         if row.own_products is not None:
             products = row.own_products * row.seconds
@@ -132,7 +133,9 @@ def _markers_of(names: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _spread_out(processes: Sequence[Process], y: float) -> tuple[list[float], list[float]]:
+def _spread_out(
+    processes: Sequence[Process], y: float, last: int
+) -> tuple[list[float], list[float]]:
     """The places of a row's processes, from the first round on top to the last."""
-    heights = y + 0.3 * np.linspace(-1, 1, len(processes))
-    return [process.seconds for process in processes], heights.tolist()
+    heights = [y + 0.6 * (process.round / max(last, 1) - 0.5) for process in processes]
+    return [process.seconds for process in processes], heights

@@ -92,7 +92,7 @@ def rows_of(results: Results, task: str) -> list[Row]:
             parity=_parity(results, name),
             settings={key: str(processes[0].metadata.get(key, "—")) for key in SETTINGS},
             processes=processes,
-            slow=[],
+            slow=results.slow_processes(task, name),
         )
         rows.append(row)
     return rows

@@ -47,11 +47,11 @@ function scaleOf(values, logarithmic, width) {
   return { place, ticks: ticksOf(low, high, logarithmic) };
 }
 
-// Round values between two: 1, 2 and 5 times powers of ten if they span enough, else even steps.
+// Round values between two: multiples of powers of ten if they span enough, else even steps.
 function ticksOf(low, high, logarithmic) {
   const ticks = [];
   if (logarithmic && high / low > 5) {
-    const digits = high / low > 100 ? [1] : [1, 2, 5];
+    const digits = high / low > 1000 ? [1] : high / low > 40 ? [1, 3] : [1, 2, 5];
     for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
       ticks.push(...digits.map((digit) => digit * power));
     }
