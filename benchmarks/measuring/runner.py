@@ -146,6 +146,9 @@ def measure(
 ) -> Outcomes:
     """Measure a job's tasks in a fresh process.
 
+    A cold start finds its compilation cache empty, and a warm one finds what an earlier process of
+    the framework left. Other tasks, whose clock starts after they are compiled, share a cache.
+
     Args:
       job: what to measure.
       threads: number of threads.
@@ -166,20 +169,16 @@ def measure(
         "loops": loops,
     }
     task = TASKS[job.tasks[0]]
-    environment = dict(environment)
-    # Without a cache, since the first call's time includes compilation.
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    if task.kind == "cold":
-        # A cold start finds its cache empty; a warm one finds what an earlier process left.
-        cache = scratch / f"cache-{job.framework}"
-        if not task.warm_cache:
-            shutil.rmtree(cache, ignore_errors=True)
-        environment |= {
-            "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-            "JAX_COMPILATION_CACHE_DIR": str(cache / "xla"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
-        if task.warm_cache and not cache.exists():
-            spawn("measuring.worker", spec, environment)
+    is_start = task.kind == "cold"
+    cache = scratch / (f"cache-{job.framework}" if is_start else "cache")
+    if is_start and not task.warm_cache:
+        shutil.rmtree(cache, ignore_errors=True)
+    environment = dict(environment) | {
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "xla"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    if is_start and task.warm_cache and not cache.exists():
+        spawn("measuring.worker", spec, environment)
     outcomes = spawn("measuring.worker", spec, environment)
     return {name: outcome | {"framework": job.framework} for name, outcome in outcomes.items()}
