@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import describe
-from benchmarks.measuring.results import Process, Results
+from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import seconds
 from benchmarks.reporting.page.sections import sections
 from benchmarks.reporting.rows import Row, baseline_of, rows_of
@@ -71,13 +71,12 @@ def _drawn(row: Row) -> dict[str, Any]:
         "seconds": row.seconds,
         "products": row.own_products and row.own_products * row.seconds,
         "ratio": row.ratio and asdict(row.ratio),
-        "processes": _points(row.processes),
-        "slow": _points(row.slow),
+        # In the order in which the arrow keys visit them.
+        "processes": [
+            {"round": process.round, "seconds": process.seconds, "slow": process in row.slow}
+            for process in sorted((*row.processes, *row.slow), key=lambda process: process.seconds)
+        ],
     }
-
-
-def _points(processes: Iterable[Process]) -> list[dict[str, float]]:
-    return [{"round": process.round, "seconds": process.seconds} for process in processes]
 
 
 def _topic(task: Task) -> str:

@@ -3,7 +3,7 @@
 // Seconds of each process and the ratios, by task, in the order of the tables' rows.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = 12;
+const MARGIN = 18;
 const HEIGHT = 28;
 
 const form = document.getElementById("filters");
@@ -101,20 +101,14 @@ function drawTimes(svg, row, scale) {
   clear(svg, scale);
   if (row.products !== null) line(svg, "products", scale.place(row.products));
   line(svg, "median", scale.place(row.seconds));
-  const kinds = { processes: "process", slow: "slow" };
-  const processes = Object.entries(kinds).flatMap(([key, kind]) =>
-    row[key].map((process) => ({ ...process, kind })),
-  );
-  const last = Math.max(1, ...processes.map((process) => process.round));
-  svg.dots = processes.sort((a, b) => a.seconds - b.seconds);
-  for (const dot of svg.dots) {
-    const [x, y] = [scale.place(dot.seconds), 5 + ((HEIGHT - 10) * dot.round) / last];
-    dot.text = `round ${dot.round}: ${secondsText(dot.seconds)}${dot.kind === "slow" ? ", slow machine" : ""}`;
-    dot.node =
-      dot.kind === "slow"
-        ? add(svg, "path", { class: dot.kind, d: `M${x} ${y - 4.5}l4.5 4.5l-4.5 4.5l-4.5-4.5z` })
-        : add(svg, "circle", { class: dot.kind, cx: x, cy: y, r: 3 });
-  }
+  const last = Math.max(1, ...row.processes.map(({ round }) => round));
+  svg.dots = row.processes.map(({ round, seconds, slow }) => {
+    const [x, y] = [scale.place(seconds), 5 + ((HEIGHT - 10) * round) / last];
+    const node = slow
+      ? add(svg, "path", { class: "slow", d: `M${x} ${y - 4.5}l4.5 4.5l-4.5 4.5l-4.5-4.5z` })
+      : add(svg, "circle", { class: "process", cx: x, cy: y, r: 3 });
+    return { node, text: `round ${round}: ${secondsText(seconds)}${slow ? ", slow machine" : ""}` };
+  });
   const texts = svg.dots.map((dot) => dot.text).join("; ");
   svg.setAttribute("aria-label", `${row.framework}, ${svg.dots.length} processes: ${texts}`);
 }
@@ -137,7 +131,7 @@ function draw(section) {
   const seconds = rows.flatMap(({ data }) => [
     data.seconds,
     data.products ?? data.seconds,
-    ...[...data.processes, ...data.slow].map((process) => process.seconds),
+    ...data.processes.map(({ seconds }) => seconds),
   ]);
   const ratios = rows.flatMap(({ data: { ratio } }) =>
     ratio ? [ratio.median, ratio.low ?? ratio.median, ratio.high ?? ratio.median] : [],
