@@ -161,13 +161,18 @@ def _no_part(options: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from benchmarks import reporting
     from benchmarks.scaling import report as scaling
 
     results = _existing(options.file)
     swept = any(task in SWEEPS for task, _ in results.names())
     write = scaling.write_report if swept else reporting.write_report
-    for path in write(results, options.out or options.file.with_suffix("")):
+    paths = write(results, options.out or options.file.with_suffix(""))
+    if not swept:
+        reporting.print_verdict(results, Console(highlight=False))
+    for path in paths:
         print(path)
     return 0
 

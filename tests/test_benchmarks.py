@@ -23,8 +23,6 @@ from benchmarks.measuring import provenance, runner, speeds
 from benchmarks.measuring.identity import Machine
 from benchmarks.measuring.results import Process, Results
 from benchmarks.measuring.spawn import WorkerError, spawn
-from benchmarks.reporting.report import write_report
-from benchmarks.reporting.tables import fastest_limit, task_tables
 from benchmarks.tasks import TASKS, flops, limit
 from benchmarks.tasks.flops import Sizes
 
@@ -136,21 +134,6 @@ def test_compare_refuses_another_machine_unless_told(
     assert main(["compare", *paths]) == 2
     assert "threads 2 and 64" in capsys.readouterr().err
     assert main(["compare", *paths, "--other-machine"]) == 0
-
-
-def test_the_report_compares_every_row_with_the_limit(tmp_path: Path) -> None:
-    results = filed(tmp_path / "r.json")
-    results.note(kind="absent", framework="keras-jax", why="keras not installed")
-    report = write_report(results, tmp_path / "out")[0].read_text()
-    assert fastest_limit(results, TASKS["train"]) == pytest.approx(0.8, rel=0.02)
-    table = [line for line in task_tables(results, TASKS["train"]) if "|" in line]
-    assert "\n".join(table) in report
-    rows = {line.split("|")[1].strip(): line for line in table}
-    shares = {name: float(rows[name].split("|")[5]) for name in ("flax", "torch-eager")}
-    assert shares == pytest.approx({"flax": 0.8, "torch-eager": 0.4}, abs=0.02)
-    ratio = rows["torch-eager"].split("|")[4]
-    assert float(ratio.split()[0]) == pytest.approx(2, rel=0.02) and "≈" not in ratio
-    assert "- keras-jax: absent, keras not installed" in report
 
 
 def test_a_crash_is_noted_and_the_other_contestants_continue(

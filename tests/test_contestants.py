@@ -87,7 +87,7 @@ def test_a_contestant_agrees_with_the_reference(name: str, images: npt.NDArray[n
     with jax.numpy_rank_promotion("allow"):
         receipt = parity.check(watch, images, STEPS, HIDDEN)
     assert receipt.gradients is not None
-    if CONTESTANTS[name].own_recipe:
+    if CONTESTANTS[name].one_cycle_of:
         assert {"losses", "first_update"} <= {f.partition(" ")[0] for f in receipt.failures}
         receipt = receipt.of_the_model
     assert receipt.failures == []

@@ -95,9 +95,9 @@ def test_what_is_said_of_the_results_is_in_the_reports() -> None:
         ratio = cells(trained, name, "time / flax").split()[0]
         assert re.search(rf"{words}[^.]* takes {re.escape(ratio)} times as long", readme), name
     page = (DOCS / "benchmarks.md").read_text()
-    race = table(RESULTS / "full/report.md", "framework", "time", after="\n## time-to-loss\n")
-    for name in ("flax-onecycle", "torch-loader"):
-        assert f"takes {cells(race, name, 'time').partition(',')[0]}" in page
+    race = table(RESULTS / "full/report.md", "one-cycle: time")
+    for recipe in ("lecture", "one-cycle"):
+        assert f"{cells(race, 'flax', f'{recipe}: time')} with" in page
     scaling = RESULTS / "scaling/report.md"
     exponent = cells(table(scaling, "exponent"), "images", "exponent").split()[0]
     assert f"to the power {exponent}" in page

@@ -165,7 +165,7 @@ def test_a_fault_that_leaves_nothing_to_compare_is_refused(
 
 
 def test_a_framework_with_its_own_schedule_is_checked_without_updates() -> None:
-    own = [name for name, entry in CONTESTANTS.items() if entry.own_recipe]
+    own = [name for name, entry in CONTESTANTS.items() if entry.one_cycle_of]
     assert own == ["flax-onecycle", "torch-onecycle"]
     numbers = {name: 10.0 ** -(i + 1) for i, name in enumerate(TOLERANCES)}
     of_the_model = Receipt(**numbers).of_the_model

@@ -117,3 +117,10 @@ def test_parity_is_a_word_since_its_numbers_depend_on_the_optimizers_rounding(
 
 def test_what_was_not_measured_has_no_rows(results: Results) -> None:
     assert rows_of(results, "train") == []
+
+
+def test_slow_processes_are_kept_apart(results: Results) -> None:
+    file(results, "train", "flax", 1, 1, 3, 1, slow=[0, 0, 1, 0])
+    (row,) = rows_of(results, "train")
+    assert [process.seconds for process in row.processes] == [1, 1, 1]
+    assert [process.seconds for process in row.slow] == [3]

@@ -18,7 +18,7 @@ from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import listing
 from benchmarks.measuring import provenance, runner, spawn, speeds
 from benchmarks.measuring.results import Results
-from benchmarks.reporting.report import conditions
+from benchmarks.reporting.conditions import environment
 from benchmarks.tasks import TASKS
 
 CHECK, WORKER = "measuring.check", "measuring.worker"
@@ -220,7 +220,7 @@ def test_a_busy_machine_causes_a_warning_and_is_marked_in_the_report(
     warning = f"load average {load:.1f} on {processors} processors"
     first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
     assert (warning in first) == busy
-    text = "\n".join(conditions(Results(tmp_path / "r.json")))
+    text = str(environment(Results(tmp_path / "r.json")))
     assert ("busy machine" in text) == busy and (warning in text) == busy
 
 

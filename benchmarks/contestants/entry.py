@@ -29,8 +29,8 @@ class Entry:
       tasks: the tasks it takes part in, as patterns of names.
       after: for an ablation, the contestant that it differs from in one thing.
       quick: whether `run --quick` measures it.
-      own_recipe: whether it trains with its own schedule; the parity check then covers the model
-        but not the updates.
+      one_cycle_of: the contestant that it is, but for jaxae's one-cycle recipe; the parity check
+        then covers the model but not the updates.
       environment: variables that are set before its module is imported.
 
     Raises:
@@ -46,7 +46,7 @@ class Entry:
     tasks: tuple[str, ...] = STANDARD
     after: str = ""
     quick: bool = False
-    own_recipe: bool = False
+    one_cycle_of: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

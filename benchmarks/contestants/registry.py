@@ -76,7 +76,7 @@ CONTESTANTS = {
         "FlaxOneCycle",
         what="flax with jaxae's fast recipe, for time-to-loss",
         tasks=_TO_LOSS,
-        own_recipe=True,
+        one_cycle_of="flax",
     ),
     "flax-nojit": _jax(
         "flax_loop",
@@ -164,7 +164,7 @@ CONTESTANTS = {
         "TorchOneCycle",
         what="torch-eager with jaxae's fast recipe, for time-to-loss",
         tasks=_TO_LOSS,
-        own_recipe=True,
+        one_cycle_of="torch-eager",
     ),
     "keras-jax": _keras(
         "keras_fit",

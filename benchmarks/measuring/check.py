@@ -26,7 +26,7 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
         receipt = parity.check_latent(contestant, images, hidden)
     else:
         receipt = parity.check(contestant, images, steps, hidden)
-    if entry.own_recipe:
+    if entry.one_cycle_of:
         receipt = receipt.of_the_model
     return asdict(receipt) | {"failures": receipt.failures, "largest": receipt.largest}
 

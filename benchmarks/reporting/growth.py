@@ -1,12 +1,10 @@
 """Time against batch size, width and number of images."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.contestants import CONTESTANTS, applies
 from benchmarks.measuring.results import Results
-from benchmarks.reporting.markdown import seconds, table
-from benchmarks.stats import Points, growth_of
+from benchmarks.stats import Growth, Points, growth_of
 from benchmarks.tasks import TASKS
 from benchmarks.tasks.suite import EPOCH, HIDDEN, IMAGES, PART, STEPS
 
@@ -52,31 +50,7 @@ def points(results: Results, sweep: Sweep, name: str) -> Points:
     return {size: processes for size, processes in found.items() if processes}
 
 
-def growth_section(results: Results) -> Iterator[str]:
-    """Yield a table of fits for each sweep."""
-    for sweep in SWEEPS.values():
-        fits = {name: growth_of(points(results, sweep, name)) for name in sweep.frameworks}
-        found = {name: growth for name, growth in fits.items() if growth is not None}
-        if not found:
-            continue
-        yield f"## Time against {sweep.title}\n"
-        yield f"Seconds for {sweep.work}, fitted as fixed + each × {sweep.title}.\n"
-        columns = ("fixed", f"each {sweep.unit}", "equal at", "exponent", "largest misfit")
-        rows = [
-            [
-                name,
-                seconds(growth.fixed),
-                f"{1e6 * growth.each:.3g} µs",
-                f"{growth.crossing:,.0f}",
-                f"{growth.exponent:.2f} ± {growth.exponent_error:.2f}",
-                f"{growth.misfit:.0%}",
-            ]
-            for name, growth in found.items()
-        ]
-        yield from table(("framework", *columns), rows)
-        if sweep is STEP:
-            yield (
-                "The fixed part of a step is Python, dispatch, and Adam's update of all "
-                "parameters, none of which depends on the batch size; the rest is arithmetic. "
-                "*Equal at* is the batch size at which both parts take as long.\n"
-            )
+def fits(results: Results, sweep: Sweep) -> dict[str, Growth]:
+    """The fit of each framework that was measured at three sizes or more."""
+    found = {name: growth_of(points(results, sweep, name)) for name in sweep.frameworks}
+    return {name: growth for name, growth in found.items() if growth is not None}

@@ -1,28 +1,31 @@
-"""Write the report of a comparison: Markdown and plots."""
+"""Write the report of a comparison: Markdown and plots; `report.md.j2` holds its prose."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from benchmarks.contestants import CONTESTANTS
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from benchmarks.contestants import CONTESTANTS, LADDERS
+from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Results, write_text
-from benchmarks.reporting import charts
-from benchmarks.reporting.breakeven import break_even_section
-from benchmarks.reporting.conditions import environment, missing
-from benchmarks.reporting.explain import (
-    ladder_section,
-    memory_section,
-    noise_section,
-    standing_section,
-)
-from benchmarks.reporting.gap import gap_section
-from benchmarks.reporting.growth import SWEEPS, growth_section
-from benchmarks.reporting.legend import LEGEND
-from benchmarks.reporting.markdown import table
+from benchmarks.reporting import charts, parts, tables
+from benchmarks.reporting.conditions import missing
+from benchmarks.reporting.growth import STEP, SWEEPS, fits
+from benchmarks.reporting.machines import machine_lines
+from benchmarks.reporting.markdown import full, library, seconds, share
 from benchmarks.reporting.page import page
-from benchmarks.reporting.tables import BASELINE, like_with_like, recipes, task_tables
+from benchmarks.reporting.parity import parameters, parity_table, remarks
+from benchmarks.reporting.rows import BASELINE, Row, baseline_of, measured, median_of, rows_of
+from benchmarks.reporting.verdict import noise, same_code, splits, standing
+from benchmarks.stats import UNSTABLE
 from benchmarks.tasks import TASKS
-from benchmarks.tasks.receipt import TOLERANCES
+from benchmarks.tasks.suite import TARGET_LOSS
 from jaxae.plots import save_figure
+
+_KINDS = ("train", "encode", "decode")
+Rows = Mapping[str, list[Row]]
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -31,75 +34,124 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     for name, figure in charts.draw(results).items():
         plots[name] = folder / f"{name}.png"
         save_figure(figure, plots[name])
-    write_text(folder / "report.md", "\n".join(_sections(results, plots)) + "\n")
+    write_text(folder / "report.md", report(results, {name: p.name for name, p in plots.items()}))
     write_text(folder / "report.html", page(results))
     return [folder / "report.md", folder / "report.html", *plots.values()]
 
 
-def _sections(results: Results, plots: dict[str, Path]) -> Iterator[str]:
-    def plot(*names: str) -> Iterator[str]:
-        yield from (f"![{name}]({plots[name].name})\n" for name in names if name in plots)
-
-    yield "# Framework comparison\n"
-    yield "[report.html](report.html) shows every process, and can be sorted and filtered.\n"
-    yield from conditions(results)
-    yield LEGEND
-    yield from _parity(results)
-    for task in TASKS.values():
-        # The others have sections of their own below.
-        if task.kind not in ("cold", "parts") and task.name != "ladder":
-            yield from task_tables(results, task)
-            yield from plot(task.name)
-        if task.name == "train":
-            yield from like_with_like(results, task)
-        if task.name == "time-to-loss":
-            yield from recipes(results)
-    yield from standing_section(results)
-    yield from gap_section(results)
-    yield from ladder_section(results)
-    yield from plot("ladder")
-    yield from growth_section(results)
-    yield from plot(*SWEEPS)
-    yield from break_even_section(results)
-    yield from plot("breakeven")
-    yield from memory_section(results)
-    yield from noise_section(results)
-    yield from not_measured(results)
+def report(results: Results, plots: Mapping[str, str]) -> str:
+    """The report as Markdown; plots are file names by task."""
+    rows = _rows(results)
+    return _render("report.md.j2", _verdict(results, rows) | _sections(results, rows), plots=plots)
 
 
-def conditions(results: Results) -> Iterator[str]:
-    """Yield the processor, the versions and the dates of all processes, one per line."""
-    yield from (f"- {what}: {value}" for what, value in environment(results))
-    yield ""
+def verdict(results: Results) -> str:
+    """The report's first lines, as Markdown."""
+    return _render("verdict.md.j2", _verdict(results, _rows(results)))
 
 
-def _parity(results: Results) -> Iterator[str]:
-    columns = list(TOLERANCES)
-    rows = [["*allowed*", *(f"{TOLERANCES[column]:.0e}" for column in columns)]]
-    for name in CONTESTANTS:
-        if (receipt := results.receipt(name)) is not None:
-            found = (receipt.get(column) for column in columns)
-            rows.append([name, *("—" if value is None else f"{value:.1e}" for value in found)])
-    yield "## Parity with the NumPy reference\n"
-    yield "Relative difference in the norm from NumPy in float64, over 50 steps.\n"
-    yield from table(["framework", *columns], rows)
-    remarks: dict[str, list[str]] = {}
-    for task, name in results.names():
-        remark = results.processes(task, name)[0].metadata.get("remark")
-        if remark and name not in remarks.setdefault(str(remark), []):
-            remarks[str(remark)].append(name)
-    for remark, names in remarks.items():
-        yield f"- {', '.join(sorted(names))}: {remark}.\n"
-    if results.receipt(BASELINE):
-        yield (
-            "JAX's parameters differ after 50 steps because optax computes 1 − β₂ᵗ in float32: put "
-            "into the reference, that alone moves it as far (see `benchmarks/tasks/parity.py`).\n"
-        )
+def headline(results: Results) -> str | None:
+    """The task that a report begins with: the first that was measured, except parts of others."""
+    return next(iter(_rows(results)), None)
 
 
-def not_measured(results: Results) -> Iterator[str]:
-    """Yield what failed or is not installed, and has not been measured since."""
-    if pairs := missing(results):
-        yield "## Not measured\n"
-        yield from (f"- {what}: {why}" for what, why in pairs)
-        yield ""
+def _rows(results: Results) -> Rows:
+    tasks = [task.name for task in TASKS.values() if task.kind != "parts"]
+    return {task: rows for task in tasks if (rows := rows_of(results, task))}
+
+
+def _verdict(results: Results, rows: Rows) -> dict[str, Any]:
+    task = next(iter(rows), None)
+    base = task and baseline_of(results, task)
+    standings = {name: found for name, of in rows.items() if (found := standing(of))}
+    told = {name: found for name, found in standings.items() if found.enough}
+    ratios = noise(rows)
+    return {
+        "task": task,
+        "base": base,
+        "baseline": BASELINE,
+        "own_library": base and CONTESTANTS[base].library,
+        "splits": splits(results, task, rows[task]) if task else [],
+        "noise": ratios,
+        "again": same_code(),
+        "different": [name for name, ratio in ratios.items() if ratio.significant],
+        "told": told,
+        "untold": [name for name in standings if name not in told],
+        "level": [name for name, found in told.items() if not found.ahead],
+        "races": tables.by_recipe(rows.get("time-to-loss", [])),
+        "target": TARGET_LOSS,
+        "slow": sum(len(row.slow) for of in rows.values() for row in of),
+    }
+
+
+def _sections(results: Results, rows: Rows) -> dict[str, Any]:
+    task = next(iter(rows), "")
+    other = [name for name in rows if TASKS[name].kind in (*_KINDS, "step") and name != task]
+    grids = (
+        [name for name in other if not TASKS[name].sparse],
+        [name for name in other if TASKS[name].sparse and name != "ladder"],
+    )
+    return {
+        "tasks": TASKS,
+        "gigaflops": lambda name: f"{TASKS[name].work['flops'] / 1e9:.3g}",
+        "describe": describe,
+        "intensity": tables.intensity,
+        "main": tables.task_table(results, task, rows[task]) if task else "",
+        "alike": tables.like_with_like(rows.get(task, [])),
+        "grids": [tables.grid({name: rows[name] for name in of}) for of in grids if of],
+        "race_table": tables.races(rows.get("time-to-loss", [])),
+        "start_table": tables.start_table(results),
+        "step_table": tables.step_table(results),
+        "adam_megabytes": f"{parts.ADAM_BYTES / 1e6:.1f}",
+        "copy_gbs": parts.copy_gbs(results),
+        "growth": [(of, found) for of in SWEEPS.values() if (found := fits(results, of))],
+        "calls": [name for name in fits(results, STEP) if CONTESTANTS[name].group == "fit"],
+        "ladders": [line for names in LADDERS if (line := _ladder(rows, names))],
+        "memory": _memory(results),
+        "machines": list(machine_lines(results)),
+        "parity_table": parity_table(results),
+        "parameters": parameters(results),
+        "remarks": remarks(results),
+        "missing": missing(results),
+        "unstable": f"{UNSTABLE:.0%}",
+    }
+
+
+def _ladder(rows: Rows, names: Iterable[str]) -> str:
+    found = {row.framework: row for row in rows.get("ladder", ()) if not row.conditions}
+    rates = [f"{n} {found[n].images_per_second:,.0f}" for n in names if n in found]
+    return " → ".join(rates) if len(rates) > 1 else ""
+
+
+def _memory(results: Results) -> str:
+    peaks = {
+        name: median_of(processes, "mem_max_rss")
+        for name, processes in measured(results, "train").items()
+    }
+    found = sorted((peak, name) for name, peak in peaks.items() if peak)
+    return ", ".join(f"{name} {peak / 2**20:,.0f} MiB" for peak, name in found)
+
+
+def _render(template: str, context: Mapping[str, Any], **more: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=False,
+    )
+    environment.filters |= {
+        "line": _line,
+        "code": lambda names: ", ".join(f"`{name}`" for name in names),
+        "full": full,
+        "library": library,
+        "seconds": seconds,
+        "share": share,
+    }
+    text = environment.get_template(template).render(context, **more)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _line(text: str) -> str:
+    """One line of several, without a space before a mark of punctuation."""
+    return re.sub(r" ([,.;:])", r"\1", " ".join(text.split())) + "\n"

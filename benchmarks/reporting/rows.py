@@ -11,6 +11,7 @@ from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Process, Results
 from benchmarks.stats import Ratio, median_seconds, paired_ratio
 from benchmarks.tasks import TASKS, Task
+from benchmarks.tasks.limit import PRODUCTS
 
 BASELINE = "flax"
 # How a framework does its work; a table's rows may differ in these.
@@ -63,8 +64,8 @@ def rows_of(results: Results, task: str) -> list[Row]:
       task: a name from `TASKS`.
     """
     groups: defaultdict[tuple[str, Conditions], list[Process]] = defaultdict(list)
-    for name in CONTESTANTS:
-        for process in results.processes(task, name):
+    for name, processes in measured(results, task).items():
+        for process in processes:
             groups[name, _values(process, _CONDITIONS)].append(process)
     if not groups:
         return []
@@ -72,11 +73,15 @@ def rows_of(results: Results, task: str) -> list[Row]:
     baseline = baseline_of(results, task)
     usual = next(conditions for name, conditions in ordered if name == baseline)
     products, peaks = products_of(results, task), _peaks(results, task)
+    comparisons = sum(
+        name != baseline and (baseline, conditions) in groups for name, conditions in ordered
+    )
     rows = []
     for name, conditions in ordered:
         processes, ratio = groups[name, conditions], None
         if name != baseline:
-            ratio = paired_ratio(processes, groups.get((baseline, conditions), []))
+            base = groups.get((baseline, conditions), [])
+            ratio = paired_ratio(processes, base, comparisons)
         seconds, epochs = median_seconds(processes), float(np.median(epochs_of(processes)))
         limit = _products_seconds(products.get(CONTESTANTS[name].library, []), processes[0])
         rate = _flops(task) * epochs / seconds
@@ -92,7 +97,7 @@ def rows_of(results: Results, task: str) -> list[Row]:
             parity=_parity(results, name),
             settings={key: str(processes[0].metadata.get(key, "—")) for key in SETTINGS},
             processes=processes,
-            slow=results.slow_processes(task, name),
+            slow=_alike(results.slow_processes(task, name), conditions),
         )
         rows.append(row)
     return rows
@@ -104,26 +109,40 @@ def baseline_of(results: Results, task: str) -> str:
     Raises:
       ValueError: the task was not measured.
     """
-    names = [name for name in CONTESTANTS if results.processes(task, name)]
-    if not names:
+    found = measured(results, task)
+    if not found:
         raise ValueError(f"{task} was not measured")
-    if BASELINE in names:
-        return BASELINE
-    return min(names, key=lambda name: median_seconds(results.processes(task, name)))
+    return BASELINE if BASELINE in found else min(found, key=lambda n: median_seconds(found[n]))
+
+
+def measured(
+    results: Results, task: str, names: Sequence[str] | None = None
+) -> dict[str, list[Process]]:
+    """The processes of each of the frameworks, all by default, that were measured at a task."""
+    found = {name: results.processes(task, name) for name in names or CONTESTANTS}
+    return {name: processes for name, processes in found.items() if processes}
+
+
+def median_of(processes: Sequence[Process], key: str) -> float | None:
+    """Median of a number in the processes' metadata; None if none has it."""
+    found = [process.metadata[key] for process in processes if key in process.metadata]
+    return float(np.median(found)) if found else None
 
 
 def products_of(results: Results, task: str) -> dict[str, list[Process]]:
     """The processes that measured a task's large products alone, by library."""
-    libraries = dict.fromkeys(entry.library for entry in CONTESTANTS.values())
-    found = {
-        name: results.processes(_epochs_task(task).name, f"limit-{name}") for name in libraries
-    }
-    return {name: processes for name, processes in found.items() if processes}
+    name = _epochs_task(task).name
+    found = {library: results.processes(name, f"limit-{library}") for library in PRODUCTS}
+    return {library: processes for library, processes in found.items() if processes}
 
 
 def epochs_of(processes: Sequence[Process]) -> list[int]:
     """How many epochs each process took to the target loss; 1 for any other task."""
     return [process.metadata.get("epochs", 1) for process in processes]
+
+
+def _alike(processes: Sequence[Process], conditions: Conditions) -> list[Process]:
+    return [process for process in processes if _values(process, _CONDITIONS) == conditions]
 
 
 def _products_seconds(products: Sequence[Process], of: Process) -> float | None:
@@ -134,10 +153,10 @@ def _products_seconds(products: Sequence[Process], of: Process) -> float | None:
 
 def _peaks(results: Results, task: str) -> dict[str, float]:
     """FLOP/s of the processors of each machine that measured the task, where known."""
-    measured = [(task, name) for name in CONTESTANTS if results.processes(task, name)]
+    rows = [(task, name) for name in measured(results, task)]
     return {
         name: 1e9 * speed
-        for name, machine in results.machines(measured).items()
+        for name, machine in results.machines(rows).items()
         if machine and (speed := machine.speeds.get("peak_gflops"))
     }
 
@@ -165,7 +184,7 @@ def _parity(results: Results, name: str) -> str:
         return "—"
     if receipt.get("failures"):
         return "fails"
-    return "model only" if CONTESTANTS[name].own_recipe else "ok"
+    return "model only" if CONTESTANTS[name].one_cycle_of else "ok"
 
 
 def _values(process: Process, keys: Sequence[str]) -> Conditions:

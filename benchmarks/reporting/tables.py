@@ -1,164 +1,183 @@
-"""The table of each task, which compares only rows measured under the same conditions.
+"""The tables of the report, as Markdown."""
 
-A table states in which settings its rows may differ. Processes that differ in anything else, such
-as the number of threads, go into another table.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.measuring.results import Process, Results
-from benchmarks.reporting.markdown import seconds, table
+from benchmarks.measuring.results import Results
+from benchmarks.reporting.markdown import full, library, seconds, share, short, table
+from benchmarks.reporting.parts import Interval, steps
+from benchmarks.reporting.rows import BASELINE, Row, baseline_of, epochs_of, products_of
+from benchmarks.reporting.starts import starts
 from benchmarks.stats import UNSTABLE, median_seconds, paired_ratio, spread
-from benchmarks.tasks import Task, flops, limit
+from benchmarks.tasks import TASKS
 
-BASELINE = "flax"
-LIMITS = ("limit-jax", "limit-torch")
-RECIPES = ("torch-loader", "flax-onecycle")
-# What a process did, and under what conditions.
-_TERMS = ("batch", "hidden", "images", "warmups", "threads", "device", "tf32", "precision")
-# How a framework does it.
-IDIOM = ("mode", "loader", "transfers", "donated")
+LECTURE, ONE_CYCLE = "lecture", "one-cycle"
+# How a contestant of each group works.
+WAYS = {
+    "epoch": "compiled epoch",
+    "step": "compiled step",
+    "eager": "eager",
+    "fit": "library's loop",
+    "exported": "exported model",
+}
 
-Rows = dict[str, list[Process]]
-
-
-def measured(results: Results, task: str, names: Sequence[str] | None = None) -> Rows:
-    """The processes of each of the frameworks, all by default, that were measured at a task."""
-    found = {name: results.processes(task, name) for name in names or CONTESTANTS}
-    return {name: processes for name, processes in found.items() if processes}
+Tables = Mapping[str, Sequence[Row]]
 
 
-def side_by_side(results: Results, task: Task, axis: Sequence[str]) -> dict[str, Rows]:
-    """Sort a task's processes into tables.
-
-    Args:
-      results: all measurements.
-      task: whose processes to sort.
-      axis: the settings in which the rows of a table may differ.
-
-    Returns:
-      For each table, its rows by framework. The key names the settings in which the tables differ.
-    """
-    fixed = [name for name in (*_TERMS, *IDIOM) if name not in axis]
-    tables: defaultdict[tuple[str, ...], Rows] = defaultdict(dict)
-    for name, processes in measured(results, task.name).items():
-        for process in processes:
-            shared = tuple(str(process.metadata.get(setting)) for setting in fixed)
-            tables[shared].setdefault(name, []).append(process)
-    varying = [i for i in range(len(fixed)) if len({shared[i] for shared in tables}) > 1]
-    return {
-        ", ".join(f"{fixed[i]} {shared[i]}" for i in varying): rows
-        for shared, rows in tables.items()
-    }
-
-
-def task_tables(results: Results, task: Task) -> Iterator[str]:
-    """Yield a task's section, with every framework."""
-    if not measured(results, task.name):
-        return
-    yield f"## {task.name}\n"
-    yield f"{_describe(task)} Rows may differ in {', '.join(IDIOM)}.\n"
-    for terms, rows in side_by_side(results, task, axis=IDIOM).items():
-        if terms:
-            yield f"### {terms}\n"
-        yield from _table(results, task, rows)
+def task_table(results: Results, task: str, rows: Sequence[Row]) -> str:
+    """Every framework at a task, then the products alone."""
+    base = baseline_of(results, task)
+    cells = [
+        [
+            _label(row),
+            WAYS[CONTESTANTS[row.framework].group],
+            seconds(row.seconds),
+            f"{row.images_per_second:,.0f}",
+            _ratio(row, base),
+            share(row.own_products),
+            share(row.of_peak),
+            row.parity,
+            _rounds(row),
+        ]
+        for row in rows
+    ]
+    for name, processes in products_of(results, task).items():
+        time = seconds(median_seconds(processes))
+        cells.append([f"*{library(name)}'s products*", "", time, *[""] * 5, f"{len(processes)}"])
+    columns = ("framework", "how", "time", "images/s", f"time / {base}", "own products")
+    return _table((*columns, "of peak", "parity", "rounds"), cells)
 
 
-def like_with_like(results: Results, task: Task) -> Iterator[str]:
-    """Yield the tables of frameworks that also do the work in the same way."""
-    tables = side_by_side(results, task, axis=("donated",))
-    tables = {terms: rows for terms, rows in tables.items() if terms and len(rows) > 1}
-    if tables:
-        yield f"## {task.name}, like with like\n"
-        yield "Rows may differ only in donated.\n"
-    for terms, rows in tables.items():
-        yield f"### {terms}\n"
-        yield from _table(results, task, rows)
-
-
-def recipes(results: Results) -> Iterator[str]:
-    """Yield how much longer the lecture's recipe takes to the target loss than jaxae's fast one."""
-    lecture, fast = (results.processes("time-to-loss", name) for name in RECIPES)
-    ratio = paired_ratio(lecture, fast)
-    if ratio is not None:
-        yield "## time-to-loss: the lecture's recipe and the fast recipe\n"
-        columns = ("task", " / ".join(RECIPES), "rounds")
-        yield from table(columns, [["time-to-loss", str(ratio), f"{ratio.rounds}"]])
-
-
-def _table(results: Results, task: Task, rows: Rows) -> Iterator[str]:
-    base = BASELINE if BASELINE in rows else min(rows, key=lambda name: median_seconds(rows[name]))
-    best = fastest_limit(results, task)
-    lines = []
-    for name, processes in sorted(rows.items(), key=lambda item: median_seconds(item[1])):
-        time, settings = median_seconds(processes), processes[0].metadata
-        epochs = [process.metadata.get("epochs", 1) for process in processes]
-        images = task.n * float(np.median(epochs))
-        ratio = None if name == base else paired_ratio(processes, rows[base], len(rows) - 1)
-        compiling = median_of(processes, "compile_seconds")
-        lines.append(
-            [
-                name + (" !" if spread(processes) > UNSTABLE else ""),
-                seconds(time) + (f", {_span(epochs)} epochs" if max(epochs) > 1 else ""),
-                f"{images / time:,.0f}",
-                "1" if ratio is None else str(ratio),
-                f"{best * images / task.n / time:.2f}" if best else "—",
-                "—" if compiling is None else seconds(compiling),
-                _parity(results, name, task),
-                *(str(settings.get(key, "—")) for key in IDIOM),
-                f"{len(processes)}",
-            ]
+def like_with_like(rows: Sequence[Row]) -> str:
+    """For each way to work, the ratios to the group's first contestant in the registry."""
+    groups: dict[str, list[Row]] = {}
+    order = list(CONTESTANTS)
+    for row in sorted(rows, key=lambda row: order.index(row.framework)):
+        if not row.conditions:
+            groups.setdefault(CONTESTANTS[row.framework].group, []).append(row)
+    groups = {group: members for group, members in groups.items() if len(members) > 1}
+    comparisons = sum(len(members) - 1 for members in groups.values())
+    cells = []
+    for group, (first, *others) in groups.items():
+        ratios = (paired_ratio(row.processes, first.processes, comparisons) for row in others)
+        of = ", ".join(
+            f"{row.framework} {short(ratio)}" for row, ratio in zip(others, ratios, strict=True)
         )
-    for name, processes in measured(results, task.name, LIMITS).items():
-        cells = [seconds(median_seconds(processes)), *[""] * 9, f"{len(processes)}"]
-        lines.append([f"*{name}*", *cells])
-    columns = ("time", "images/s", f"time / {base}", "of the limit", "compile", "parity")
-    yield from table(("framework", *columns, *IDIOM, "rounds"), lines)
+        cells.append([WAYS[group], f"{first.framework} {seconds(first.seconds)}", of])
+    return _table(("how", "first", "time / the first's"), cells)
 
 
-def fastest_limit(results: Results, task: Task) -> float | None:
-    """Seconds of the task's large products alone, in the faster library; None if not measured.
+def grid(tables: Tables) -> str:
+    """The ratios of several tasks; rows without a ratio, as the baseline's, have their times."""
+    found = {task: {row.framework: row for row in reversed(rows)} for task, rows in tables.items()}
+    names = [name for name in CONTESTANTS if any(name in rows for rows in found.values())]
+    cells = [
+        [name, *(_short(found[task][name]) if name in found[task] else "—" for task in tables)]
+        for name in names
+    ]
+    ours = [found[task].get(BASELINE) for task in tables]
+    bounds = {
+        "own products": [row.own_products if row else None for row in ours],
+        "of peak": [row.of_peak if row else None for row in ours],
+    }
+    cells += [[f"*{BASELINE}: {name}*", *map(share, of)] for name, of in bounds.items() if any(of)]
+    cells.append(["*FLOP/byte*", *map(intensity, tables)])
+    return _table(("framework", *tables), cells)
 
-    For the time to a loss, those of one epoch.
-    """
-    name = "train" if task.kind == "time-to-loss" else task.name
-    return min(map(median_seconds, measured(results, name, LIMITS).values()), default=None)
+
+def intensity(task: str) -> str:
+    """FLOPs per byte that a task moves."""
+    work = TASKS[task].work
+    return f"{work['flops'] / work['bytes']:.3g}" if work else "—"
 
 
-def median_of(processes: list[Process], key: str) -> float | None:
-    """Median of a number in the processes' metadata; None if none has it."""
-    found = [process.metadata[key] for process in processes if key in process.metadata]
-    return float(np.median(found)) if found else None
+def by_recipe(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    """The rows of each framework by the recipe that it trains with, fastest framework first."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        model = CONTESTANTS[row.framework].one_cycle_of
+        found.setdefault(model or row.framework, {})[ONE_CYCLE if model else LECTURE] = row
+    return found
 
 
-def _span(epochs: list[int]) -> str:
+def races(rows: Sequence[Row]) -> str:
+    """Seconds and epochs to the target loss, by framework and recipe."""
+    cells = [
+        [name, *(cell for recipe in (LECTURE, ONE_CYCLE) for cell in _race(by.get(recipe)))]
+        for name, by in by_recipe(rows).items()
+    ]
+    each = ("time", "epochs", "own products", "rounds")
+    columns = [f"{recipe}: {column}" for recipe in (LECTURE, ONE_CYCLE) for column in each]
+    return _table(("framework", *columns), cells)
+
+
+def _race(row: Row | None) -> list[str]:
+    if row is None:
+        return ["—"] * 4
+    epochs = epochs_of(row.processes)
     low, high = min(epochs), max(epochs)
-    return f"{low}" if low == high else f"{low} to {high}"
+    span = f"{low}" if low == high else f"{low} to {high}"
+    return [seconds(row.seconds), span, share(row.own_products), _rounds(row)]
 
 
-def _parity(results: Results, name: str, task: Task) -> str:
-    # The difference that concerns the task.
-    receipt = results.receipt(name) or {}
-    key = task.kind if task.kind in ("encode", "decode") else "largest"
-    if key not in receipt:
-        return "—"
-    only_model = name in CONTESTANTS and CONTESTANTS[name].own_recipe
-    return f"{receipt[key]:.0e}" + (" (model only)" if only_model else "")
+def start_table(results: Results) -> str:
+    """The first epoch of a process, and what compiling adds, with both states of the cache."""
+    cells = []
+    for name, (cold, warm) in starts(results).items():
+        either = [start for start in (cold, warm) if start]
+        values = [either[0].imports]
+        for start in (cold, warm):
+            values += [start.compiling, start.first] if start else [None, None]
+        later = [f"{start.at(20):.0f} s" if start else "—" for start in (cold, warm)]
+        rounds = "/".join(f"{start.rounds}" for start in either)
+        cells.append([name, *map(seconds, values), *later, rounds])
+    columns = [f"{cache}: {what}" for cache in ("cold", "warm") for what in ("compile", "epoch 1")]
+    columns += ["cold: 20 epochs", "warm: 20 epochs", "rounds"]
+    return _table(("framework", "import", *columns), cells)
 
 
-def _describe(task: Task) -> str:
-    work = {"encode": flops.encode, "decode": flops.decode}.get(task.kind, flops.train)
-    size = f"{task.n:,} images" if task.n > 1 else "one image"
-    rows = ""
-    if task.kind not in ("encode", "decode"):
-        size += f", batch {task.batch}, hidden {task.hidden}"
-    elif task.n > limit.LATENT_ROWS:
-        rows = f" The limit runs on {limit.LATENT_ROWS} rows at a time."
-    giga = f"{work(task.sizes) * task.n / 1e9:,.3g} GFLOP"
-    if task.kind == "time-to-loss":
-        giga += " per epoch; weights and orders differ between rounds"
-    return f"{task.kind}: {size}; {giga}.{rows}"
+def step_table(results: Results) -> str:
+    """The parts of a step of the baseline at each batch size."""
+    cells = [
+        [
+            f"{step.batch}",
+            seconds(step.products),
+            _difference(step.activations),
+            _difference(step.adam),
+            seconds(step.whole),
+            share(step.of_products),
+            "—" if step.adam_gbs is None else f"{step.adam_gbs:.0f} GB/s",
+            f"{step.pairs}",
+        ]
+        for step in steps(results)
+    ]
+    columns = ("products", "+ activations, loss", "+ Adam", "step", "own products", "Adam moves")
+    return _table(("batch", *columns, "pairs"), cells)
+
+
+def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    return "\n".join(table(columns, cells)) if cells else ""
+
+
+def _label(row: Row) -> str:
+    unstable = " !" if spread(row.processes) > UNSTABLE else ""
+    return ", ".join(filter(None, (row.framework, row.conditions))) + unstable
+
+
+def _ratio(row: Row, base: str) -> str:
+    return "1" if row.framework == base and not row.conditions else full(row.ratio)
+
+
+def _short(row: Row) -> str:
+    return seconds(row.seconds) if row.ratio is None else short(row.ratio)
+
+
+def _rounds(row: Row) -> str:
+    return f"{len(row.processes)}" + (f" + {len(row.slow)} slow" if row.slow else "")
+
+
+def _difference(interval: Interval) -> str:
+    median, low, high = interval
+    if low is None or high is None or low <= 0 <= high:
+        return "not significant"
+    return f"{1e6 * median:.0f} µs [{1e6 * low:.0f}, {1e6 * high:.0f}]"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring.results import Process, Results, write_text
-from benchmarks.reporting import conditions, not_measured, seconds, table
+from benchmarks.reporting import environment, missing, seconds, table
 from benchmarks.scaling.chart import draw
 from benchmarks.scaling.roofline import all_reduced
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
@@ -38,7 +38,8 @@ def write_report(results: Results, folder: Path) -> list[Path]:
 
 def _sections(results: Results, plotted: bool) -> Iterator[str]:
     yield "# How the cost of training grows\n"
-    yield from conditions(results)
+    yield from (f"- {what}: {value}" for what, value in environment(results))
+    yield ""
     yield _LEGEND
     yield from _exponents(results)
     if plotted:
@@ -47,7 +48,10 @@ def _sections(results: Results, plotted: bool) -> Iterator[str]:
         if points := sweep.measured(results):
             yield f"## {sweep.title.capitalize()}\n"
             yield from _SECTIONS[sweep.name](sweep, points)
-    yield from not_measured(results)
+    if missed := missing(results):
+        yield "## Not measured\n"
+        yield from (f"- {what}: {why}" for what, why in missed)
+        yield ""
 
 
 _LEGEND = (

@@ -7,10 +7,9 @@ from typing import Any
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.conditions import environment, missing
-from benchmarks.reporting.growth import SWEEPS, points
+from benchmarks.reporting.growth import SWEEPS, fits
 from benchmarks.reporting.markdown import seconds
-from benchmarks.reporting.tables import measured, median_of
-from benchmarks.stats import growth_of
+from benchmarks.reporting.rows import measured, median_of
 from benchmarks.tasks.receipt import TOLERANCES
 
 
@@ -62,7 +61,6 @@ def _parity(results: Results) -> Section:
 
 def _growth(results: Results) -> Iterator[Section]:
     for sweep in SWEEPS.values():
-        fits = {name: growth_of(points(results, sweep, name)) for name in sweep.frameworks}
         rows = [
             [
                 name,
@@ -71,8 +69,7 @@ def _growth(results: Results) -> Iterator[Section]:
                 f"{growth.exponent:.2f} ± {growth.exponent_error:.2f}",
                 f"{growth.misfit:.0%}",
             ]
-            for name, growth in fits.items()
-            if growth is not None
+            for name, growth in fits(results, sweep).items()
         ]
         columns = ("framework", "fixed", f"each {sweep.unit}", "exponent", "largest misfit")
         remark = f"Time for {sweep.work}, fitted as fixed + each × {sweep.title}."
