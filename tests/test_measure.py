@@ -212,7 +212,7 @@ def test_the_same_code_under_two_names_is_not_significantly_different(
     """
     monkeypatch.setattr(runner, "limits", lambda names: [])
     monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
-    monkeypatch.setattr(runner, "_parity_failures", lambda *_: [])
+    monkeypatch.setattr(runner, "_parity_failures", lambda *_: {})
     monkeypatch.setattr(runner, "spawn", lambda module, spec, environment: worker.measured(spec))
     results, names = Results(tmp_path / "aa.json"), ["flax", "flax-again"]
     assert all(applies(TASKS["grid"], name) and name in CONTESTANTS for name in names)

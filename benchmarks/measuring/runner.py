@@ -5,7 +5,9 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -14,7 +16,7 @@ from benchmarks.contestants import CONTESTANTS, INSTALL, applies, due, limits
 from benchmarks.measuring import provenance
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
-from benchmarks.measuring.spawn import WorkerError, spawn
+from benchmarks.measuring.spawn import WorkerError, spawn, stop_all
 from benchmarks.tasks import TASKS
 from jaxae import load_dataset
 
@@ -72,9 +74,8 @@ def run(
     ]
     jobs = remaining(results, jobs, console)
     machine = provenance.identify(results, threads, console, mixed, bool(busy)) if jobs else {}
-    for name in present:
-        if any(job.framework == name for job in jobs):
-            obstacles[name] = _parity_failures(results, name, threads, console)
+    timed = [name for name in present if any(job.framework == name for job in jobs)]
+    obstacles |= _parity_failures(results, timed, threads, console)
     jobs = [job for job in jobs if not obstacles.get(job.framework)]
     left_out = [f"{name} is not timed: {why}" for name, found in obstacles.items() for why in found]
     for line in left_out:
@@ -101,18 +102,41 @@ def _missing(results: Results, name: str) -> list[str]:
     return [why]
 
 
-def _parity_failures(results: Results, name: str, threads: int, console: Console) -> list[str]:
-    receipt = results.receipt(name)
-    if receipt is None or not provenance.is_of_this_code(receipt):
+def _parity_failures(
+    results: Results, names: Sequence[str], threads: int, console: Console
+) -> dict[str, list[str]]:
+    """Check the frameworks that have no receipt of this code; return the failures of all."""
+
+    def check(name: str) -> dict[str, Any] | WorkerError:
         console.print(f"parity: {name}")
         try:
-            spec = {"framework": name, "threads": threads}
-            receipt = spawn("measuring.check", spec, dict(os.environ))
+            return spawn("measuring.check", {"framework": name, "threads": threads}, environment)
         except WorkerError as error:
-            results.note_failure(error, task="parity", framework=name)
-            return [f"its parity check failed, {error}"]
-        results.note(kind="parity", framework=name, **receipt, **provenance.provenance())
-    failures: list[str] = receipt["failures"]
+            return error
+
+    environment, receipts = dict(os.environ), {name: results.receipt(name) for name in names}
+    failures: dict[str, list[str]] = {
+        name: receipt["failures"]
+        for name, receipt in receipts.items()
+        if receipt is not None and provenance.is_of_this_code(receipt)
+    }
+    lacking = [name for name in names if name not in failures]
+    # Nothing is timed yet, so that two checks may run at once.
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            for name, receipt in zip(lacking, pool.map(check, lacking), strict=True):
+                if isinstance(receipt, WorkerError):
+                    results.note_failure(receipt, task="parity", framework=name)
+                    failures[name] = [f"its parity check failed, {receipt}"]
+                else:
+                    results.note(
+                        kind="parity", framework=name, **receipt, **provenance.provenance()
+                    )
+                    failures[name] = receipt["failures"]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            raise
     return failures
 
 

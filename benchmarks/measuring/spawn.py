@@ -13,6 +13,7 @@ from typing import Any
 TIMEOUT_SECONDS = 600
 _KEPT_LINES = 20
 ROOT = Path(__file__).resolve().parents[2]
+_running: "set[subprocess.Popen[str]]" = set()
 
 
 class WorkerError(Exception):
@@ -44,16 +45,18 @@ def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dic
         text=True,
         start_new_session=True,  # So that its child processes can be killed with it.
     )
+    _running.add(process)
     try:
         output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     except BaseException as error:  # Including Ctrl-C, which the new session does not receive.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         _, errors = process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             why = f"no result within {TIMEOUT_SECONDS} s"
             raise WorkerError(why, errors, hung=True) from error
         raise
+    finally:
+        _running.discard(process)
     status = process.returncode
     if status != 0:
         ending = f"exit status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"
@@ -66,6 +69,17 @@ def spawn(module: str, spec: dict[str, Any], environment: dict[str, str]) -> dic
         why = f"expected a result as JSON, but the output ends in {printed!r}"
         raise WorkerError(why, errors) from error
     return outcome
+
+
+def stop_all() -> None:
+    """Kill the workers that other threads wait for; Ctrl-C reaches only the main thread."""
+    for process in tuple(_running):
+        _kill(process)
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def command(module: str, spec: dict[str, Any]) -> list[str]:
