@@ -17,13 +17,18 @@ import numpy.typing as npt
 import pytest
 from threadpoolctl import threadpool_limits
 
-from benchmarks.contestants import CONTESTANTS, Entry, load
+from benchmarks.contestants import CONTESTANTS, Entry, limits, load
 from benchmarks.contestants.listing import listing
 from benchmarks.measuring import check, measure, runner, worker
+from benchmarks.measuring.results import Results
+from benchmarks.reporting.charts import colours_of
+from benchmarks.reporting.rows import rows_of
+from benchmarks.stats import compare
 from benchmarks.tasks import TASKS, Settings, parity
 from benchmarks.tasks.waiting import refuse_unfinished_epochs
 from jaxae import load_dataset
 from tests.cheats import Sound
+from tests.filed import file
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +196,16 @@ def test_a_contestant_of_any_name_takes_one_entry(
     jobs = runner._round(0, [name], [*TASKS])
     assert {task for job in jobs for task in job.tasks if job.framework == name} == {*tasks}
     assert any(line.startswith(f"  {name} ") and "made up" in line for line in listing())
+    assert limits([name]) == ["limit-numpy", "limit-copy"]
+    # In reports and comparisons.
+    results = Results(tmp_path / "r.json")
+    for framework, seconds in (("flax", 1.0), (name, 2.0), ("limit-numpy", 0.5)):
+        file(results, "grid", framework, *[seconds] * 9)
+    assert compare.shared(results, results) == [("grid", "flax"), ("grid", name)]
+    _, row = rows_of(results, "grid")
+    assert (row.framework, row.own_products) == (name, 0.25)
+    assert row.ratio is not None and row.ratio.verdict == "slower"
+    assert list(colours_of([name, "numpy"]).values()) == [colours_of(["numpy"])["numpy"]] * 2
 
 
 @pytest.mark.parametrize("name", ["flax-nojit", "flax-jit", "flax-donate", "flax-loop"])

@@ -33,6 +33,11 @@ def limits(names: Iterable[str]) -> list[str]:
     return [*(f"limit-{of}" for of in libraries if of in PRODUCTS), COPY]
 
 
+def is_limit(name: str) -> bool:
+    """Whether a name of the results is that of a limit, not of a contestant."""
+    return name.startswith("limit-") and name not in CONTESTANTS
+
+
 def applies(task: Task, name: str) -> bool:
     """Whether a contestant, or a limit, takes part in a task.
 

@@ -12,18 +12,17 @@ from typing import Any
 import pyperf
 from rich.console import Console
 
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring import speeds
 from benchmarks.measuring.identity import Machine, describe
 from benchmarks.measuring.results import Results
 
-_PACKAGES = (
-    *("jax", "jaxlib", "flax", "optax", "equinox"),
-    *("torch", "keras", "tensorflow-cpu", "tensorflow", "numpy"),
-)
+# jaxae's own modules; those of the contestants are added.
+_MODULES = ("jax", "jaxlib", "flax", "optax", "numpy")
 # Variables that affect the speed of a framework, except those that workers set themselves and
 # those that hold a path.
 _VARIABLE = re.compile(
-    r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
+    r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|ONEDNN|DNNL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
 )
 _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
@@ -45,11 +44,11 @@ def provenance() -> dict[str, str]:
         for name, value in sorted(os.environ.items())
         if _VARIABLE.fullmatch(name) and not _LEFT_OUT.fullmatch(name)
     }
-    for name in _PACKAGES:
-        try:
-            found[f"version_{name.replace('-', '_')}"] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    modules = {*_MODULES, *(name for entry in CONTESTANTS.values() for name in entry.packages)}
+    # `tensorflow` may be installed as `tensorflow-cpu`.
+    distributions = importlib.metadata.packages_distributions()
+    for name in sorted({name for module in modules for name in distributions.get(module, ())}):
+        found[f"version_{name.replace('-', '_')}"] = importlib.metadata.version(name)
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         folder = Path(__file__).parent

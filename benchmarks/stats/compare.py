@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from benchmarks.contestants import is_limit
 from benchmarks.measuring.results import Process, Results, Row
 from benchmarks.stats.ratios import Ratio
 
@@ -56,7 +57,7 @@ def changes(old: Results, new: Results, factor: float, ratio_of: RatioOf) -> lis
 def shared(old: Results, new: Results) -> list[Row]:
     """The rows of both results, in the order of the new ones, without the limits."""
     known = set(old.names())
-    return [row for row in new.names() if row in known and not row[1].startswith("limit")]
+    return [row for row in new.names() if row in known and not is_limit(row[1])]
 
 
 def differing_machine(old: Results, new: Results) -> list[str]:
