@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.contestants import CONTESTANTS, QUICK_FRAMEWORKS, applies
 from benchmarks.measuring.machine import processors
+from benchmarks.options import parser
 from benchmarks.scaling import SWEEPS
 from benchmarks.tasks import TASKS
 from benchmarks.tasks.suite import QUICK_TASKS
@@ -25,10 +26,9 @@ def main(args: Sequence[str] | None = None) -> int:
     1 means that `compare` found a slowdown, or that `run` could not measure everything; 2 means
     bad input.
     """
-    options = _parser().parse_args(args)
+    options = parser().parse_args(args)
     try:
-        status: int = options.command(options)
-        return status
+        return _COMMANDS[options.command](options)
     except (ValueError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
@@ -38,95 +38,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("benchmarks: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
-
-
-_SCALING = """Train jaxae's autoencoder in fresh processes, varying one setting at a time, in
-shuffled rounds. Write a table for each sweep and a log-log plot with fitted exponents.
-
-{}
-
-Devices of a CPU, and processes on it, share its processors: these two sweeps show what keeping them
-in step costs. Run the command again to continue an interrupted run. All sweeps take about 25
-minutes on two cores."""
-_LISTED = "\n".join(
-    f"  {sweep.name:<10} {sweep.title}: {', '.join(map(str, sweep.values))}"
-    for sweep in SWEEPS.values()
-)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Compare frameworks on the same autoencoder: first parity, then speed.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    add = commands.add_parser("run", help="measure; continues an interrupted run")
-    quick = f"{', '.join(QUICK_TASKS)} with {', '.join(QUICK_FRAMEWORKS)}, in four minutes"
-    _add_measuring(add, quick, Path("runs/bench.json"), "results", "10, with --quick 9")
-    add.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: all; see list")
-    add.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all; see list")
-    add.add_argument(
-        "--threads",
-        type=int,
-        default=processors(),
-        help="for every framework (default: %(default)s)",
-    )
-    add.set_defaults(command=_run)
-
-    add = commands.add_parser("report", help="write tables and plots of results of run or scaling")
-    add.add_argument("file", type=Path, metavar="FILE")
-    add.add_argument("--out", type=Path, metavar="DIR", help="default: FILE without its suffix")
-    add.set_defaults(command=_report)
-
-    add = commands.add_parser(
-        "compare",
-        help="exit with status 1 if NEW, or this work tree, is slower",
-        usage="%(prog)s [options] (OLD NEW | --ref COMMIT)",
-    )
-    add.add_argument("files", type=Path, nargs="*", metavar="OLD NEW", help="files of results")
-    add.add_argument("--ref", metavar="COMMIT", help="measure COMMIT and this work tree in turn")
-    add.add_argument(
-        "--factor", type=float, default=1.05, help="slowdown to tolerate (default: %(default)s)"
-    )
-    add.add_argument(
-        "--other-machine", action="store_true", help="compare files of different machines"
-    )
-    ref = add.add_argument_group("with --ref")
-    ref.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: flax")
-    ref.add_argument("--tasks", nargs="+", metavar="NAME", help="default: train encode decode")
-    ref.add_argument(
-        "--rounds", type=int, help="number of rounds (default: 11, or what the rows need)"
-    )
-    ref.add_argument("--threads", type=int, help="number of threads (default: all)")
-    add.set_defaults(command=_compare)
-
-    add = commands.add_parser(
-        "scaling",
-        help="measure and report how jaxae's own cost grows",
-        description=_SCALING.format(_LISTED),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add.add_argument("--sweeps", nargs="+", metavar="NAME", help="default: all of the above")
-    where = "results; the report goes into a folder of the same name"
-    quick = "two rounds of fewer values, in a few minutes"
-    _add_measuring(add, quick, Path("runs/scaling.json"), where, "6, with --quick 2")
-    add.set_defaults(command=_scaling)
-
-    commands.add_parser("list", help="list frameworks and tasks").set_defaults(command=_list)
-    return parser
-
-
-def _add_measuring(
-    add: argparse.ArgumentParser, quick: str, out: Path, where: str, rounds: str
-) -> None:
-    add.add_argument("--quick", action="store_true", help=quick)
-    add.add_argument("--rounds", type=int, help=f"number of rounds (default: {rounds})")
-    add.add_argument(
-        "--out", type=Path, default=out, metavar="FILE", help=f"{where} (default: %(default)s)"
-    )
-    mixed = "add to results of another machine, number of threads, version or commit"
-    add.add_argument("--mixed", action="store_true", help=mixed)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -139,10 +50,15 @@ def _run(options: argparse.Namespace) -> int:
 
     from benchmarks.measuring.results import Results
     from benchmarks.measuring.runner import run
+    from benchmarks.reporting import print_tables
 
     console = Console(highlight=False, soft_wrap=True)
     results = Results(options.out)
-    left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed)
+
+    def show(done: Sequence[str]) -> None:
+        print_tables(results, done, console)
+
+    left_out = run(results, frameworks, tasks, rounds, threads, console, options.mixed, show)
     left_out += _no_part(options, tasks)
     console.print(f"{options.out}; python -m benchmarks report {options.out}")
     for line in left_out:
@@ -258,6 +174,14 @@ def _known(names: Sequence[str], known: Collection[str], kind: str) -> list[str]
             raise ValueError(f"unknown {kind} {name!r}; {hint}")
     return list(names)
 
+
+_COMMANDS = {
+    "run": _run,
+    "report": _report,
+    "compare": _compare,
+    "scaling": _scaling,
+    "list": _list,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
