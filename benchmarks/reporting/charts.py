@@ -12,9 +12,10 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Process, Results
-from benchmarks.reporting.growth import STEP, Sweep, points
+from benchmarks.reporting.growth import STEP, Sweep, fits, points
+from benchmarks.reporting.markdown import library
 from benchmarks.reporting.rows import Row, rows_of
-from benchmarks.stats import growth_of, median_seconds
+from benchmarks.stats import median_seconds
 from benchmarks.tasks import TASKS, Task
 from jaxae.plots import COLUMN_WIDTH, styled
 
@@ -29,9 +30,10 @@ Style = dict[str, Any]
 def draw(results: Results) -> dict[str, Figure]:
     """Draw every plot that the results suffice for, by name."""
     figures = {"batch": growth(results, STEP)}
-    first = next((task for task in TASKS.values() if rows_of(results, task.name)), None)
-    if first is not None and first.kind != "parts":
-        figures[first.name] = dots(rows_of(results, first.name), first)
+    for task in TASKS.values():
+        if task.kind != "parts" and (rows := rows_of(results, task.name)):
+            figures[task.name] = dots(rows, task)
+            break
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -66,19 +68,19 @@ def dots(rows: Sequence[Row], task: Task) -> Figure:
 @styled
 def growth(results: Results, sweep: Sweep) -> Figure | None:
     """Draw time against a size, both logarithmic, with the fits of fixed + each × size."""
-    found = {name: points(results, sweep, name) for name in sweep.frameworks}
-    fits = {name: fit for name, of in found.items() if (fit := growth_of(of)) is not None}
-    if not fits:
+    fitted = fits(results, sweep)
+    if not fitted:
         return None
     # In the order of the curves where they begin.
     smallest = min(sweep.tasks)
-    fits = dict(sorted(fits.items(), key=lambda of: -of[1].fixed - smallest * of[1].each))
-    colours, markers = colours_of(fits), _markers_of(fits)
+    fitted = dict(sorted(fitted.items(), key=lambda of: -of[1].fixed - smallest * of[1].each))
+    colours, markers = colours_of(fitted), _markers_of(fitted)
     figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
     axes = figure.add_subplot()
-    for name, fit in fits.items():
-        sizes = np.repeat(list(found[name]), [len(of) for of in found[name].values()])
-        seconds = [process.seconds for of in found[name].values() for process in of]
+    for name, fit in fitted.items():
+        found = points(results, sweep, name)
+        sizes = np.repeat(list(found), [len(of) for of in found.values()])
+        seconds = [process.seconds for of in found.values() for process in of]
         style: Style = {"color": colours[name], "marker": markers[name], "ms": 3}
         axes.plot(sizes, seconds, ls="none", alpha=0.8, **style)
         x = np.geomspace(min(sizes), max(sizes))
@@ -117,8 +119,8 @@ def _marks(rows: Sequence[Row]) -> Iterator[Line2D]:
 def _libraries(colours: Mapping[str, str]) -> Iterator[Line2D]:
     """Yield the handles of a legend that name each library's colour."""
     by_library = {CONTESTANTS[name].library: colour for name, colour in colours.items()}
-    for library, colour in by_library.items():
-        yield Line2D([], [], marker="s", label=library, color=colour, ls="none", ms=5)
+    for name, colour in by_library.items():
+        yield Line2D([], [], marker="s", label=library(name), color=colour, ls="none", ms=5)
 
 
 def _markers_of(names: Iterable[str]) -> dict[str, str]:

@@ -20,9 +20,10 @@ from markupsafe import Markup
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Results
-from benchmarks.reporting.markdown import seconds
+from benchmarks.reporting.markdown import seconds, share
 from benchmarks.reporting.page.sections import sections
 from benchmarks.reporting.rows import Row, baseline_of, rows_of
+from benchmarks.reporting.tables import WAYS
 from benchmarks.tasks import TASKS, Task
 
 _HERE = Path(__file__).parent
@@ -49,10 +50,12 @@ def page(results: Results) -> str:
         contestants=CONTESTANTS,
         describe=describe,
         seconds=seconds,
+        share=share,
+        ways=WAYS,
         sections=sections(results),
         task_groups=_grouped((_topic(task), task.name, _shown(task)) for task in tables),
         framework_groups=_grouped(
-            (entry.group, name, True) for name, entry in CONTESTANTS.items() if name in names
+            (WAYS[entry.group], name, True) for name, entry in CONTESTANTS.items() if name in names
         ),
         data=data(tables),
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
