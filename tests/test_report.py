@@ -123,7 +123,7 @@ def test_the_verdict_separates_the_products_from_the_framework(results: Results)
     found = lines(verdict(results))
     assert found[:2] == [
         "- `torch-eager` takes 2.00 times as long as `flax` at `train`; PyTorch's matrix products "
-        "alone take 1.50 times as long as JAX's, so 1.33 is the framework's.",
+        "alone take 1.50 times as long as JAX's, so a factor of 1.33 is the framework's.",
         "- `numpy` takes 4.00 times as long as `flax`; how much of this NumPy's matrix products "
         "explain was not measured.",
     ]
@@ -153,6 +153,15 @@ def test_the_verdict_names_who_is_first_and_who_is_not_distinguishable(results: 
         "- To a test loss of 32.5, `flax` takes 10.00 s with the lecture's recipe and 5.00 s with "
         "one cycle.",
     ]
+
+
+def test_a_slow_process_is_counted_once(results: Results) -> None:
+    for task in ("train", "encode"):
+        for name in ("flax", "torch-eager"):
+            file(results, task, name, 1, 2, 1, slow=[0, 1, 0], reference_after=[1, len(name), 2])
+    text = report(results, {})
+    assert "- Processes that found the machine slow, and count in no number here: 2.\n" in text
+    assert text.count("| 2 + 1 slow |") == 2
 
 
 def test_a_report_of_one_row(results: Results) -> None:

@@ -14,7 +14,7 @@ from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Process, Results
 from benchmarks.reporting.growth import STEP, Sweep, fits, points
 from benchmarks.reporting.markdown import library
-from benchmarks.reporting.rows import Row, rows_of
+from benchmarks.reporting.rows import Row, first_task, rows_of
 from benchmarks.stats import median_seconds
 from benchmarks.tasks import TASKS, Task
 from jaxae.plots import COLUMN_WIDTH, styled
@@ -30,10 +30,8 @@ Style = dict[str, Any]
 def draw(results: Results) -> dict[str, Figure]:
     """Draw every plot that the results suffice for, by name."""
     figures = {"batch": growth(results, STEP)}
-    for task in TASKS.values():
-        if task.kind != "parts" and (rows := rows_of(results, task.name)):
-            figures[task.name] = dots(rows, task)
-            break
+    if first := first_task(results):
+        figures[first] = dots(rows_of(results, first), TASKS[first])
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 

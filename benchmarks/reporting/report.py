@@ -50,11 +50,6 @@ def verdict(results: Results) -> str:
     return _render("verdict.md.j2", _verdict(results, _rows(results)))
 
 
-def headline(results: Results) -> str | None:
-    """The task that a report begins with: the first that was measured, except parts of others."""
-    return next(iter(_rows(results)), None)
-
-
 def _rows(results: Results) -> Rows:
     tasks = [task.name for task in TASKS.values() if task.kind != "parts"]
     return {task: rows for task in tasks if (rows := rows_of(results, task))}
@@ -80,7 +75,7 @@ def _verdict(results: Results, rows: Rows) -> dict[str, Any]:
         "level": [name for name, found in told.items() if not found.ahead],
         "races": tables.by_recipe(rows.get("time-to-loss", [])),
         "target": TARGET_LOSS,
-        "slow": sum(len(row.slow) for of in rows.values() for row in of),
+        "slow": _slow(rows),
     }
 
 
@@ -115,6 +110,12 @@ def _sections(results: Results, rows: Rows) -> dict[str, Any]:
         "missing": missing(results),
         "unstable": f"{UNSTABLE:.0%}",
     }
+
+
+def _slow(rows: Rows) -> int:
+    """The number of slow processes; each may have measured several tasks."""
+    slow = (process for of in rows.values() for row in of for process in row.slow)
+    return len({process.metadata.get("reference_after") for process in slow})
 
 
 def _ladder(rows: Rows, names: Iterable[str]) -> str:

@@ -115,6 +115,12 @@ def baseline_of(results: Results, task: str) -> str:
     return BASELINE if BASELINE in found else min(found, key=lambda n: median_seconds(found[n]))
 
 
+def first_task(results: Results) -> str | None:
+    """The task that a report begins with; the parts of an epoch are no contest."""
+    tasks = (task.name for task in TASKS.values() if task.kind != "parts")
+    return next((task for task in tasks if measured(results, task)), None)
+
+
 def measured(
     results: Results, task: str, names: Sequence[str] | None = None
 ) -> dict[str, list[Process]]:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import mark, seconds, share
-from benchmarks.reporting.report import headline, verdict
-from benchmarks.reporting.rows import baseline_of, rows_of
+from benchmarks.reporting.report import verdict
+from benchmarks.reporting.rows import baseline_of, first_task, rows_of
 from benchmarks.stats import Ratio
 
 _LEGEND = (
@@ -48,6 +48,6 @@ def _word(ratio: Ratio) -> str:
 
 def print_verdict(results: Results, console: Console) -> None:
     """Print the verdict of a report, and the table that it begins with."""
-    if (task := headline(results)) is not None:
+    if task := first_task(results):
         print_tables(results, [task], console)
     console.print(Markdown(verdict(results)), soft_wrap=False)
