@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -146,6 +147,21 @@ def test_the_device_is_that_of_the_framework_not_of_what_it_imports(
             assert machine.hardware(library(name))["device_peak_bytes"] == 7
         for name in ("flax", "equinox", "keras-jax", "limit-jax"):
             assert machine.hardware(library(name))["device"] == "TPU"
+
+
+def test_every_framework_works_on_the_same_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"OPENBLAS_CORETYPE": "Haswell", "HOME": "/"}
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None, raising=False)
+    machine.set_equal_terms(3)
+    assert environment == {
+        "HOME": "/",
+        "OMP_NUM_THREADS": "3",
+        "MKL_NUM_THREADS": "3",
+        "OPENBLAS_NUM_THREADS": "3",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        "NVIDIA_TF32_OVERRIDE": "0",
+    }
 
 
 class Slow:

@@ -41,13 +41,15 @@ def steal_seconds() -> float:
 
 
 def set_equal_terms(threads: int) -> None:
-    """Give every framework the same threads, and float32 arithmetic.
+    """Give every framework the same threads, float32 arithmetic and the kernels that it chooses.
 
     Call it before any framework is imported. On a GPU, some frameworks would otherwise round
     products to TF32 by default.
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # OpenBLAS would otherwise use the kernels of the processor that this names.
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     # XLA and TensorFlow count the processors that they may use.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

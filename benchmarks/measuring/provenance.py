@@ -26,7 +26,7 @@ _VARIABLE = re.compile(
 )
 _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
-    r"|NVIDIA_TF32_OVERRIDE"
+    r"|NVIDIA_TF32_OVERRIDE|OPENBLAS_CORETYPE"
 )
 # What all processes of a result have in common, besides machine, versions, commit and environment.
 _SAME = ("python_version", "threads")
