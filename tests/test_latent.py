@@ -20,7 +20,7 @@ import jaxae
 from benchmarks.tasks import reference
 from jaxae import Autoencoder, Box, ModelConfig
 from jaxae.distributed.mesh import replicate
-from jaxae.latent.batching import _apply, in_chunks
+from jaxae.latent.batching import _apply, _size_for, in_chunks
 from jaxae.latent.codec import _DECODE_CHUNKS, _ENCODE_CHUNKS
 from tests.conftest import compilations, rounded_products
 
@@ -84,6 +84,30 @@ def test_a_new_length_needs_no_compilation(model: Autoencoder) -> None:
         assert heard == []
         jax.jit(lambda x: x + 43)(1.0)
         assert heard, "the listener hears nothing: this test would pass whatever happens"
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (1, [1]),
+        (2, [256]),
+        (300, [512]),
+        (512, [512]),
+        (700, [512, 256]),
+        (1_500, [2048]),
+        (4_096, [2048, 2048]),
+        (10_000, [8192, 2048]),
+        (70_000, [*8 * [8192], 2048, 2048, 512]),
+    ],
+)
+def test_chunks_are_padded_by_at_most_a_third_but_for_the_last_rows(
+    n: int, expected: list[int]
+) -> None:
+    sizes = []
+    while n > 0:
+        sizes.append(_size_for(n, _ENCODE_CHUNKS))
+        n -= sizes[-1]
+    assert sizes == expected
 
 
 def test_pixels_may_be_integers_or_floats(model: Autoencoder) -> None:

@@ -1,7 +1,7 @@
 """Apply a module to any number of rows in chunks of fixed sizes, on all devices that hold it.
 
-Chunks have one of a few sizes, and the last one is padded, so that a new number of rows needs no
-recompilation and the memory used on the devices is bounded.
+Chunks have one of a few sizes, and the last ones are smaller or padded, so that a new number of
+rows needs no recompilation and the memory used on the devices is bounded.
 """
 
 import functools
@@ -75,7 +75,7 @@ def in_chunks(
     while start < n or pending:
         if start < n and len(pending) < _IN_FLIGHT:
             rest = n - start
-            size = next((size for size in sizes if size >= rest), sizes[-1])
+            size = _size_for(rest, sizes)
             chunk = convert(np.asarray(rows[start : start + size]), start)
             if rest < size:
                 padding = np.zeros((size - rest, *chunk.shape[1:]), chunk.dtype)
@@ -84,6 +84,16 @@ def in_chunks(
             start += size
         else:
             yield _first(*pending.popleft())
+
+
+def _size_for(rest: int, sizes: Sequence[int]) -> int:
+    """Choose a chunk that is padded by at most a third, or a smaller one that the rest fills.
+
+    The two smallest sizes are only ever chosen for the last rows.
+    """
+    padded = next((size for size in sizes if size >= rest), sizes[-1])
+    filled = max((size for size in sizes[2:] if size <= rest), default=padded)
+    return padded if 2 * padded <= 3 * rest else filled
 
 
 def _first(results: jax.Array, count: int) -> Floats:
