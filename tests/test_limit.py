@@ -178,6 +178,35 @@ def test_a_limit_covers_as_many_images_as_its_task(
     assert outcome["values"] == pytest.approx([2 * scale, 3 * scale])
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_decoding_is_also_bound_by_the_write_of_its_images(times: int) -> None:
+    ran: list[str] = []
+    run = limit.writing(lambda: ran.append("products"), SIZES, ROWS, times)
+    first, second = run(), run()
+    assert ran == ["products", "products"]
+    assert first.shape == (ROWS * times, PIXELS) and first.dtype == np.float32
+    assert np.all(first == 1) and np.all(second == 1)
+    assert not np.shares_memory(first, second), "an output is new memory"
+
+
+@pytest.mark.parametrize(("name", "written"), [("decode", 1), ("grid", 1), ("encode", 0)])
+def test_only_decodings_limit_writes(
+    name: str, written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def writing(call: Callable[[], object], *sizes: Any) -> Callable[[], object]:
+        asked.append(sizes)
+        return call
+
+    monkeypatch.setattr(limit, "writing", writing)
+    monkeypatch.setattr(limit, "PRODUCTS", {"jax": lambda *_: lambda: None})
+    monkeypatch.setattr(measure, "timed", lambda *_: {"values": [2.0], "loops": 1})
+    measure.limits("limit-jax", TASKS[name], None)
+    assert len(asked) == written
+    assert all(rows * times == pytest.approx(TASKS[name].n, rel=0.01) for _, rows, times in asked)
+
+
 def test_the_bytes_of_a_step_are_those_of_its_products_and_of_adam() -> None:
     pixels, hidden, latent, batch = 5, 3, 2, 7
     layers = [(pixels, hidden), (hidden, latent), (latent, hidden), (hidden, pixels)]

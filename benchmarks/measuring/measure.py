@@ -40,7 +40,7 @@ def repeated(task: Task, contestant: Contestant, images: Pixels, loops: int | No
 
 
 def limits(framework: str, task: Task, loops: int | None) -> Outcome:
-    """Time what bounds the work: its matrix products, or a copy in memory."""
+    """Time what bounds the work: its matrix products and large output, or a copy in memory."""
     if framework == "limit-copy":
         return timed(limit.copy_rate(), loops)
     products = limit.PRODUCTS[library(framework)]
@@ -49,7 +49,10 @@ def limits(framework: str, task: Task, loops: int | None) -> Outcome:
         work = task.kind
     rows = task.batch if work == "train" else min(task.n, limit.LATENT_ROWS)
     times = max(1, round(task.n / rows))
-    outcome = timed(products(work, task.sizes, rows, times), loops, _counts(task))
+    call = products(work, task.sizes, rows, times)
+    if work == "decode":
+        call = limit.writing(call, task.sizes, rows, times)
+    outcome = timed(call, loops, _counts(task))
     # Correct for a number of images that is not a multiple of the rows.
     scale = task.n / (rows * times)
     return outcome | {"values": [value * scale for value in outcome["values"]]}

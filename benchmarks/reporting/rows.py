@@ -33,8 +33,8 @@ class Row:
       seconds: median over processes.
       images_per_second: over all epochs, for the time to a loss.
       ratio: time / the baseline's time; None for the baseline, and where no round has both.
-      own_products: the time of the large matrix products alone, in the framework's own library,
-        divided by `seconds`; None if they were not measured.
+      own_products: the time of the large matrix products alone (and of writing the images, in
+        decode), in the framework's own library, divided by `seconds`; None if not measured.
       of_peak: FLOP/s of the task's formula, divided by the processors' peak; None if not known.
       parity: `ok`, `model only` (updates are not compared, since the recipe differs), `fails`, or
         `—` if it was not checked.

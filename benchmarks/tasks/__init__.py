@@ -7,7 +7,7 @@ reference    the autoencoder and Adam in NumPy, float64
 receipt      what a parity check found, and how much of a difference is allowed
 parity       the comparison of a contestant with the reference
 waiting      whether a contestant has done its work when the clock stops
-limit        the large matrix products alone, which bound the speed
+limit        the large matrix products and outputs alone, which bound the speed
 runtimes     ONNX Runtime and OpenVINO, for the products and for the contestants
 """
 

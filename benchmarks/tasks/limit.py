@@ -1,19 +1,22 @@
-"""The limit: the large matrix products that the work needs, and nothing else.
+"""The limit: the large matrix products that the work needs, and nothing else but large outputs.
 
 A training step needs five products of 784×512 by the batch, two forward and three backward.
 Encoding needs one of them, decoding another. Each library in `PRODUCTS` runs them back to back, so
-that a contestant can be compared with the products of its own library. Training adds the
-activations, the loss and Adam; `gradients` measures an epoch without Adam.
+that a contestant can be compared with the products of its own library. Decoding must also write
+its images, 220 MB if there are 70,000 of them; see `writing`. Training adds the activations, the
+loss and Adam; `gradients` measures an epoch without Adam.
 """
 
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.tasks import runtimes
+from benchmarks.tasks.contestant import Floats
 from benchmarks.tasks.flops import Sizes
 
 Work = Literal["train", "encode", "decode"]
@@ -125,6 +128,32 @@ PRODUCTS: dict[str, Callable[[Work, Sizes, int, int], Callable[[], object]]] = {
     "onnxruntime": functools.partial(exported_products, runtimes.onnxruntime_program),
     "openvino": functools.partial(exported_products, runtimes.openvino_program),
 }
+
+
+def writing(
+    products: Callable[[], object], sizes: Sizes, rows: int, times: int
+) -> Callable[[], Floats]:
+    """Return a function that runs products and writes as many images to new memory.
+
+    Images can be written while those of the next batch are computed. So if there is more than one
+    batch, another thread writes all of them during the products.
+    """
+    writer = ThreadPoolExecutor(1)
+
+    def write() -> Floats:
+        images = np.empty((rows * times, sizes.pixels), np.float32)
+        np.copyto(images, 1)
+        return images
+
+    def run() -> Floats:
+        if times == 1:
+            products()
+            return write()
+        written = writer.submit(write)
+        products()
+        return written.result()
+
+    return run
 
 
 def gradients(
