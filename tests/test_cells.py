@@ -110,7 +110,7 @@ def test_the_parts_of_a_step(results: Results) -> None:
         values = [64e-3 * value for value in ms * 3]
         results.add(f"{part}-128", "flax", {"values": values, "loops": 1, "round": 0})
     file(results, "encode", "limit-copy", 0.01, 0.02, 0.01)
-    assert rows(tables.step_table(results))["128"] == [
+    assert rows(parts.step_table(results))["128"] == [
         "2.00 ms",
         "1000 µs [1000, 2000]",  # 1, 2 and 1 ms.
         "2000 µs [1000, 2000]",  # 2, 1 and 2 ms.
@@ -127,23 +127,24 @@ def test_adams_rate_is_given_only_if_its_time_is_significant(results: Results) -
     for part, ms in (("products", (1, 1, 1)), ("gradients", (2, 4, 3)), ("epoch", (4, 3, 4))):
         values = [64e-3 * value for value in ms * 3]  # Adam: 2, −1 and 1 ms.
         results.add(f"{part}-128", "flax", {"values": values, "loops": 1, "round": 0})
-    row = rows(tables.step_table(results))["128"]
+    row = rows(parts.step_table(results))["128"]
     assert row[2] == "not significant" and row[5] == "—"
 
 
 def test_starts(results: Results) -> None:
-    parts = {"import_seconds": 0.2, "compile_seconds": [1.0, 2.0, 6.0], "run_seconds": 0.4}
-    file(results, "cold", "flax", 5, 4, 9, **parts)
-    file(results, "cold-cached", "flax", 3, **parts | {"compile_seconds": 0.5})
-    file(results, "cold", "equinox", 2, 3, 3, **parts)
+    took = {"import_seconds": 0.2, "compile_seconds": [1.0, 2.0, 6.0], "run_seconds": 0.4}
+    file(results, "cold", "flax", 5, 4, 9, **took)
+    file(results, "cold-cached", "flax", 3, **took | {"compile_seconds": 0.5})
+    file(results, "cold", "equinox", 2, 3, 3, **took)
     file(results, "train", "flax", 1, 1)
-    found = rows(tables.start_table(results))
+    of = {task: rows_of(results, task) for task in ("train", "cold", "cold-cached")}
+    found = rows(tables.start_table(of))
     assert list(found) == ["framework", "---", "equinox", "flax"]
     # 5 + 19 × 1 s and 3 + 19 × 1 s.
     cold, warm = ["2.00 s", "5.00 s"], ["500.00 ms", "3.00 s"]
-    assert found["flax"] == ["200.00 ms", *cold, *warm, "24 s", "22 s", "3/1"]
+    assert found["flax"] == ["200.00 ms", *cold, *warm, "24.00 s", "22.00 s", "3/1"]
     # Without epochs of train, the second epoch of the same process: 3 + 19 × 0.4 s.
-    assert found["equinox"] == ["200.00 ms", "2.00 s", "3.00 s", "—", "—", "11 s", "—", "3"]
+    assert found["equinox"] == ["200.00 ms", "2.00 s", "3.00 s", "—", "—", "10.60 s", "—", "3"]
 
 
 def test_growth(results: Results) -> None:

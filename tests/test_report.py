@@ -185,12 +185,14 @@ def test_the_machine_takes_a_few_lines(results: Results) -> None:
     described |= {"instructions": ["avx2", "fma"], "processors": 2, "gpus": None}
     speeds = {"peak_gflops": 400.4, "sgemm_torch_train_gflops": 200.0, "triad_gbs": 45.1}
     results.note_machine("a-cpu", Machine(described, speeds, 2))
-    file(results, "train", "flax", 1, machine="a-cpu", steal_seconds=1.4, commit="abc")
+    for task in ("train", "encode"):
+        stolen = {"steal_seconds": [1.4, 1.4], "reference_after": [0.1, 0.2]}
+        file(results, task, "flax", 1, 1, machine="a-cpu", **stolen)
     assert list(machine_lines(results))[:3] == [
         "a-cpu: A CPU, family 6, model 7, processors 2, L1d 48 KiB, avx2, fma",
         "with 2 threads: peak 400 GFLOP/s, PyTorch's products of a training step 200 GFLOP/s, "
         "memory 45 GB/s",
-        "lost to other guests of the host: 1 s of processor time",
+        "lost to other guests of the host: 3 s of processor time",
     ]
 
 

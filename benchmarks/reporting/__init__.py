@@ -2,7 +2,6 @@
 
 rows          the rows of a task's table
 verdict       who is first, and how much of a ratio the matrix products explain
-starts        the first epoch of a process, with an empty and a filled compilation cache
 parts         the parts of a training step
 growth        time against batch size, width and number of images
 parity        what the parity checks found

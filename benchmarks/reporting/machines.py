@@ -1,5 +1,6 @@
 """The machine, the versions and the dates of results, in a few lines."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,12 +25,19 @@ def machine_lines(results: Results) -> Iterator[str]:
         else:
             yield f"{name}: {_described(machine.described)}"
             yield f"with {machine.threads} threads: {_speeds(machine)}"
-    steal = [value for value in results.distinct("steal_seconds") if value is not None]
-    if steal:
+    if steal := list(_steal(results)):
         yield f"lost to other guests of the host: {sum(steal):.0f} s of processor time"
     rest = {key: of for key, of in known.items() if key not in (*_OF_MACHINES, *_OF_RUNS)}
     yield ", ".join(f"{key} {value}" for key, value in rest.items())
     yield ", ".join(f"{key} {known[key]}" for key in _OF_RUNS if key in known)
+
+
+def _steal(results: Results) -> Iterator[float]:
+    """Yield each process's steal time, where the system counts it."""
+    processes = (process.metadata for row in results.names() for process in results.processes(*row))
+    # A process that measured several tasks stored the same numbers with each.
+    once = {of.get("reference_after"): of.get("steal_seconds", math.nan) for of in processes}
+    yield from filter(math.isfinite, once.values())
 
 
 def _described(described: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Tables, times and ratios as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmarks.stats import Ratio
 
@@ -14,12 +14,11 @@ _LIBRARIES = {
 }
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a table's lines and an empty one; all columns but the first are aligned right."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, whose columns but the first are aligned right; empty without rows."""
     rule = ["---", *["---:"] * (len(columns) - 1)]
-    for line in (columns, rule, *rows):
-        yield f"| {' | '.join(line)} |"
-    yield ""
+    lines = (columns, rule, *rows) if rows else ()
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def seconds(value: float | None) -> str:

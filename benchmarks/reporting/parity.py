@@ -22,7 +22,7 @@ def parity_table(results: Results) -> str:
         ["largest", *(f"{value:.1e}" for value, _ in largest.values())],
         ["of", *(name for _, name in largest.values())],
     ]
-    return "\n".join(table(("difference", *largest), rows)) if largest else ""
+    return table(("difference", *largest), rows) if largest else ""
 
 
 def parameters(results: Results) -> dict[str, list[str]]:

@@ -1,11 +1,10 @@
 """The parts of a training step, from the large products alone to the whole."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measuring.results import Results
+from benchmarks.reporting.markdown import seconds, share, table
 from benchmarks.reporting.rows import BASELINE
 from benchmarks.stats import median_interval, median_seconds
 from benchmarks.tasks import TASKS, Sizes, flops
@@ -14,56 +13,31 @@ from benchmarks.tasks.suite import BATCHES, PARTS
 
 ADAM_BYTES = flops.ADAM_BYTES * flops.parameters(Sizes())
 
-Interval = tuple[float, float | None, float | None]
 
-
-@dataclass(frozen=True)
-class Step:
-    """Seconds of one step of the baseline and of its parts, measured in turn in one process.
-
-    Attributes:
-      batch: the batch size.
-      products: the large products alone.
-      activations: what the loss and the gradients take besides (median, low, high).
-      adam: what Adam takes besides, likewise.
-      whole: the step.
-      of_products: products / whole, the median over pairs.
-      adam_gbs: GB/s that Adam reads and writes, if its time is significant.
-      pairs: number of repetitions.
-    """
-
-    batch: int
-    products: float
-    activations: Interval
-    adam: Interval
-    whole: float
-    of_products: float
-    adam_gbs: float | None
-    pairs: int
-
-
-def steps(results: Results) -> list[Step]:
-    """The parts of a step at each batch size that was measured."""
-    found = []
+def step_table(results: Results) -> str:
+    """What the parts of a step take, measured in turn in one process, at each batch size."""
+    cells = []
     # Two differences in each row of the table.
     comparisons = 2 * len(BATCHES)
     for batch in BATCHES:
         products, gradients, whole = (_seconds(results, part, batch) for part in PARTS)
         if not len(products):
             continue
-        adam = median_interval(whole - gradients, comparisons)
-        step = Step(
-            batch=batch,
-            products=float(np.median(products)),
-            activations=median_interval(gradients - products, comparisons),
-            adam=adam,
-            whole=float(np.median(whole)),
-            of_products=float(np.median(products / whole)),
-            adam_gbs=ADAM_BYTES / adam[0] / 1e9 if adam[1] is not None and adam[1] > 0 else None,
-            pairs=len(whole),
+        median, low, high = median_interval(whole - gradients, comparisons)
+        cells.append(
+            [
+                f"{batch}",
+                seconds(float(np.median(products))),
+                _difference(*median_interval(gradients - products, comparisons)),
+                _difference(median, low, high),
+                seconds(float(np.median(whole))),
+                share(float(np.median(products / whole))),
+                f"{ADAM_BYTES / median / 1e9:.0f} GB/s" if low is not None and low > 0 else "—",
+                f"{len(whole)}",
+            ]
         )
-        found.append(step)
-    return found
+    columns = ("products", "+ activations, loss", "+ Adam", "step", "own products", "Adam moves")
+    return table(("batch", *columns, "pairs"), cells)
 
 
 def copy_gbs(results: Results) -> float | None:
@@ -77,3 +51,9 @@ def _seconds(results: Results, part: str, batch: int) -> npt.NDArray[np.float64]
     task = TASKS[f"{part}-{batch}"]
     values = [value for p in results.processes(task.name, BASELINE) for value in p.values]
     return np.array(values) * batch / task.n
+
+
+def _difference(median: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None or low <= 0 <= high:
+        return "not significant"
+    return f"{1e6 * median:.0f} µs [{1e6 * low:.0f}, {1e6 * high:.0f}]"

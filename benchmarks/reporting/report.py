@@ -95,8 +95,8 @@ def _sections(results: Results, rows: Rows) -> dict[str, Any]:
         "alike": tables.like_with_like(rows.get(task, [])),
         "grids": [tables.grid({name: rows[name] for name in of}) for of in grids if of],
         "race_table": tables.races(rows.get("time-to-loss", [])),
-        "start_table": tables.start_table(results),
-        "step_table": tables.step_table(results),
+        "start_table": tables.start_table(rows),
+        "step_table": parts.step_table(results),
         "adam_megabytes": f"{parts.ADAM_BYTES / 1e6:.1f}",
         "copy_gbs": parts.copy_gbs(results),
         "growth": [(of, found) for of in SWEEPS.values() if (found := fits(results, of))],
@@ -119,7 +119,7 @@ def _slow(rows: Rows) -> int:
 
 
 def _ladder(rows: Rows, names: Iterable[str]) -> str:
-    found = {row.framework: row for row in rows.get("ladder", ()) if not row.conditions}
+    found = tables.by_name(rows.get("ladder", ()))
     rates = [f"{n} {found[n].images_per_second:,.0f}" for n in names if n in found]
     return " → ".join(rates) if len(rates) > 1 else ""
 

@@ -121,11 +121,9 @@ def first_task(results: Results) -> str | None:
     return next((task for task in tasks if measured(results, task)), None)
 
 
-def measured(
-    results: Results, task: str, names: Sequence[str] | None = None
-) -> dict[str, list[Process]]:
-    """The processes of each of the frameworks, all by default, that were measured at a task."""
-    found = {name: results.processes(task, name) for name in names or CONTESTANTS}
+def measured(results: Results, task: str) -> dict[str, list[Process]]:
+    """The processes of each framework that was measured at a task."""
+    found = {name: results.processes(task, name) for name in CONTESTANTS}
     return {name: processes for name, processes in found.items() if processes}
 
 

@@ -5,9 +5,14 @@ from collections.abc import Mapping, Sequence
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.markdown import full, library, seconds, share, short, table
-from benchmarks.reporting.parts import Interval, steps
-from benchmarks.reporting.rows import BASELINE, Row, baseline_of, epochs_of, products_of
-from benchmarks.reporting.starts import starts
+from benchmarks.reporting.rows import (
+    BASELINE,
+    Row,
+    baseline_of,
+    epochs_of,
+    median_of,
+    products_of,
+)
 from benchmarks.stats import UNSTABLE, median_seconds, paired_ratio, spread
 from benchmarks.tasks import TASKS
 
@@ -45,16 +50,16 @@ def task_table(results: Results, task: str, rows: Sequence[Row]) -> str:
         time = seconds(median_seconds(processes))
         cells.append([f"*{library(name)}'s products*", "", time, *[""] * 5, f"{len(processes)}"])
     columns = ("framework", "how", "time", "images/s", f"time / {base}", "own products")
-    return _table((*columns, "of peak", "parity", "rounds"), cells)
+    return table((*columns, "of peak", "parity", "rounds"), cells)
 
 
 def like_with_like(rows: Sequence[Row]) -> str:
     """For each way to work, the ratios to the group's first contestant in the registry."""
     groups: dict[str, list[Row]] = {}
-    order = list(CONTESTANTS)
-    for row in sorted(rows, key=lambda row: order.index(row.framework)):
-        if not row.conditions:
-            groups.setdefault(CONTESTANTS[row.framework].group, []).append(row)
+    found = by_name(rows)
+    for name, entry in CONTESTANTS.items():
+        if name in found:
+            groups.setdefault(entry.group, []).append(found[name])
     groups = {group: members for group, members in groups.items() if len(members) > 1}
     comparisons = sum(len(members) - 1 for members in groups.values())
     cells = []
@@ -64,12 +69,12 @@ def like_with_like(rows: Sequence[Row]) -> str:
             f"{row.framework} {short(ratio)}" for row, ratio in zip(others, ratios, strict=True)
         )
         cells.append([WAYS[group], f"{first.framework} {seconds(first.seconds)}", of])
-    return _table(("how", "first", "time / the first's"), cells)
+    return table(("how", "first", "time / the first's"), cells)
 
 
 def grid(tables: Tables) -> str:
     """The ratios of several tasks; rows without a ratio, as the baseline's, have their times."""
-    found = {task: {row.framework: row for row in reversed(rows)} for task, rows in tables.items()}
+    found = {task: by_name(rows) for task, rows in tables.items()}
     names = [name for name in CONTESTANTS if any(name in rows for rows in found.values())]
     cells = [
         [name, *(_short(found[task][name]) if name in found[task] else "—" for task in tables)]
@@ -82,7 +87,7 @@ def grid(tables: Tables) -> str:
     }
     cells += [[f"*{BASELINE}: {name}*", *map(share, of)] for name, of in bounds.items() if any(of)]
     cells.append(["*FLOP/byte*", *map(intensity, tables)])
-    return _table(("framework", *tables), cells)
+    return table(("framework", *tables), cells)
 
 
 def intensity(task: str) -> str:
@@ -108,7 +113,7 @@ def races(rows: Sequence[Row]) -> str:
     ]
     each = ("time", "epochs", "own products", "rounds")
     columns = [f"{recipe}: {column}" for recipe in (LECTURE, ONE_CYCLE) for column in each]
-    return _table(("framework", *columns), cells)
+    return table(("framework", *columns), cells)
 
 
 def _race(row: Row | None) -> list[str]:
@@ -120,43 +125,30 @@ def _race(row: Row | None) -> list[str]:
     return [seconds(row.seconds), span, share(row.own_products), _rounds(row)]
 
 
-def start_table(results: Results) -> str:
-    """The first epoch of a process, and what compiling adds, with both states of the cache."""
+def start_table(tables: Tables) -> str:
+    """The first epoch of a process and what compiling adds, with an empty and a filled cache."""
+    cold, warm, train = (by_name(tables.get(task, ())) for task in ("cold", "cold-cached", "train"))
     cells = []
-    for name, (cold, warm) in starts(results).items():
-        either = [start for start in (cold, warm) if start]
-        values = [either[0].imports]
-        for start in (cold, warm):
-            values += [start.compiling, start.first] if start else [None, None]
-        later = [f"{start.at(20):.0f} s" if start else "—" for start in (cold, warm)]
-        rounds = "/".join(f"{start.rounds}" for start in either)
-        cells.append([name, *map(seconds, values), *later, rounds])
+    for name in dict.fromkeys((*cold, *warm)):
+        both = [cold.get(name), warm.get(name)]
+        either = [row for row in both if row]
+        values = [median_of(either[0].processes, "import_seconds")]
+        for row in both:
+            compiling = median_of(row.processes, "compile_seconds") if row else None
+            values += [compiling, row.seconds if row else None]
+        # Without epochs of train, the second epoch of the same process serves.
+        later = train[name].seconds if name in train else None
+        later = later or median_of(either[0].processes, "run_seconds") or 0.0
+        values += [row.seconds + 19 * later if row else None for row in both]
+        cells.append([name, *map(seconds, values), "/".join(map(_rounds, either))])
     columns = [f"{cache}: {what}" for cache in ("cold", "warm") for what in ("compile", "epoch 1")]
     columns += ["cold: 20 epochs", "warm: 20 epochs", "rounds"]
-    return _table(("framework", "import", *columns), cells)
+    return table(("framework", "import", *columns), cells)
 
 
-def step_table(results: Results) -> str:
-    """The parts of a step of the baseline at each batch size."""
-    cells = [
-        [
-            f"{step.batch}",
-            seconds(step.products),
-            _difference(step.activations),
-            _difference(step.adam),
-            seconds(step.whole),
-            share(step.of_products),
-            "—" if step.adam_gbs is None else f"{step.adam_gbs:.0f} GB/s",
-            f"{step.pairs}",
-        ]
-        for step in steps(results)
-    ]
-    columns = ("products", "+ activations, loss", "+ Adam", "step", "own products", "Adam moves")
-    return _table(("batch", *columns, "pairs"), cells)
-
-
-def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    return "\n".join(table(columns, cells)) if cells else ""
+def by_name(rows: Sequence[Row]) -> dict[str, Row]:
+    """The rows under the usual conditions by framework, fastest first."""
+    return {row.framework: row for row in rows if not row.conditions}
 
 
 def _label(row: Row) -> str:
@@ -174,10 +166,3 @@ def _short(row: Row) -> str:
 
 def _rounds(row: Row) -> str:
     return f"{len(row.processes)}" + (f" + {len(row.slow)} slow" if row.slow else "")
-
-
-def _difference(interval: Interval) -> str:
-    median, low, high = interval
-    if low is None or high is None or low <= 0 <= high:
-        return "not significant"
-    return f"{1e6 * median:.0f} µs [{1e6 * low:.0f}, {1e6 * high:.0f}]"

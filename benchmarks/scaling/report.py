@@ -81,7 +81,7 @@ def _exponents(results: Results) -> Iterator[str]:
     if rows:
         yield "## Exponents\n"
         columns = ("cost of", "sizes", "exponent", "fixed", "each", "largest misfit")
-        yield from table(("against", *columns), rows)
+        yield table(("against", *columns), rows)
 
 
 def _sizes(sweep: Sweep, points: Points) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _sizes(sweep: Sweep, points: Points) -> Iterator[str]:
         cells = [seconds(cost), f"{rate:,.0f}", f"{giga:,.0f}"]
         rows.append([f"{value:,}", *cells, *_trust(processes)])
     columns = (sweep.work, "images/s", "GFLOP/s")
-    yield from table((sweep.title, *columns, "spread", "rounds"), rows)
+    yield table((sweep.title, *columns, "spread", "rounds"), rows)
     fitted = growth_of(points)
     if sweep.name == "images" and fitted is not None:
         kept = abs(fitted.exponent - _PROPORTIONAL) <= _TOLERANCE
@@ -119,7 +119,7 @@ def _devices(sweep: Sweep, points: Points) -> Iterator[str]:
         f"{all_reduced(Sizes(hidden=sweep.base.hidden)):,} bytes.\n"
     )
     columns = (sweep.work, "× one", "sent per step", "bytes", "test loss")
-    yield from table((sweep.title, *columns, "spread", "rounds"), rows)
+    yield table((sweep.title, *columns, "spread", "rounds"), rows)
 
 
 def _precisions(sweep: Sweep, points: Points) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _precisions(sweep: Sweep, points: Points) -> Iterator[str]:
         "its own seed.\n"
     )
     columns = (sweep.work, "× float32", "test loss", "loss − loss in float32")
-    yield from table((sweep.title, *columns, "spread", "rounds"), rows)
+    yield table((sweep.title, *columns, "spread", "rounds"), rows)
 
 
 _SECTIONS = {

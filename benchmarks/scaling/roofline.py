@@ -143,7 +143,7 @@ def work_table() -> Iterator[str]:
     for k in (2, 8, 256):
         title = f"bytes sent for it, float32, k = {k}, 2 (k − 1)/k of them"
         rows.append((title, f"{sent(sizes, 'float32', k):,.0f}", ""))
-    yield from table(("per device", "each step", "and for each of its images"), rows)
+    yield table(("per device", "each step", "and for each of its images"), rows)
 
 
 def machine_table() -> Iterator[str]:
@@ -159,7 +159,7 @@ def machine_table() -> Iterator[str]:
         for machine in MACHINES
     ]
     columns = ("TFLOP/s per chip", "memory GB/s", "sends GB/s", "hops of an all-reduce")
-    yield from table(("machine", *columns), rows)
+    yield table(("machine", *columns), rows)
 
 
 def scaling_table(batch: int = 128, images: int = 60_000) -> Iterator[str]:
@@ -179,7 +179,7 @@ def scaling_table(batch: int = 128, images: int = 60_000) -> Iterator[str]:
                 )
     columns = (f"step of {batch}, one chip", "all chips", "faster than one from batch")
     last = ("half efficient from batch", f"efficiency at batch {images:,}")
-    yield from table(("machine", *columns, *last), rows)
+    yield table(("machine", *columns, *last), rows)
 
 
 def tables() -> list[str]:
