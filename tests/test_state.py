@@ -84,6 +84,13 @@ def test_a_process_on_a_slow_machine_is_repeated_and_kept(
     assert printed.getvalue().count("g one: the machine was 1.50 times slower") == len(flagged)
 
 
+def test_nothing_is_repeated_on_a_busy_machine(tmp_path: Path) -> None:
+    machine, results = Machine(*[0.03] * 3), Results(tmp_path / "r.json")
+    busy = {"busy": "load average 3.0 on 2 processors"}
+    measure_jobs(results, jobs_of(["g"], 6), machine, busy, Console(file=io.StringIO()))
+    assert machine.ran == 12 and results.slow_processes("g-a", "one") == []
+
+
 def test_a_round_that_was_interrupted_while_repeating_is_measured_again(tmp_path: Path) -> None:
     results = Results(tmp_path / "r.json")
     results.add("train", "flax", {"values": [1.0], "loops": 1, "round": 0, "slow": 1})

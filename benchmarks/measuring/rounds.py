@@ -136,7 +136,8 @@ def _measure(
         steal = steal_seconds() - steal
         stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
         slowdown = state.slowdown(outcomes.values(), results.references(common.get("machine")))
-        repeat = slowdown > state.TOLERANCE and tries_left > 0
+        # On a busy machine most processes are slow, so that repeating them would not help.
+        repeat = slowdown > state.TOLERANCE and tries_left > 0 and "busy" not in common
         known = {"round": job.round} | common | stolen | provenance.provenance()
         for task, outcome in outcomes.items():
             results.add(task, job.framework, outcome | known | ({"slow": 1} if repeat else {}))
