@@ -14,8 +14,9 @@ from benchmarks.reporting.rows import baseline_of, first_task, rows_of
 from benchmarks.stats import Ratio
 
 _LEGEND = (
-    "own: time of the matrix products alone, in the framework's library / time; "
-    "peak: share of the peak FLOP/s; n: rounds; ≈: no significant difference; ?: too few rounds"
+    "own: time of the matrix products alone, in the framework's library / time; peak: share of the "
+    "peak FLOP/s; n: rounds, + those repeated because the machine was slow; ≈: no significant "
+    "difference; ?: too few rounds"
 )
 
 
@@ -35,7 +36,7 @@ def print_tables(results: Results, tasks: Sequence[str], console: Console) -> No
             name = ", ".join(filter(None, (row.framework, row.conditions)))
             ratio = ("", "") if row.ratio is None else (row.ratio.interval, _word(row.ratio))
             bounds = (share(row.own_products), share(row.of_peak))
-            rounds = f"{len(row.processes)}" + (f"+{len(row.slow)} slow" if row.slow else "")
+            rounds = f"{len(row.processes)}" + (f"+{len(row.slow)}" if row.slow else "")
             table.add_row(name, seconds(row.seconds), *ratio, *bounds, rounds)
         console.print(table, soft_wrap=False)
     if found:
