@@ -79,6 +79,17 @@ def test_a_grid_of_tasks(results: Results) -> None:
     assert found["*FLOP/byte*"][0] == f"{70_000 * 804_864 / (70_000 * each + once):.3g}"
 
 
+def test_rows_of_another_device_are_in_every_table(results: Results) -> None:
+    for task in ("encode", "decode", "cold"):
+        file(results, task, "flax", 2, 2, device="A GPU")
+        file(results, task, "numpy", 3, 3)
+    of = {task: rows_of(results, task) for task in ("encode", "decode", "cold")}
+    found = rows(tables.grid({task: of[task] for task in ("encode", "decode")}))
+    assert found["flax"] == ["2.00 s"] * 2 and found["numpy, device cpu"] == ["3.00 s"] * 2
+    assert list(rows(tables.start_table(of)))[2:] == ["flax", "numpy, device cpu"]
+    assert tables.like_with_like(of["encode"]) == ""
+
+
 def test_recipes_by_framework(results: Results) -> None:
     file(results, "time-to-loss", "torch-eager", 40, 50, 90, epochs=[15, 13, 16])
     file(results, "time-to-loss", "torch-onecycle", 8, 5, 10, epochs=8)

@@ -119,7 +119,7 @@ def _slow(rows: Rows) -> int:
 
 
 def _ladder(rows: Rows, names: Iterable[str]) -> str:
-    found = tables.by_name(rows.get("ladder", ()))
+    found = tables.by_label(rows.get("ladder", ()))
     rates = [f"{n} {found[n].images_per_second:,.0f}" for n in names if n in found]
     return " → ".join(rates) if len(rates) > 1 else ""
 

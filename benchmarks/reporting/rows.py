@@ -55,6 +55,11 @@ class Row:
     processes: Sequence[Process]
     slow: Sequence[Process]
 
+    @property
+    def label(self) -> str:
+        """The framework, and its conditions if they are not the baseline's."""
+        return ", ".join(filter(None, (self.framework, self.conditions)))
+
 
 def rows_of(results: Results, task: str) -> list[Row]:
     """The rows of a task's table, fastest first; the ratios pair the rounds.

@@ -34,7 +34,7 @@ def task_table(results: Results, task: str, rows: Sequence[Row]) -> str:
     base = baseline_of(results, task)
     cells = [
         [
-            _label(row),
+            row.label + (" !" if spread(row.processes) > UNSTABLE else ""),
             WAYS[CONTESTANTS[row.framework].group],
             seconds(row.seconds),
             f"{row.images_per_second:,.0f}",
@@ -56,7 +56,7 @@ def task_table(results: Results, task: str, rows: Sequence[Row]) -> str:
 def like_with_like(rows: Sequence[Row]) -> str:
     """For each way to work, the ratios to the group's first contestant in the registry."""
     groups: dict[str, list[Row]] = {}
-    found = by_name(rows)
+    found = by_label(rows)
     for name, entry in CONTESTANTS.items():
         if name in found:
             groups.setdefault(entry.group, []).append(found[name])
@@ -74,8 +74,9 @@ def like_with_like(rows: Sequence[Row]) -> str:
 
 def grid(tables: Tables) -> str:
     """The ratios of several tasks; rows without a ratio, as the baseline's, have their times."""
-    found = {task: by_name(rows) for task, rows in tables.items()}
-    names = [name for name in CONTESTANTS if any(name in rows for rows in found.values())]
+    found = {task: by_label(rows) for task, rows in tables.items()}
+    every = {label: row for rows in found.values() for label, row in rows.items()}
+    names = sorted(every, key=lambda label: list(CONTESTANTS).index(every[label].framework))
     cells = [
         [name, *(_short(found[task][name]) if name in found[task] else "—" for task in tables)]
         for name in names
@@ -101,7 +102,8 @@ def by_recipe(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
         model = CONTESTANTS[row.framework].one_cycle_of
-        found.setdefault(model or row.framework, {})[ONE_CYCLE if model else LECTURE] = row
+        name = row.label.replace(row.framework, model or row.framework)
+        found.setdefault(name, {})[ONE_CYCLE if model else LECTURE] = row
     return found
 
 
@@ -127,7 +129,9 @@ def _race(row: Row | None) -> list[str]:
 
 def start_table(tables: Tables) -> str:
     """The first epoch of a process and what compiling adds, with an empty and a filled cache."""
-    cold, warm, train = (by_name(tables.get(task, ())) for task in ("cold", "cold-cached", "train"))
+    cold, warm, train = (
+        by_label(tables.get(task, ())) for task in ("cold", "cold-cached", "train")
+    )
     cells = []
     for name in dict.fromkeys((*cold, *warm)):
         both = [cold.get(name), warm.get(name)]
@@ -146,14 +150,9 @@ def start_table(tables: Tables) -> str:
     return table(("framework", "import", *columns), cells)
 
 
-def by_name(rows: Sequence[Row]) -> dict[str, Row]:
-    """The rows under the usual conditions by framework, fastest first."""
-    return {row.framework: row for row in rows if not row.conditions}
-
-
-def _label(row: Row) -> str:
-    unstable = " !" if spread(row.processes) > UNSTABLE else ""
-    return ", ".join(filter(None, (row.framework, row.conditions))) + unstable
+def by_label(rows: Sequence[Row]) -> dict[str, Row]:
+    """The rows by their labels, fastest first."""
+    return {row.label: row for row in rows}
 
 
 def _ratio(row: Row, base: str) -> str:

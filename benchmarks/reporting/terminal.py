@@ -33,11 +33,10 @@ def print_tables(results: Results, tasks: Sequence[str], console: Console) -> No
         for column in ("own", "peak", "n"):
             table.add_column(column, justify="right", no_wrap=True)
         for row in rows:
-            name = ", ".join(filter(None, (row.framework, row.conditions)))
             ratio = ("", "") if row.ratio is None else (row.ratio.interval, _word(row.ratio))
             bounds = (share(row.own_products), share(row.of_peak))
             rounds = f"{len(row.processes)}" + (f"+{len(row.slow)}" if row.slow else "")
-            table.add_row(name, seconds(row.seconds), *ratio, *bounds, rounds)
+            table.add_row(row.label, seconds(row.seconds), *ratio, *bounds, rounds)
         console.print(table, soft_wrap=False)
     if found:
         console.print(_LEGEND, style="dim", soft_wrap=False)
