@@ -51,7 +51,7 @@ def dots(rows: Sequence[Row], task: Task) -> Figure:
         if row.own_products is not None:
             products = row.own_products * row.seconds
             axes.plot([products] * 2, [y - 0.5, y + 0.5], color=colour, lw=1.2, ls=":")
-    axes.set_yticks(range(len(rows)), [row.framework for row in rows])
+    axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set(ylim=(len(rows) - 0.4, -0.6), xscale="log", xlabel=f"{task.name}: {describe(task)}")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_minor_locator(NullLocator())

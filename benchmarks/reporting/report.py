@@ -108,7 +108,7 @@ def _sections(results: Results, rows: Rows) -> dict[str, Any]:
         "parameters": parameters(results),
         "remarks": remarks(results),
         "missing": missing(results),
-        "unstable": f"{UNSTABLE:.0%}",
+        "unstable": f"{100 * UNSTABLE:.0f} %",
     }
 
 
