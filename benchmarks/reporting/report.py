@@ -12,7 +12,7 @@ from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Results, write_text
 from benchmarks.reporting import charts, parts, tables
 from benchmarks.reporting.conditions import missing
-from benchmarks.reporting.growth import STEP, SWEEPS, fits
+from benchmarks.reporting.growth import SWEEPS, fits
 from benchmarks.reporting.machines import machine_lines
 from benchmarks.reporting.markdown import full, library, seconds, share
 from benchmarks.reporting.page import page
@@ -100,7 +100,6 @@ def _sections(results: Results, rows: Rows) -> dict[str, Any]:
         "adam_megabytes": f"{parts.ADAM_BYTES / 1e6:.1f}",
         "copy_gbs": parts.copy_gbs(results),
         "growth": [(of, found) for of in SWEEPS.values() if (found := fits(results, of))],
-        "calls": [name for name in fits(results, STEP) if CONTESTANTS[name].group == "fit"],
         "ladders": [line for names in LADDERS if (line := _ladder(rows, names))],
         "memory": _memory(results),
         "machines": list(machine_lines(results)),
