@@ -23,6 +23,7 @@ _MODULES = ("jax", "jaxlib", "flax", "optax", "numpy")
 # those that hold a path.
 _VARIABLE = re.compile(
     r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|ONEDNN|DNNL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
+    r"|LD_PRELOAD"
 )
 _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
