@@ -119,7 +119,7 @@ def test_a_work_tree_that_crashes_fails_the_comparison(
     write(root, seconds=1000)
     assert compare() == 2
     ending = capsys.readouterr()
-    assert "not measured: latent/flax@new: exit status 1: out of memory" in ending.err
+    assert "not measured: main/flax@new: exit status 1: out of memory" in ending.err
     assert "nothing was measured in both versions" in ending.out
     assert is_clean(root)
 
@@ -171,9 +171,9 @@ def test_bad_options_are_one_line(
 
 
 def test_versions_of_a_framework_run_one_after_the_other() -> None:
-    jobs = interleave._round(3, ["flax", "equinox", "flax"], ["train", "encode", "decode"])
-    assert [job.group for job in jobs] == ["train"] * 4 + ["latent"] * 4
-    assert jobs[4].tasks == ("encode", "decode")
+    jobs = interleave._round(3, ["flax", "equinox", "flax"], ["encode", "decode", "cold"])
+    assert [job.group for job in jobs] == ["main"] * 4 + ["cold"] * 4
+    assert jobs[0].tasks == ("encode", "decode")
     for first, second in zip(jobs[::2], jobs[1::2], strict=True):
         names = {first.framework, second.framework}
         assert names in ({"flax@old", "flax@new"}, {"equinox@old", "equinox@new"})

@@ -85,11 +85,11 @@ def test_a_loss_that_is_never_reached_is_an_error(
 
 def test_loops_are_calibrated_once_and_then_kept() -> None:
     outcome = measure.timed(lambda: time.sleep(0.01), loops=None)
-    assert 5 <= outcome["loops"] <= 10  # They take 0.1 s.
+    assert 2 <= outcome["loops"] <= 5  # They take 0.05 s.
     assert np.allclose(outcome["values"], 0.01, rtol=0.5)
     calls: list[int] = []
     outcome = measure.timed(lambda: calls.append(1), loops=7)
-    assert outcome["loops"] == 7 and len(calls) == 7 * 3 + outcome["warmups"]
+    assert outcome["loops"] == 7 and len(calls) == 7 * 2 + outcome["warmups"]
 
 
 def test_sparse_tasks_run_in_every_third_round() -> None:

@@ -277,8 +277,8 @@ def test_piped_output_shows_each_process_before_it_starts(
     console = Console(file=pipe, width=500)
     runner.run(Results(tmp_path / "r.json"), ["flax"], ["grid", "train"], 2, 1, console)
     assert lines[0] == "parity: flax"
-    assert lines[1].startswith("1 of 2: round 1 of 2, main flax")
-    assert lines[2].startswith("2 of 2: round 2 of 2, main flax, 0 min left")
+    assert lines[1].startswith("1 of 2: round 1, main flax")
+    assert lines[2].startswith("2 of 2: round 2, main flax, 0 min left")
 
 
 def test_the_list_describes_every_framework_and_task() -> None:

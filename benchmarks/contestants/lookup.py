@@ -55,7 +55,8 @@ def applies(task: Task, name: str) -> bool:
 
 def due(task: Task, name: str, number: int) -> bool:
     """Whether to measure a contestant in round `number`, which counts from 0."""
-    return applies(task, name) and (not task.sparse or number % EVERY_SPARSE == 0)
+    is_sparse = task.sparse or is_limit(name)
+    return applies(task, name) and (not is_sparse or number % EVERY_SPARSE == 0)
 
 
 def library(name: str) -> str:

@@ -21,8 +21,8 @@ Outcome = dict[str, Any]
 
 # Warm-ups, of which the first compiles, and repetitions: enough for a median, few enough for a
 # short round. Training averages over many steps, so more rounds help more than more repetitions.
-_COUNTS, _TRAIN_COUNTS, _EPOCH_COUNTS = (2, 3), (1, 2), (1, 1)
-_LEAST_SECONDS = 0.1
+_COUNTS, _TRAIN_COUNTS, _EPOCH_COUNTS = (2, 2), (1, 2), (1, 1)
+_LEAST_SECONDS = 0.05
 _MOST_EPOCHS = 40
 # How often each part of an epoch is timed; a multiple of the number of parts.
 _TURNS = 9

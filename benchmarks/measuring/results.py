@@ -107,6 +107,15 @@ class Results:
         run = pyperf.Run(values, metadata=kept, collect_metadata=False)
         self._runs.setdefault(f"{task}/{framework}", []).append(run)
 
+    def mark_slow(self, task: str, framework: str, number: int) -> None:
+        """Mark a round's process as one that found the machine slow, so that it does not count."""
+        runs = self._runs[f"{task}/{framework}"]
+        for i, run in enumerate(runs):
+            data = run.get_metadata()
+            if data["round"] == number:
+                kept = {"name": f"{task}/{framework}", **data, "slow": 1}
+                runs[i] = pyperf.Run(run.values, metadata=kept, collect_metadata=False)
+
     def note(self, **note: Any) -> None:
         """Add, and save, something that is not a measurement: a receipt, a failure, an absence."""
         if note not in self.notes:

@@ -1,5 +1,6 @@
 """The loop over rounds of jobs, each of which is measured in a fresh process."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from benchmarks.measuring.spawn import WorkerError
 
 Outcomes = dict[str, dict[str, Any]]
 
-# How often a job is measured at most, until it finds the machine in its usual state.
+# How often a job is measured at most, to find the machine in its usual state.
 _TRIES = 3
 
 
@@ -57,15 +58,16 @@ def prepare(results: Results, threads: int, console: Console, mixed: bool) -> di
 
 
 def remaining(results: Results, jobs: Sequence[Job], console: Console) -> list[Job]:
-    """The jobs, and of each the tasks, that the results lack."""
-    lacking = []
-    for job in jobs:
-        tasks = tuple(t for t in job.tasks if not results.has(t, job.framework, job.round))
-        if tasks:
-            lacking.append(job._replace(tasks=tasks))
-    if done := len(jobs) - len(lacking):
+    """The jobs, and of each the tasks, that the results lack; says how many there are already."""
+    found = lacking(results, jobs)
+    if done := len(jobs) - len(found):
         console.print(f"{done} of {len(jobs)} processes are in {results.path} already")
-    return lacking
+    return found
+
+
+def lacking(results: Results, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, and of each the tasks, that the results lack."""
+    return _each(jobs, lambda task, job: not results.has(task, job.framework, job.round))
 
 
 def measure_jobs(
@@ -77,14 +79,15 @@ def measure_jobs(
     hang_ends_all: bool = False,
     show: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> list[str]:
-    """Measure the jobs in order, and store each outcome at once.
+    """Measure what the results lack, group by group, and store each outcome at once.
 
-    A job that failed is skipped in later rounds. One that found the machine slow is repeated, and
-    its outcome is kept as a slow one; the last of three tries counts in any case.
+    A job that failed is skipped in later rounds. At the end of a group, jobs that found the machine
+    slow are measured again; what they found is kept, but does not count. The last of three tries
+    counts in any case.
 
     Args:
       results: where outcomes and failures are stored.
-      jobs: those of a group one after the other, in order of their rounds.
+      jobs: all jobs, those of a group in order of their rounds.
       measure: runs a job; returns the outcome of each of its tasks.
       common: what to store with each outcome.
       console: shows a progress bar on a terminal, one line per job elsewhere.
@@ -96,59 +99,83 @@ def measure_jobs(
     """
     failed: list[str] = []
     skipped: set[tuple[str, str]] = set()
-    started = time.monotonic()
+    started, done, total = time.monotonic(), 0, len(lacking(results, jobs))
+
+    def measure_one(job: Job) -> None:
+        if (job.framework, job.group) in skipped:
+            return
+        if not console.is_terminal:
+            console.print(_line(job, done, total, time.monotonic() - started))
+        try:
+            _measure(results, job, measure, common)
+        except WorkerError as error:
+            what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
+            results.note_failure(error, framework=job.framework, **what)
+            ends_all = error.hung and hang_ends_all
+            skipped.update((job.framework, of) for of in (groups if ends_all else [job.group]))
+            later = "all its other tasks" if ends_all else "it in later rounds"
+            failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
+            console.print(failed[-1])
+
+    groups = list(dict.fromkeys(job.group for job in jobs))
     with _progress(console) as progress:
-        bar = progress.add_task("", total=len(jobs))
-        for number, job in enumerate(jobs):
-            progress.update(bar, completed=number, description=f"round {job.round + 1} {job.title}")
-            if (job.framework, job.group) not in skipped:
-                if not console.is_terminal:
-                    console.print(_line(jobs, number, time.monotonic() - started))
-                try:
-                    _measure(results, job, measure, common, console)
-                except WorkerError as error:
-                    what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
-                    results.note_failure(error, framework=job.framework, **what)
-                    ends_all = error.hung and hang_ends_all
-                    groups = {other.group for other in jobs} if ends_all else {job.group}
-                    skipped |= {(job.framework, group) for group in groups}
-                    later = "all its other tasks" if ends_all else "it in later rounds"
-                    failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
-                    console.print(failed[-1])
-            members = [other for other in jobs if other.group == job.group]
-            if job is members[-1] or job is _last_of_first_round(members):
-                show(list(dict.fromkeys(task for member in members for task in member.tasks)))
-        progress.update(bar, completed=len(jobs))
+        bar = progress.add_task("", total=total)
+        for group in groups:
+            members = [job for job in jobs if job.group == group]
+            tasks = list(dict.fromkeys(task for job in members for task in job.tasks))
+            todo = lacking(results, members)
+            for tries_left in reversed(range(_TRIES)):
+                for job, after in itertools.zip_longest(todo, todo[1:]):
+                    text = f"round {job.round + 1} {job.title}"
+                    progress.update(bar, completed=done, total=total, description=text)
+                    measure_one(job)
+                    done += 1
+                    if after and job.round == todo[0].round != after.round:
+                        show(tasks)
+                # On a busy machine most processes are slow, so that repeating would not help.
+                slow = [] if "busy" in common else _slow(results, members, common.get("machine"))
+                if not (todo and slow and tries_left):
+                    break
+                console.print(
+                    f"{len(slow)} of the processes found the machine slow; measuring again"
+                )
+                for job in slow:
+                    for task in job.tasks:
+                        results.mark_slow(task, job.framework, job.round)
+                todo, total = slow, total + len(slow)
+            show(tasks)
+        progress.update(bar, completed=total)
     return failed
 
 
 def _measure(
-    results: Results,
-    job: Job,
-    measure: Callable[[Job], Outcomes],
-    common: dict[str, Any],
-    console: Console,
+    results: Results, job: Job, measure: Callable[[Job], Outcomes], common: dict[str, Any]
 ) -> None:
-    """Measure one job, again if the machine was slow, and store the outcomes."""
-    for tries_left in reversed(range(_TRIES)):
-        steal = steal_seconds()
-        outcomes = measure(job)
-        steal = steal_seconds() - steal
-        stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
-        slowdown = state.slowdown(outcomes.values(), results.references(common.get("machine")))
-        # On a busy machine most processes are slow, so that repeating them would not help.
-        repeat = slowdown > state.TOLERANCE and tries_left > 0 and "busy" not in common
+    steal = steal_seconds()
+    outcomes = measure(job)
+    steal = steal_seconds() - steal
+    stolen = {} if math.isnan(steal) else {"steal_seconds": round(steal, 2)}
+    for task, outcome in outcomes.items():
         known = {"round": job.round} | common | stolen | provenance.provenance()
-        for task, outcome in outcomes.items():
-            results.add(task, job.framework, outcome | known | ({"slow": 1} if repeat else {}))
-        results.save()
-        if not repeat:
-            return
-        console.print(f"{job.title}: the machine was {slowdown:.2f} times slower; measuring again")
+        results.add(task, job.framework, outcome | known)
+    results.save()
 
 
-def _last_of_first_round(jobs: Sequence[Job]) -> Job:
-    return [job for job in jobs if job.round == jobs[0].round][-1]
+def _slow(results: Results, jobs: Sequence[Job], machine: str | None) -> list[Job]:
+    """The jobs, and of each the tasks, whose process found the machine slow."""
+    known = results.references(machine)
+
+    def is_slow(task: str, job: Job) -> bool:
+        counted = results.processes(task, job.framework)
+        found = [process.metadata for process in counted if process.round == job.round]
+        return state.slowdown(found, known) > state.TOLERANCE
+
+    return _each(jobs, is_slow)
+
+
+def _each(jobs: Sequence[Job], holds: Callable[[str, Job], bool]) -> list[Job]:
+    chosen = [job._replace(tasks=tuple(t for t in job.tasks if holds(t, job))) for job in jobs]
+    return [job for job in chosen if job.tasks]
 
 
 def _progress(console: Console) -> Progress:
@@ -164,9 +191,6 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _line(jobs: Sequence[Job], number: int, elapsed: float) -> str:
-    job, total = jobs[number], len(jobs)
-    line = f"{number + 1} of {total}: round {job.round + 1} of {jobs[-1].round + 1}, {job.title}"
-    if number == 0:
-        return line
-    return f"{line}, {elapsed / number * (total - number) / 60:.0f} min left"
+def _line(job: Job, done: int, total: int, elapsed: float) -> str:
+    line = f"{done + 1} of {total}: round {job.round + 1}, {job.title}"
+    return f"{line}, {elapsed / done * (total - done) / 60:.0f} min left" if done else line

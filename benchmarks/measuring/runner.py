@@ -66,17 +66,17 @@ def run(
     obstacles = {name: _missing(results, name) for name in wanted}
     present = [name for name in wanted if not obstacles[name]]
     groups = dict.fromkeys(TASKS[task].group for task in tasks)
-    jobs = [
+    planned = [
         job
         for group in groups
         for number in range(rounds)
         for job in _round(number, present, [task for task in tasks if TASKS[task].group == group])
     ]
-    jobs = remaining(results, jobs, console)
+    jobs = remaining(results, planned, console)
     machine = provenance.identify(results, threads, console, mixed, bool(busy)) if jobs else {}
     timed = [name for name in present if any(job.framework == name for job in jobs)]
     obstacles |= _parity_failures(results, timed, threads, console)
-    jobs = [job for job in jobs if not obstacles.get(job.framework)]
+    planned = [job for job in planned if not obstacles.get(job.framework)]
     left_out = [f"{name} is not timed: {why}" for name, found in obstacles.items() for why in found]
     for line in left_out:
         console.print(line)
@@ -89,7 +89,7 @@ def run(
             return measure(job, threads, images, scratch, loops, os.environ)
 
         common = {"threads": threads} | busy | machine
-        left_out += measure_jobs(results, jobs, measured, common, console, True, show)
+        left_out += measure_jobs(results, planned, measured, common, console, True, show)
     return left_out
 
 

@@ -100,7 +100,7 @@ TASKS = {
     )
 }
 
-# Sparse tasks run in every third round.
+# Sparse tasks, and the limits, run in every third round.
 EVERY_SPARSE = 3
 
 # Tasks by topic, as patterns of names, from which a contestant chooses those it takes part in.
