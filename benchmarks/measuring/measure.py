@@ -20,8 +20,8 @@ from benchmarks.tasks.suite import ALL, EPOCH, PARTS, TARGET_LOSS
 Outcome = dict[str, Any]
 
 # Warm-ups, of which the first compiles, and repetitions: enough for a median, few enough for a
-# short round. Training averages over many steps, so more rounds help more than more repetitions.
-_COUNTS, _TRAIN_COUNTS, _EPOCH_COUNTS = (2, 2), (1, 2), (1, 1)
+# short round. An epoch averages over many steps, so more rounds help more than more repetitions.
+_COUNTS, _EPOCH_COUNTS = (1, 2), (1, 1)
 _LEAST_SECONDS = 0.05
 _MOST_EPOCHS = 40
 # How often each part of an epoch is timed; a multiple of the number of parts.
@@ -139,9 +139,7 @@ def order_of(n: int, seed: int = 0, epoch: int = 0) -> npt.NDArray[np.int32]:
 
 
 def _counts(task: Task) -> tuple[int, int]:
-    if task.kind != "train":
-        return _COUNTS
-    return _EPOCH_COUNTS if task.n == EPOCH else _TRAIN_COUNTS
+    return _EPOCH_COUNTS if task.kind == "train" and task.n == EPOCH else _COUNTS
 
 
 def _call(task: Task, contestant: Contestant, images: Pixels) -> Callable[[], object]:

@@ -125,12 +125,13 @@ def measure_jobs(
             tasks = list(dict.fromkeys(task for job in members for task in job.tasks))
             todo = lacking(results, members)
             for tries_left in reversed(range(_TRIES)):
+                repeating = tries_left < _TRIES - 1
                 for job, after in itertools.zip_longest(todo, todo[1:]):
                     text = f"round {job.round + 1} {job.title}"
                     progress.update(bar, completed=done, total=total, description=text)
                     measure_one(job)
                     done += 1
-                    if after and job.round == todo[0].round != after.round:
+                    if not repeating and after and job.round == todo[0].round != after.round:
                         show(tasks)
                 # On a busy machine most processes are slow, so that repeating would not help.
                 slow = [] if "busy" in common else _slow(results, members, common.get("machine"))
