@@ -88,11 +88,12 @@ def timed(
 ) -> Outcome:
     """Time a function that returns when its work is done."""
     warmups, repetitions = counts
-    warm = [_seconds(call) for _ in range(warmups)]
+    for _ in range(warmups):
+        call()
     if loops is None:
-        # The first call compiles, so it does not tell how long a usual one takes.
-        usual = warm[-1] if warmups > 1 or warm[0] < _LEAST_SECONDS else _seconds(call)
-        loops = max(1, round(_LEAST_SECONDS / usual))
+        loops = 1
+        while (each := _seconds(call, loops)) * loops < _LEAST_SECONDS / 2:
+            loops = max(2 * loops, round(_LEAST_SECONDS / each))
     values = [_seconds(call, loops) for _ in range(repetitions)]
     return {"values": values, "loops": loops, "warmups": warmups}
 
