@@ -308,9 +308,11 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("XLA_FLAGS", "--xla_x")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/a/folder")
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/another/program's")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     found = provenance.provenance()
     provenance.provenance.cache_clear()
     assert "commit" not in found and found["env_XLA_FLAGS"] == "--xla_x"
+    assert "env_CUDA_VISIBLE_DEVICES" not in found
     assert not any("/" in value for value in found.values()), "paths of this machine"
 
 

@@ -43,7 +43,8 @@ def provenance() -> dict[str, str]:
     found = {
         f"env_{name}": value
         for name, value in sorted(os.environ.items())
-        if _VARIABLE.fullmatch(name) and not _LEFT_OUT.fullmatch(name)
+        # pyperf refuses empty text.
+        if value and _VARIABLE.fullmatch(name) and not _LEFT_OUT.fullmatch(name)
     }
     modules = {*_MODULES, *(name for entry in CONTESTANTS.values() for name in entry.packages)}
     # `tensorflow` may be installed as `tensorflow-cpu`.
