@@ -73,6 +73,7 @@ def ran(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool, in
 
     monkeypatch.setattr(interleave, "spawn", answer)
     monkeypatch.setattr(runner, "spawn", answer)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     return started
 
 

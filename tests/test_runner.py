@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -40,6 +41,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     monkeypatch.setattr(runner, "limits", lambda names: [])
     monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     monkeypatch.setattr(provenance, "provenance", lambda: NOW)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     return started
 
 
@@ -193,19 +195,21 @@ def test_only_the_limits_of_the_libraries_in_use_are_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("load", "processors", "threads", "busy"),
+    ("load", "used", "processors", "threads", "busy"),
     [
-        (0.4, 2, 2, False),
-        (0.6, 2, 2, True),
-        (1.2, 2, 1, False),
-        (1.3, 2, 1, True),
-        (15.0, 64, 64, False),
-        (17.0, 64, 64, True),
-        (40.0, 64, 8, False),
+        (0.4, 2.0, 2, 2, False),
+        (0.6, 0.6, 2, 2, True),
+        (1.9, 0.4, 2, 2, False),  # Work that has just ended.
+        (1.2, 1.2, 2, 1, False),
+        (1.3, 1.3, 2, 1, True),
+        (15.0, 15.0, 64, 64, False),
+        (17.0, 17.0, 64, 64, True),
+        (40.0, 40.0, 64, 8, False),
     ],
 )
 def test_a_busy_machine_causes_a_warning_and_is_marked_in_the_report(
     load: float,
+    used: float,
     processors: int,
     threads: int,
     busy: bool,
@@ -215,9 +219,10 @@ def test_a_busy_machine_causes_a_warning_and_is_marked_in_the_report(
 ) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 99.0))
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: 100 * used / processors)
     results, console = Results(tmp_path / "r.json"), Console(file=io.StringIO(), width=500)
     runner.run(results, ["flax"], ["grid"], 1, threads, console)
-    warning = f"load average {load:.1f} on {processors} processors"
+    warning = f"other work uses {used:.1f} of {processors} processors"
     first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
     assert (warning in first) == busy
     text = str(environment(Results(tmp_path / "r.json")))
@@ -309,10 +314,11 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/a/folder")
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/another/program's")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("LD_PRELOAD", "/a/folder/mkl.so")
     found = provenance.provenance()
     provenance.provenance.cache_clear()
     assert "commit" not in found and found["env_XLA_FLAGS"] == "--xla_x"
-    assert "env_CUDA_VISIBLE_DEVICES" not in found
+    assert "env_CUDA_VISIBLE_DEVICES" not in found and found["env_LD_PRELOAD"] == "mkl.so"
     assert not any("/" in value for value in found.values()), "paths of this machine"
 
 

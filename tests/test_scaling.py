@@ -1,6 +1,7 @@
 """The sweeps are stored, fitted and reported; the cost model agrees with XLA's counts."""
 
 import io
+import os
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -116,6 +117,7 @@ def spawn(monkeypatch: pytest.MonkeyPatch) -> Spawn:
     monkeypatch.setattr(runner, "spawn", stand_in)
     monkeypatch.setattr(speeds, "measure", lambda *_: {"peak_gflops": 100.0})
     monkeypatch.setattr(provenance, "provenance", lambda: {"commit": "abc"})
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     return stand_in
 
 

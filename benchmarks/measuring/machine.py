@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+# How long other work is watched for.
+_BUSY_SECONDS = 2.0
+
+
 def processors() -> int:
     """Number of processors that this process may use, which is also how many XLA uses."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -21,12 +25,18 @@ def warn_if_busy(threads: int, console: "Console") -> dict[str, str]:
     Returns:
       What to store with each measurement: `busy`, or nothing.
     """
+    import psutil
+
     count = os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load <= count - 0.75 * threads:
+    most = count - 0.75 * threads
+    if not hasattr(os, "getloadavg") or os.getloadavg()[0] <= most:
         return {}
-    busy = f"load average {load:.1f} on {count} processors"
-    console.print(f"warning: the machine is busy, {busy}; measure on an idle machine")
+    # The load average also counts work that ended a moment ago.
+    used = psutil.cpu_percent(_BUSY_SECONDS) / 100 * count
+    if used <= most:
+        return {}
+    busy = f"other work uses {used:.1f} of {count} processors"
+    console.print(f"warning: the machine is busy: {busy}; measure on an idle machine")
     return {"busy": busy}
 
 

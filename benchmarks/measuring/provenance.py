@@ -22,12 +22,12 @@ _MODULES = ("jax", "jaxlib", "flax", "optax", "numpy")
 # Variables that affect the speed of a framework, except those that workers set themselves and
 # those that hold a path.
 _VARIABLE = re.compile(
-    r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|ONEDNN|DNNL|OPENBLAS|TORCH\w*|CUDA|NVIDIA|MALLOC)_\w+"
+    r"(XLA|TF_XLA|TF_ENABLE|JAX|KERAS|OMP|KMP|MKL|ONEDNN|DNNL|OPENBLAS|TORCH\w*|CUDA|MALLOC)_\w+"
     r"|LD_PRELOAD"
 )
 _LEFT_OUT = re.compile(
     r"\w*_(DIR|HOME|PATH|ROOT|FILE|NUM_THREADS)|KERAS_BACKEND|JAX_DEFAULT_MATMUL_PRECISION"
-    r"|NVIDIA_TF32_OVERRIDE|OPENBLAS_CORETYPE"
+    r"|OPENBLAS_CORETYPE"
 )
 # What all processes of a result have in common, besides machine, versions, commit and environment.
 _SAME = ("python_version", "threads")
@@ -41,7 +41,8 @@ _KEYED = ("version_", "env_", "commit")
 def provenance() -> dict[str, str]:
     """Versions, commit (`-dirty` if files differ from it) and environment of this process."""
     found = {
-        f"env_{name}": value
+        # Of a preloaded library, without its folder.
+        f"env_{name}": os.path.basename(value) if name == "LD_PRELOAD" else value
         for name, value in sorted(os.environ.items())
         # pyperf refuses empty text.
         if value and _VARIABLE.fullmatch(name) and not _LEFT_OUT.fullmatch(name)

@@ -1,9 +1,9 @@
 """The loop over rounds of jobs, each of which is measured in a fresh process."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -97,56 +97,80 @@ def measure_jobs(
     Returns:
       What failed and why, one line each.
     """
-    failed: list[str] = []
-    skipped: set[tuple[str, str]] = set()
-    started, done, total = time.monotonic(), 0, len(lacking(results, jobs))
-
-    def measure_one(job: Job) -> None:
-        if (job.framework, job.group) in skipped:
-            return
-        if not console.is_terminal:
-            console.print(_line(job, done, total, time.monotonic() - started))
-        try:
-            _measure(results, job, measure, common)
-        except WorkerError as error:
-            what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
-            results.note_failure(error, framework=job.framework, **what)
-            ends_all = error.hung and hang_ends_all
-            skipped.update((job.framework, of) for of in (groups if ends_all else [job.group]))
-            later = "all its other tasks" if ends_all else "it in later rounds"
-            failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
-            console.print(failed[-1])
-
-    groups = list(dict.fromkeys(job.group for job in jobs))
+    groups = tuple(dict.fromkeys(job.group for job in jobs))
     with _progress(console) as progress:
-        bar = progress.add_task("", total=total)
+        loop = _Loop(results, measure, common, console, progress, hang_ends_all, groups)
+        loop.expect(len(lacking(results, jobs)))
         for group in groups:
             members = [job for job in jobs if job.group == group]
             tasks = list(dict.fromkeys(task for job in members for task in job.tasks))
             todo = lacking(results, members)
-            for tries_left in reversed(range(_TRIES)):
-                repeating = tries_left < _TRIES - 1
-                for job, after in itertools.zip_longest(todo, todo[1:]):
-                    text = f"round {job.round + 1} {job.title}"
-                    progress.update(bar, completed=done, total=total, description=text)
-                    measure_one(job)
-                    done += 1
-                    if not repeating and after and job.round == todo[0].round != after.round:
-                        show(tasks)
-                # On a busy machine most processes are slow, so that repeating would not help.
-                slow = [] if "busy" in common else _slow(results, members, common.get("machine"))
-                if not (todo and slow and tries_left):
-                    break
-                console.print(
-                    f"{len(slow)} of the processes found the machine slow; measuring again"
-                )
+            first = [job for job in todo if job.round == todo[0].round]
+            loop.run(first)
+            if rest := todo[len(first) :]:
+                show(tasks)
+                loop.run(rest)
+            # On a busy machine most processes are slow, so that repeating would not help.
+            for _ in range(0 if "busy" in common else _TRIES - 1):
+                if slow := _slow(results, members, common.get("machine")):
+                    console.print(f"processes that found the machine slow, run again: {len(slow)}")
                 for job in slow:
                     for task in job.tasks:
                         results.mark_slow(task, job.framework, job.round)
-                todo, total = slow, total + len(slow)
+                loop.expect(len(slow))
+                loop.run(slow)
             show(tasks)
-        progress.update(bar, completed=total)
-    return failed
+    return loop.failed
+
+
+@dataclass
+class _Loop:
+    """Jobs that are measured one after the other, their progress, and what failed."""
+
+    results: Results
+    measure: Callable[[Job], Outcomes]
+    common: dict[str, Any]
+    console: Console
+    progress: Progress
+    hang_ends_all: bool
+    groups: tuple[str, ...]
+    failed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.skipped: set[tuple[str, str]] = set()
+        self.done, self.total, self.started = 0, 0, time.monotonic()
+        self.bar = self.progress.add_task("", total=None)
+
+    def expect(self, more: int) -> None:
+        """Count jobs that are going to be run."""
+        self.total += more
+        self.progress.update(self.bar, total=self.total)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Measure the jobs, without those that failed before."""
+        for job in jobs:
+            self.progress.update(self.bar, description=f"round {job.round + 1} {job.title}")
+            if (job.framework, job.group) not in self.skipped:
+                self._run(job)
+            self.done += 1
+            self.progress.update(self.bar, completed=self.done)
+
+    def _run(self, job: Job) -> None:
+        if not self.console.is_terminal:
+            elapsed = time.monotonic() - self.started
+            self.console.print(_line(job, self.done, self.total, elapsed))
+        try:
+            _measure(self.results, job, self.measure, self.common)
+        except WorkerError as error:
+            what = {"task": job.group, "tasks": list(job.tasks), "round": job.round}
+            self.results.note_failure(error, framework=job.framework, **what)
+            ends_all = error.hung and self.hang_ends_all
+            groups = self.groups if ends_all else (job.group,)
+            self.skipped.update((job.framework, group) for group in groups)
+            later = "all its other tasks" if ends_all else "it in later rounds"
+            self.failed.append(f"{job.group}/{job.framework}: {error}; skipping {later}")
+            self.console.print(self.failed[-1])
 
 
 def _measure(
