@@ -15,7 +15,8 @@ from jaxae.drawing.provenance import read_provenance
 
 ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
-RESULTS = ROOT / "benchmarks" / "results" / "amd-epyc-26.2.1-2cpu" / "comparison"
+RESULTS = ROOT / "benchmarks" / "results"
+COMPARISON = RESULTS / "amd-epyc-26.2.1-2cpu" / "comparison" / "report.md"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
 Table = list[list[str]]
 
@@ -83,7 +84,7 @@ def test_what_is_said_of_the_argument_follows_from_the_studies() -> None:
 
 @pytest.mark.parametrize("page", [README, DOCS / "benchmarks.md"])
 def test_the_comparisons_table_is_the_reports(page: Path) -> None:
-    committed = table(RESULTS / "report.md", "framework", "time", after="\n## train\n")
+    committed = table(COMPARISON, "framework", "time", after="\n## train\n")
     shown = table(page, "framework", "time")
     columns = [committed[0].index(name) for name in shown[0]]
     rows = [[row[column] for column in columns] for row in committed]
@@ -99,7 +100,7 @@ def test_what_is_said_of_the_results_is_in_the_reports() -> None:
         ratio = cells(trained, name, "time / flax").split()[0]
         assert re.search(rf"{words}[^.]* takes {re.escape(ratio)} times as long", readme), name
     page = (DOCS / "benchmarks.md").read_text()
-    race = table(RESULTS / "report.md", "one-cycle: time")
+    race = table(COMPARISON, "one-cycle: time")
     for recipe in ("lecture", "one-cycle"):
         assert f"{cells(race, 'flax', f'{recipe}: time')} with" in page
     scaling = RESULTS / "scaling/report.md"
