@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     add = commands.add_parser("run", help="measure; continues an interrupted run")
-    quick = f"{', '.join(QUICK_TASKS)} with {', '.join(QUICK_FRAMEWORKS)}, in four minutes"
+    quick = f"{', '.join(QUICK_TASKS)} with {', '.join(QUICK_FRAMEWORKS)}, in five minutes"
     _add_measuring(add, quick, Path("runs/bench.json"), "results", "10, with --quick 9")
     add.add_argument("--frameworks", nargs="+", metavar="NAME", help="default: all; see list")
     add.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all; see list")

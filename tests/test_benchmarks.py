@@ -178,10 +178,11 @@ def test_a_crash_is_noted_and_the_other_contestants_continue(
 def test_every_round_runs_the_same_rows_in_another_order() -> None:
     names = [name for name in CONTESTANTS if applies(TASKS["train"], name)]
     rounds = [runner._round(number, names, ["train"]) for number in range(4)]
-    orders = [[job.framework for job in jobs] for jobs in rounds]
-    assert all(sorted(order) == sorted(orders[0]) for order in orders)
+    # The limits are sparse.
+    orders = [[job.framework for job in jobs if job.framework in names] for jobs in rounds]
+    assert all(sorted(order) == sorted(names) for order in orders)
     assert len({tuple(order) for order in orders}) > 1
-    assert "limit-jax" in orders[0]
+    assert "limit-jax" in [job.framework for job in rounds[0]]
 
 
 @pytest.mark.slow
