@@ -24,7 +24,7 @@ def _torch(module: str, cls: str, **traits: Any) -> Entry:
     return Entry(module=module, cls=cls, packages=("torch",), library="torch", **traits)
 
 
-def _keras(module: str, cls: str, backend: str, **traits: Any) -> Entry:
+def _keras(backend: str, module: str = "keras_fit", cls: str = "KerasFit", **traits: Any) -> Entry:
     return Entry(
         module=module,
         cls=cls,
@@ -34,6 +34,11 @@ def _keras(module: str, cls: str, backend: str, **traits: Any) -> Entry:
         environment={"KERAS_BACKEND": backend},
         **traits,
     )
+
+
+def _keras_tuned(backend: str) -> Entry:
+    what = f"keras-{backend}, fed with row numbers"
+    return _keras(backend, "keras_tuned", "KerasTuned", what=what, tasks=_TUNED)
 
 
 def _exported(cls: str, runtime: str, what: str) -> Entry:
@@ -166,41 +171,12 @@ CONTESTANTS = {
         tasks=_TO_LOSS,
         one_cycle_of="torch-eager",
     ),
-    "keras-jax": _keras(
-        "keras_fit",
-        "KerasFit",
-        "jax",
-        what="Keras's fit on JAX",
-        tasks=(*_CACHED, *STEP),
-        quick=True,
-    ),
-    "keras-torch": _keras(
-        "keras_fit",
-        "KerasFit",
-        "torch",
-        what="Keras's fit on PyTorch, eager",
-        tasks=_FIT,
-    ),
-    "keras-tensorflow": _keras(
-        "keras_fit",
-        "KerasFit",
-        "tensorflow",
-        what="Keras's fit on TensorFlow",
-        tasks=_FIT,
-    ),
-    "keras-jax-tuned": _keras(
-        "keras_tuned", "KerasTuned", "jax", what="keras-jax, fed with row numbers", tasks=_TUNED
-    ),
-    "keras-torch-tuned": _keras(
-        "keras_tuned", "KerasTuned", "torch", what="keras-torch, fed with row numbers", tasks=_TUNED
-    ),
-    "keras-tensorflow-tuned": _keras(
-        "keras_tuned",
-        "KerasTuned",
-        "tensorflow",
-        what="keras-tensorflow, fed with row numbers",
-        tasks=_TUNED,
-    ),
+    "keras-jax": _keras("jax", what="Keras's fit on JAX", tasks=(*_CACHED, *STEP), quick=True),
+    "keras-torch": _keras("torch", what="Keras's fit on PyTorch, eager", tasks=_FIT),
+    "keras-tensorflow": _keras("tensorflow", what="Keras's fit on TensorFlow", tasks=_FIT),
+    "keras-jax-tuned": _keras_tuned("jax"),
+    "keras-torch-tuned": _keras_tuned("torch"),
+    "keras-tensorflow-tuned": _keras_tuned("tensorflow"),
     "tensorflow": Entry(
         module="tensorflow_epoch",
         cls="TensorFlowEpoch",
