@@ -10,6 +10,7 @@ machines      the same in a few lines
 markdown      tables, times and ratios as text
 tables        the tables of the report
 charts        the plots
+templates     how templates are read
 report        the files; `report.md.j2` and `verdict.md.j2` hold the prose
 page          the HTML page
 terminal      tables in the terminal

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from benchmarks.contestants import CONTESTANTS, LADDERS
 from benchmarks.contestants.listing import describe
 from benchmarks.measuring.results import Results, write_text
@@ -18,6 +16,7 @@ from benchmarks.reporting.markdown import full, library, seconds, share
 from benchmarks.reporting.page import page
 from benchmarks.reporting.parity import parameters, parity_table, remarks
 from benchmarks.reporting.rows import BASELINE, Row, baseline_of, measured, median_of, rows_of
+from benchmarks.reporting.templates import templates
 from benchmarks.reporting.verdict import noise, same_code, splits, standing
 from benchmarks.stats import UNSTABLE
 from benchmarks.tasks import TASKS
@@ -133,13 +132,7 @@ def _memory(results: Results) -> str:
 
 
 def _render(template: str, context: Mapping[str, Any], **more: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        autoescape=False,
-    )
+    environment = templates(Path(__file__).parent, autoescape=False)
     environment.filters |= {
         "line": _line,
         "code": lambda names: ", ".join(f"`{name}`" for name in names),

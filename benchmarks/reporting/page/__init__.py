@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.contestants import CONTESTANTS
@@ -24,6 +23,7 @@ from benchmarks.reporting.markdown import seconds, share
 from benchmarks.reporting.page.sections import sections
 from benchmarks.reporting.rows import Row, baseline_of, rows_of
 from benchmarks.reporting.tables import WAYS
+from benchmarks.reporting.templates import templates
 from benchmarks.tasks import TASKS, Task
 
 _HERE = Path(__file__).parent
@@ -31,18 +31,12 @@ _HERE = Path(__file__).parent
 
 def page(results: Results) -> str:
     """The page as text."""
-    templates = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     # Parts of an epoch are no contest.
     tasks = [task for task in TASKS.values() if task.kind != "parts"]
     tables = {task: rows for task in tasks if (rows := rows_of(results, task.name))}
     names = [row.framework for rows in tables.values() for row in rows]
-    return templates.get_template("page.html.j2").render(
+    template = templates(_HERE, autoescape=True).get_template("page.html.j2")
+    return template.render(
         file=results.path.name,
         machines=list(filter(None, results.machines())),
         tables=tables,
