@@ -10,6 +10,9 @@ Schedule = Literal["constant", "onecycle"]
 Checkpoint = Literal["newest", "best"] | int
 Precision = Literal["float32", "bfloat16", "tf32"]
 Device = Literal["auto", "cpu", "gpu", "tpu"]
+BoxName = Literal["cloud", "lecture"]
+# The width of a figure: a name, or inches.
+Width = Literal["column", "page", "slide"] | float
 
 
 @dataclass(frozen=True)

@@ -293,7 +293,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "run-dir": None,
         "overwrite": False,
         "tensorboard": False,
-        "fit-box": False,
+        "box": None,
         "latent-dim": 2,
         "hidden-dim": 512,
         "model": "ae",
@@ -313,7 +313,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "figures": {
         "format": "png",
         "out": None,
-        "fit-box": False,
+        "box": None,
         "data-dir": None,
         "checkpoint": "newest",
         "verify": None,

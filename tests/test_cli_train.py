@@ -242,11 +242,11 @@ def test_figures_go_to_the_run_by_default(run: Path, monkeypatch: pytest.MonkeyP
     assert contents(run / "figures").keys() == {"grid.png", "curve.png"}
 
 
-def test_fit_box_draws_another_grid(
+def test_the_box_of_the_cloud_gives_another_grid(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
-    assert jaxae("figures", trained, "--out", tmp_path, "--fit-box") == 0
+    assert jaxae("figures", trained, "--out", tmp_path, "--box=cloud") == 0
     assert (tmp_path / "grid.png").read_bytes() != (trained / "figures/grid.png").read_bytes()
 
 

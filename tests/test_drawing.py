@@ -39,9 +39,9 @@ def test_a_file_has_its_provenance_and_is_redrawn_identically(
 ) -> None:
     run = Path(shutil.copytree(runs / "ae", tmp_path / "run"))
     file = run / "figures" / f"grid.{suffix}"
-    jaxae.draw("grid", [Source(run)], file, fit_box=True)
+    jaxae.draw("grid", [Source(run)], file, box="cloud")
     said = read_provenance(file)
-    assert said["figure"] == "grid" and said["options"] == {"fit_box": True}
+    assert said["figure"] == "grid" and said["options"] == {"box": "cloud"}
     (source,) = said["sources"]
     opened = jaxae.Run.open(run)
     assert source["path"] == ".." and str(tmp_path) not in json.dumps(said)

@@ -15,6 +15,7 @@ from jaxae import Box, EpochMetrics, ModelConfig, analysis
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
 from jaxae.drawing import registry as drawing
+from jaxae.drawing.options import Options
 from jaxae.drawing.registry import FIGURES, MissingFigureError
 from tests import made_up
 from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
@@ -61,6 +62,10 @@ def box_for(source: Any, fit_box: bool) -> Box:
     return jaxae.fitted_box(source.embedding.z) if fit_box else LECTURE
 
 
+def options(fit_box: bool) -> Options:
+    return Options(box="cloud" if fit_box else "lecture")
+
+
 def left_and_bottom(box: Box) -> list[float]:
     """Return the left and bottom of the extent of a 12×12 grid."""
     return [box.x_min - (box.x_max - box.x_min) / 22, box.y_min - (box.y_max - box.y_min) / 22]
@@ -73,7 +78,7 @@ def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 @BOTH_BOXES
 def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: bool) -> None:
-    axes, bar = drawn(drawing.latent([one], fit_box)).axes
+    axes, bar = drawn(drawing.latent([one], options(fit_box))).axes
     own, box = one.embedding, box_for(one, fit_box)
     assert_shows(axes, own.z)
     assert box_of(axes) == pytest.approx((box.x_min, box.y_min, box.x_max, box.y_max))
@@ -85,13 +90,13 @@ def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: b
 
 
 def test_latent_shows_the_principal_plane_of_many_dimensions(three_d: Any) -> None:
-    axes = drawn(drawing.latent([three_d], False)).axes[0]
+    axes = drawn(drawing.latent([three_d], Options())).axes[0]
     assert_shows(axes, jaxae.pca_plane(three_d.embedding.z).project(three_d.embedding.z))
 
 
 @BOTH_BOXES
 def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -> None:
-    (axes,) = drawn(drawing.grid([one], fit_box)).axes
+    (axes,) = drawn(drawing.grid([one], options(fit_box))).axes
     box = box_for(one, fit_box)
     expected = mosaic(jaxae.latent_grid(one.embedding.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
@@ -99,7 +104,7 @@ def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -
 
 
 def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) -> None:
-    (axes,) = drawn(drawing.grid([three_d], False)).axes
+    (axes,) = drawn(drawing.grid([three_d], Options())).axes
     own = three_d.embedding
     plane = jaxae.pca_plane(own.z)
     expected = mosaic(jaxae.latent_grid(own.model, LECTURE, plane=plane))
@@ -108,7 +113,7 @@ def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) ->
 
 
 def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> None:
-    above, below = from_the_top(drawn(drawing.reconstructions([one], False)))
+    above, below = from_the_top(drawn(drawing.reconstructions([one], Options())))
     test = one.embedding.dataset.test
     shown = np.array([test.images[list(test.labels).index(label)] for label in range(5)])
     np.testing.assert_allclose(strip(above), np.hstack(list(shown / 255)))
@@ -117,13 +122,13 @@ def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> 
 
 
 def test_curve_shows_the_history_of_the_run(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.curve(two[1:], False)).axes
+    (axes,) = drawn(drawing.curve(two[1:], Options())).axes
     assert axes.texts[0].get_text() == "40.5"
 
 
 @BOTH_BOXES
 def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.coverage([one], fit_box)).axes[0]
+    axes = drawn(drawing.coverage([one], options(fit_box))).axes[0]
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     spacing = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 11
@@ -140,7 +145,7 @@ def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_
 
 @BOTH_BOXES
 def test_entropy_always_uses_the_percentile_box(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.entropy([one], fit_box)).axes[0]
+    axes = drawn(drawing.entropy([one], options(fit_box))).axes[0]
     own, box = one.embedding, box_for(one, True)
     expected = analysis.entropy_map(own.z, own.labels, box)
     shown: Any = axes.images[0].get_array()
@@ -153,7 +158,7 @@ def test_entropy_always_uses_the_percentile_box(one: Any, fit_box: bool) -> None
 def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
     one: Any, fit_box: bool
 ) -> None:
-    figure = drawn(drawing.gaps([one], fit_box))
+    figure = drawn(drawing.gaps([one], options(fit_box)))
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
@@ -175,7 +180,7 @@ def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
 def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
     two: list[Any],
 ) -> None:
-    rows = from_the_top(drawn(drawing.interpolation(two, False)))
+    rows = from_the_top(drawn(drawing.interpolation(two, Options())))
     test = two[0].embedding.dataset.test
     ends = np.array([test.images[list(test.labels).index(label)] for label in (0, 1)])
     for axes, run in zip(rows, two, strict=True):
@@ -187,19 +192,19 @@ def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
 
 
 def test_prior_decodes_samples_of_a_variational_models_prior(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.prior(two[1:], False)).axes
+    (axes,) = drawn(drawing.prior(two[1:], Options())).axes
     z = np.random.default_rng(0).normal(size=(144, 2))
     images = jaxae.decode(two[1].embedding.model, z).reshape(12, 12, *made_up.SHAPE)
     np.testing.assert_allclose(strip(axes), mosaic(images[::-1]), rtol=1e-5, atol=1e-6)
     with pytest.raises(MissingFigureError, match=r"runs/ae-1 has no prior"):
-        drawing.prior(two[:1], False)
+        drawing.prior(two[:1], Options())
 
 
 @BOTH_BOXES
 def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
     two: list[Any], fit_box: bool
 ) -> None:
-    *panels, _ = drawn(drawing.ae_vae(two, fit_box)).axes
+    *panels, _ = drawn(drawing.ae_vae(two, options(fit_box))).axes
     by_title = {axes.get_title(): axes for axes in panels}
     for run in two:
         own, box = run.embedding, box_for(run, True)
@@ -219,7 +224,7 @@ def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
 
 
 def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.seeds(two, False)).axes
+    (axes,) = drawn(drawing.seeds(two, Options())).axes
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["ae 1, 2 seeds", "vae 2, 2 seeds"]
     starts = [np.asarray(line.get_ydata(), float)[0] for line in axes.lines]
@@ -230,15 +235,15 @@ def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
 def test_some_figures_need_two_latent_dimensions(name: str) -> None:
     line = source(latent_dim=1)
     with pytest.raises(MissingFigureError, match="runs/ae-0: one latent dimension has no plane"):
-        FIGURES[name].function([line] * FIGURES[name].least, False)
+        FIGURES[name].function([line] * FIGURES[name].least, Options())
 
 
 def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> None:
     unclassified = source()
     unclassified.classifier = None
     with pytest.raises(MissingFigureError, match="one class"):
-        drawing.gaps([unclassified], False)
-    *panels, _ = drawn(drawing.ae_vae([unclassified, unclassified], False)).axes
+        drawing.gaps([unclassified], Options())
+    *panels, _ = drawn(drawing.ae_vae([unclassified, unclassified], Options())).axes
     assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
 
 

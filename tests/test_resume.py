@@ -261,7 +261,7 @@ def test_data_that_moved_is_found_by_data_dir(
     "options",
     [
         "--stream --checkpoint-steps=2 --devices=2",
-        "--model=vae --kl-weight=2 --input-noise=.1 --precision=bfloat16 --seed=3 --fit-box",
+        "--model=vae --kl-weight=2 --input-noise=.1 --precision=bfloat16 --seed=3 --box=cloud",
         "--schedule=onecycle --learning-rate=4e-3 --epochs=8 --batch-size=64 --tensorboard",
         "--dataset=mini --device=cpu --checkpoint-every=1 --keep=9 --overwrite",
     ],

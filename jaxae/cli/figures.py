@@ -11,7 +11,8 @@ import tyro
 
 import jaxae
 from jaxae.cli.console import say
-from jaxae.cli.options import CheckpointOption, File, Flag, Folder
+from jaxae.cli.options import BoxOption, CheckpointOption, File, Folder
+from jaxae.config import BoxName
 
 Format = Literal["png", "pdf", "svg"]
 
@@ -37,8 +38,7 @@ class Figures:
     out: Folder = None
     """The folder to write to; by default the run's figures/."""
 
-    fit_box: Flag = False
-    """Decode grids on the percentile box (1st to 99th) instead of the lecture's box."""
+    box: BoxOption = None
 
     checkpoint: CheckpointOption = "newest"
 
@@ -63,7 +63,7 @@ class Figures:
         elif self.run is not None:
             source = jaxae.Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
             folder, names = self.out or self.run / "figures", jaxae.drawing.OF_ONE_RUN
-            draw_all(source, folder, self.format, self.fit_box, names)
+            draw_all(source, folder, self.format, self.box, names)
         else:
             raise ValueError(
                 "expected a run's folder, or --verify and a figure's file "
@@ -72,13 +72,13 @@ class Figures:
 
 
 def draw_all(
-    source: jaxae.Source, folder: Path, format: Format, fit_box: bool, names: tuple[str, ...]
+    source: jaxae.Source, folder: Path, format: Format, box: BoxName | None, names: tuple[str, ...]
 ) -> None:
     """Draw figures of a run and print their paths; say which of them the run does not have."""
     for name in names:
         path = folder / f"{name}.{format}"
         try:
-            jaxae.draw(name, [source], path, fit_box=fit_box)
+            jaxae.draw(name, [source], path, box=box)
         except jaxae.drawing.MissingFigureError as error:
             say(f"no {name}: {error}")
         else:

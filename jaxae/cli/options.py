@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 import jaxae
-from jaxae.config import Checkpoint, Device, TrainConfig
+from jaxae.config import BoxName, Checkpoint, Device, TrainConfig
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -19,6 +19,15 @@ File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")]
 TrainOptions = tyro.conf.OmitArgPrefixes[tyro.conf.FlagCreatePairsOff[TrainConfig]]
 RunArgument = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+BoxOption = Annotated[
+    BoxName | None,
+    tyro.conf.arg(
+        metavar="cloud|lecture",
+        help="Decode grids on the cloud's percentile box (1st to 99th) or on the lecture's box, x "
+        "from -5 to 10, y from -10 to 5; by default the cloud's for a variational model, and the "
+        "lecture's for others.",
+    ),
+]
 CheckpointOption = Annotated[
     Checkpoint,
     tyro.conf.arg(

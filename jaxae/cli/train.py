@@ -13,7 +13,7 @@ from jaxae._utils.signals import delay_signals
 from jaxae.cli.begin import Training, describe, how_to_resume, resume, start
 from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
-from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
+from jaxae.cli.options import BoxOption, DataOptions, Flag, Folder, Hardware, TrainOptions
 from jaxae.cli.progress import training_progress
 from jaxae.config import CheckpointConfig, ModelConfig, ProcessConfig, TrainConfig
 
@@ -61,8 +61,7 @@ class Train:
     tensorboard: Flag = False
     """Also write metrics for TensorBoard, to the run's tensorboard/; --resume continues them."""
 
-    fit_box: Flag = False
-    """Decode the grid on the percentile box (1st to 99th) instead of the lecture's box."""
+    box: BoxOption = None
 
     def defaults_of_run(self) -> Train:
         """Return the options of the run to resume, as defaults for the command line.
@@ -168,4 +167,4 @@ def _draw(options: Train, training: Training | None, mesh: Mesh) -> None:
         assert options.run_dir is not None
         source, folder = jaxae.Source(options.run_dir, mesh), options.run_dir / "figures"
         names = tuple(name for name in names if not (folder / f"{name}.png").exists())
-    draw_all(source, source.path / "figures", "png", options.fit_box, names)
+    draw_all(source, source.path / "figures", "png", options.box, names)

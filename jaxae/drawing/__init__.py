@@ -1,11 +1,13 @@
 """Figures by name, drawn from runs, with provenance in their files.
 
 registry     the figures: what each shows, and which runs it needs
+options      what a figure shows, and how
 rendering    draw a figure into a file, and verify such a file
 source       the runs that figures are drawn from
 provenance   metadata in PNG, PDF and SVG files
 """
 
+from jaxae.drawing.options import Options as Options
 from jaxae.drawing.registry import AFTER_TRAINING as AFTER_TRAINING
 from jaxae.drawing.registry import FIGURES as FIGURES
 from jaxae.drawing.registry import OF_ONE_RUN as OF_ONE_RUN

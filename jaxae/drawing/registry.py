@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxae import analysis, plots
 from jaxae.data import Split
+from jaxae.drawing.options import Options
 from jaxae.drawing.source import Source
 from jaxae.latent import LECTURE_BOX, Box, decode, encode, interpolate, latent_grid
 from jaxae.models import VariationalAutoencoder
@@ -19,7 +20,7 @@ class MissingFigureError(ValueError):
     """The runs are intact, but this figure is not defined for them."""
 
 
-def latent(sources: Sources, fit_box: bool) -> Figure:
+def latent(sources: Sources, options: Options) -> Figure:
     """Draw every embedding, coloured by class, with the sampling box and its grid."""
     embedding = sources[0].embedding
     return plots.latent_scatter(
@@ -27,34 +28,34 @@ def latent(sources: Sources, fit_box: bool) -> Figure:
         embedding.labels,
         embedding.dataset.class_names,
         plane=embedding.plane,
-        box=_box(sources[0], fit_box),
+        box=_box(sources[0], options),
     )
 
 
-def grid(sources: Sources, fit_box: bool) -> Figure:
+def grid(sources: Sources, options: Options) -> Figure:
     """Draw the decoded 12×12 grid on the box."""
-    embedding, box = sources[0].embedding, _box(sources[0], fit_box)
+    embedding, box = sources[0].embedding, _box(sources[0], options)
     return plots.reconstruction_grid(
         latent_grid(embedding.model, box, plane=embedding.plane), box, plane=embedding.plane
     )
 
 
-def reconstructions(sources: Sources, fit_box: bool) -> Figure:
+def reconstructions(sources: Sources, options: Options) -> Figure:
     """Draw a test image of each class above its reconstruction."""
     embedding = sources[0].embedding
     shown = embedding.dataset.test.images[_first_of_each_class(embedding.dataset.test)]
     return plots.reconstructions(shown, decode(embedding.model, encode(embedding.model, shown)))
 
 
-def curve(sources: Sources, fit_box: bool) -> Figure:
+def curve(sources: Sources, options: Options) -> Figure:
     """Draw training and test loss against the epoch."""
     return plots.training_curve(sources[0].snapshot.history)
 
 
-def coverage(sources: Sources, fit_box: bool) -> Figure:
+def coverage(sources: Sources, options: Options) -> Figure:
     """Draw the grid, each tile framed in the colour of its distance to the nearest embedding."""
     _check_plane(sources[0])
-    embedding, box = sources[0].embedding, _box(sources[0], fit_box)
+    embedding, box = sources[0].embedding, _box(sources[0], options)
     tiles = embedding.tiles(box)
     n = int(np.sqrt(len(tiles.images)))
     covered = 1 - analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
@@ -67,7 +68,7 @@ def coverage(sources: Sources, fit_box: bool) -> Figure:
     )
 
 
-def entropy(sources: Sources, fit_box: bool) -> Figure:
+def entropy(sources: Sources, options: Options) -> Figure:
     """Draw the entropy of the labels over the percentile box: where classes mix."""
     _check_plane(sources[0])
     embedding = sources[0].embedding
@@ -76,19 +77,19 @@ def entropy(sources: Sources, fit_box: bool) -> Figure:
     return plots.entropy_map(found, box, len(embedding.dataset.class_names), plane=embedding.plane)
 
 
-def gaps(sources: Sources, fit_box: bool) -> Figure:
+def gaps(sources: Sources, options: Options) -> Figure:
     """Draw tiles in gaps and occupied tiles, with the classifier's confidence."""
     embedding, classifier = sources[0].embedding, sources[0].classifier
     if classifier is None:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
-    tiles = embedding.tiles(_box(sources[0], fit_box))
+    tiles = embedding.tiles(_box(sources[0], options))
     confidence = classifier.predict(tiles.images).confidence
     train_images = np.asarray(embedding.dataset.train.images)
     distance = analysis.nearest_image_distance(tiles.images, train_images)
     return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
 
 
-def interpolation(sources: Sources, fit_box: bool) -> Figure:
+def interpolation(sources: Sources, options: Options) -> Figure:
     """Draw images that each model decodes on a line between images of the first two classes."""
     strips = {}
     for source in sources:
@@ -99,7 +100,7 @@ def interpolation(sources: Sources, fit_box: bool) -> Figure:
     return plots.interpolations(strips)
 
 
-def prior(sources: Sources, fit_box: bool) -> Figure:
+def prior(sources: Sources, options: Options) -> Figure:
     """Draw images decoded from 144 samples of a variational model's prior, N(0, I)."""
     model = sources[0].embedding.model
     if not isinstance(model, VariationalAutoencoder):
@@ -108,7 +109,7 @@ def prior(sources: Sources, fit_box: bool) -> Figure:
     return plots.image_grid(decode(model, z))
 
 
-def ae_vae(sources: Sources, fit_box: bool) -> Figure:
+def ae_vae(sources: Sources, options: Options) -> Figure:
     """Draw two models side by side: the cloud, and the grid on its percentile box."""
     sides = []
     for source in sources:
@@ -127,7 +128,7 @@ def ae_vae(sources: Sources, fit_box: bool) -> Figure:
     return plots.side_by_side(sides, embedding.labels, embedding.dataset.class_names)
 
 
-def seeds(sources: Sources, fit_box: bool) -> Figure:
+def seeds(sources: Sources, options: Options) -> Figure:
     """Draw each study's test loss against the epoch: mean over seeds, and band."""
     return plots.seed_curves({source.name: source.histories for source in sources})
 
@@ -136,14 +137,14 @@ class Drawing(NamedTuple):
     """A figure of the registry.
 
     Attributes:
-      function: draws the figure from its sources and `fit_box` (see `draw`).
+      function: draws the figure from its sources, as the options say.
       least: smallest number of sources.
       most: largest number of sources.
       of_studies: whether the sources are studies rather than single runs.
       after_training: whether the figure is drawn at the end of training.
     """
 
-    function: Callable[[Sources, bool], Figure]
+    function: Callable[[Sources, Options], Figure]
     least: int = 1
     most: int = 1
     of_studies: bool = False
@@ -170,8 +171,10 @@ OF_ONE_RUN = tuple(
 )
 
 
-def _box(source: Source, fit_box: bool) -> Box:
-    return source.embedding.percentile_box if fit_box else LECTURE_BOX
+def _box(source: Source, options: Options) -> Box:
+    embedding = source.embedding
+    own = "cloud" if isinstance(embedding.model, VariationalAutoencoder) else "lecture"
+    return embedding.percentile_box if (options.box or own) == "cloud" else LECTURE_BOX
 
 
 def _check_plane(source: Source) -> None:

@@ -5,9 +5,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib import style
 from matplotlib.figure import Figure
 
 from jaxae.analysis import UndefinedError
+from jaxae.config import BoxName, Width
+from jaxae.drawing.options import Options
 from jaxae.drawing.provenance import Provenance, metadata_for, read_provenance, versions
 from jaxae.drawing.registry import FIGURES, MissingFigureError
 from jaxae.drawing.source import Source
@@ -19,7 +22,11 @@ def draw(
     sources: Sequence[Source | str | os.PathLike[str]],
     path: str | os.PathLike[str],
     *,
-    fit_box: bool = False,
+    box: BoxName | None = None,
+    classes: Sequence[str] | None = None,
+    palette: str | None = None,
+    width: Width | None = None,
+    dpi: int | None = None,
 ) -> None:
     """Draw a figure into a file, with its provenance in the file's metadata.
 
@@ -28,7 +35,7 @@ def draw(
       sources: the runs or studies to draw from, or their folders. A `Source` is read only once, for
         any number of figures.
       path: the file; its suffix, .png, .pdf or .svg, chooses the format.
-      fit_box: decode grids on the cloud's percentile box (1st to 99th), not on the lecture's box.
+      box: `Options.box`, as are `classes`, `palette`, `width` and `dpi`.
 
     Raises:
       MissingFigureError: the figure is not defined for these runs.
@@ -37,8 +44,14 @@ def draw(
     """
     path = Path(path)
     opened = [source if isinstance(source, Source) else Source(source) for source in sources]
-    figure = _drawn(name, opened, fit_box)
-    save_figure(figure, path, metadata_for(path.suffix, _provenance(name, opened, fit_box, path)))
+    chosen = Options(box, None if classes is None else tuple(classes), palette, width, dpi)
+    _write(
+        name,
+        opened,
+        chosen,
+        path,
+        metadata_for(path.suffix, _provenance(name, opened, chosen, path)),
+    )
 
 
 def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> list[str]:
@@ -58,8 +71,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
     path = Path(path)
     before = read_provenance(path)
     try:
-        name, options = before["figure"], {"fit_box": False} | before["options"]
-        (fit_box,) = options.values()
+        name, options = before["figure"], Options.from_json(before["options"])
         sources = [
             Source(
                 path.parent / source["path"],
@@ -74,8 +86,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
         raise ValueError(
             f"{path} has provenance in a format that this version does not read: {error}"
         ) from None
-    figure = _drawn(name, sources, fit_box)
-    now = _provenance(name, sources, fit_box, path)
+    now = _provenance(name, sources, options, path)
     found = [
         f"{source.path} has other settings or parameters than it had"
         for source, runs, current in zip(sources, runs_before, now["sources"], strict=True)
@@ -89,13 +100,22 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
     with tempfile.TemporaryDirectory() as folder:
         redrawn = Path(folder) / path.name
         # With the provenance of the original, so that only the drawing can differ.
-        save_figure(figure, redrawn, metadata_for(path.suffix, before))
+        _write(name, sources, options, redrawn, metadata_for(path.suffix, before))
         if redrawn.read_bytes() != path.read_bytes():
             found.append("the drawing differs")
     return found
 
 
-def _drawn(name: str, sources: Sequence[Source], fit_box: bool) -> Figure:
+def _write(
+    name: str, sources: Sequence[Source], options: Options, path: Path, metadata: dict[str, str]
+) -> None:
+    look = "jaxae.slide" if options.width == "slide" else "jaxae.paper"
+    # Whatever the user's rcParams are, so that the file can be redrawn.
+    with style.context(look, after_reset=True):
+        save_figure(_drawn(name, sources, options), path, metadata, dpi=options.dpi)
+
+
+def _drawn(name: str, sources: Sequence[Source], options: Options) -> Figure:
     if name not in FIGURES:
         raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}")
     drawing = FIGURES[name]
@@ -103,16 +123,16 @@ def _drawn(name: str, sources: Sequence[Source], fit_box: bool) -> Figure:
         expected = f"{drawing.least} to {drawing.most}"
         raise ValueError(f"{name} from {len(sources)} runs; expected {expected}")
     try:
-        return drawing.function(sources, fit_box)
+        return drawing.function(sources, options)
     except UndefinedError as error:
         paths = " and ".join(str(source.path) for source in sources)
         raise MissingFigureError(f"{paths}: {error}") from error
 
 
-def _provenance(name: str, sources: Sequence[Source], fit_box: bool, path: Path) -> Provenance:
+def _provenance(name: str, sources: Sequence[Source], options: Options, path: Path) -> Provenance:
     return {
         "figure": name,
-        "options": {"fit_box": fit_box},
+        "options": options.as_json(),
         "sources": [source.provenance(path) for source in sources],
         "versions": versions(),
     }

@@ -7,7 +7,8 @@ grids        reconstruction_grid, coverage_grid, image_grid: decoded images
 images       reconstructions, interpolations, gap_tiles: rows of images
 training     training_curve, seed_curves: losses against the epoch
 comparison   side_by_side: several models
-style        the style of all figures, and save_figure
+sizes        the width of a figure
+style        colours of curves, and save_figure
 """
 
 from jaxae.plots.comparison import Side as Side
@@ -20,6 +21,7 @@ from jaxae.plots.images import interpolations as interpolations
 from jaxae.plots.images import reconstructions as reconstructions
 from jaxae.plots.latent import entropy_map as entropy_map
 from jaxae.plots.latent import latent_scatter as latent_scatter
+from jaxae.plots.sizes import WIDTHS as WIDTHS
 from jaxae.plots.style import BLUE as BLUE
 from jaxae.plots.style import COLUMN_WIDTH as COLUMN_WIDTH
 from jaxae.plots.style import ORANGE as ORANGE

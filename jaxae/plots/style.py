@@ -1,4 +1,8 @@
-"""The style of all figures: rc parameters, colours, and how to save."""
+"""Colours of curves, and how figures are saved.
+
+The look of a figure is that of Matplotlib's rcParams. `plt.style.use("jaxae.paper")` and
+`plt.style.use("jaxae.slide")` set them for print and for slides.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -30,9 +34,16 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelsize": 7,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
+}
+# From the Okabe-Ito palette, which is safe for colour-blind readers.
+BLUE, ORANGE = "#0072B2", "#D55E00"
+SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
+
+_SAVING: dict[Any, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # TrueType, which journals accept.
-    "svg.fonttype": "none",
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",  # Text, not paths.
     "svg.hashsalt": "jaxae",  # So that the same figure gives the same bytes.
 }
 # The formats, with metadata that suppress the date.
@@ -41,9 +52,6 @@ _UNDATED: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
     ".svg": {"Date": None},
 }
-# From the Okabe-Ito palette, which is safe for colour-blind readers.
-BLUE, ORANGE = "#0072B2", "#D55E00"
-SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
 
 
 def styled(make: Callable[P, T]) -> Callable[P, T]:
@@ -68,8 +76,24 @@ def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
     return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
 
 
+class SavedWell(Figure):
+    """A figure whose `savefig` has print resolution, and text as text in PDF and SVG.
+
+    An rcParam that differs from Matplotlib's default has precedence, as has an argument.
+    """
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save as `matplotlib.figure.Figure.savefig` does."""
+        with mpl.rc_context(_unless_set(_SAVING)):
+            super().savefig(fname, **kwargs)
+
+
 def save_figure(
-    figure: Figure, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+    figure: Figure,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dpi: float | None = None,
 ) -> None:
     """Write a figure to a file, atomically and reproducibly.
 
@@ -79,6 +103,8 @@ def save_figure(
       figure: the figure.
       path: the file; its suffix, .png, .pdf or .svg, chooses the format.
       metadata: metadata to write into the file, as for `matplotlib.figure.Figure.savefig`.
+      dpi: dots per inch of a PNG, and of rasterized points in PDF and SVG; by default
+        rcParams["savefig.dpi"], or 300 where that is not set.
 
     Raises:
       ValueError: the suffix is not .png, .pdf or .svg.
@@ -87,5 +113,14 @@ def save_figure(
     path = Path(path)
     if path.suffix not in _UNDATED:
         raise ValueError(f"{path}: expected a name that ends in {', '.join(_UNDATED)}")
-    with mpl.rc_context(_STYLE), atomic(path) as partial:
-        figure.savefig(partial, metadata={**_UNDATED[path.suffix], **(metadata or {})})
+    resolution: Any = {} if dpi is None else {"dpi": dpi}
+    with mpl.rc_context(_unless_set(_SAVING)), atomic(path) as partial:
+        figure.savefig(
+            partial, metadata={**_UNDATED[path.suffix], **(metadata or {})}, **resolution
+        )
+
+
+def _unless_set(wanted: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return those of the rcParams wanted that still have Matplotlib's default."""
+    default = mpl.rcParamsDefault
+    return {key: value for key, value in wanted.items() if mpl.rcParams[key] == default[key]}

@@ -1,0 +1,87 @@
+"""The size of a figure: its width is given, and its height follows from what it shows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from jaxae.config import Width
+from jaxae.plots.style import SavedWell
+
+# Width and largest height, in inches: a column and a page of a two-column paper, and a slide of
+# 13.3 by 7.5 inches below its title.
+WIDTHS: dict[str, tuple[float, float]] = {
+    "column": (3.5, 9.0),
+    "page": (7.0, 9.0),
+    "slide": (12.0, 6.5),
+}
+_PAD = 0.05  # inches around the content
+
+
+def check_width(width: Width | None) -> None:
+    """Raise ValueError unless a width is one of `WIDTHS`, or a number of inches from 1 to 100."""
+    if width is None or (isinstance(width, str) and width in WIDTHS):
+        return
+    if isinstance(width, str) or not 1 <= width <= 100:
+        raise ValueError(
+            f"width is {width!r}; expected {', '.join(WIDTHS)}, or from 1 to 100 inches"
+        )
+
+
+@contextmanager
+def axes_for(ax: Axes | None, width: Width | None, height: float | None = None) -> Iterator[Axes]:
+    """Yield the axes to draw on: those given, or those of a new figure.
+
+    Args:
+      ax: axes in the caller's figure, whose size stays as it is.
+      width: width of a new figure; by default that of rcParams["figure.figsize"].
+      height: height of a new figure as a multiple of its width; by default it is fitted to what
+        was drawn.
+    """
+    if ax is not None:
+        yield ax
+        return
+    with figure_for(None, width, height) as figure:
+        yield figure.add_subplot()
+
+
+@contextmanager
+def figure_for(
+    figure: Figure | SubFigure | None, width: Width | None, height: float | None = None
+) -> Iterator[Figure | SubFigure]:
+    """Yield the figure to draw on: the one given, or a new one; the arguments are as above."""
+    if figure is not None:
+        yield figure
+        return
+    check_width(width)
+    if isinstance(width, str):
+        wide, most = WIDTHS[width]
+    else:
+        wide = width or mpl.rcParams["figure.figsize"][0]
+        most = 3 * wide
+    made = SavedWell(
+        figsize=(wide, most if height is None else min(height * wide, most)), layout="compressed"
+    )
+    yield made
+    if height is None:
+        _trim(made)
+
+
+def root_of(drawn: Axes | Figure | SubFigure) -> Figure:
+    """Return the figure that axes or a subfigure belong to."""
+    parent = drawn.figure
+    while isinstance(parent, SubFigure):
+        parent = parent.figure
+    assert isinstance(parent, Figure)
+    return parent
+
+
+def _trim(figure: Figure) -> None:
+    """Remove the blank margins around the content, which is as wide or as high as the figure."""
+    figure.draw_without_rendering()
+    content = figure.get_tightbbox()
+    figure.set_size_inches(
+        min(figure.get_figwidth(), content.width + 2 * _PAD), content.height + 2 * _PAD
+    )
