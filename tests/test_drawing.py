@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from jaxae.cli.app import main
 from jaxae.drawing import rendering
 from jaxae.drawing.provenance import parameters_hash, read_provenance
 from jaxae.drawing.registry import FIGURES, OF_ONE_RUN
-from jaxae.drawing.source import Source
+from jaxae.drawing.source import Source, names_of
 from tests.idx_files import write_blobs
 
 SMALL = ("--epochs", "2", "--hidden-dim", "16")
@@ -206,3 +207,26 @@ def test_verify_names_the_run_that_changed(runs: Path, tmp_path: Path) -> None:
     (both[1] / "config.json").write_text(json.dumps(config))
     (problem,) = jaxae.verify(file)
     assert "runs/vae has other settings or parameters" in problem
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ([("ae", "runs/a", "newest"), ("vae", "runs/b", "best")], ["ae", "vae"]),
+        ([("ae", "runs/a", "newest"), ("ae", "runs/b", "newest")], ["a", "b"]),
+        ([("ae", "x/a", "newest"), ("ae", "y/a", "newest")], ["x/a", "y/a"]),
+        (
+            [("ae", "a", "newest"), ("ae", "a", "best"), ("ae", "a", 3)],
+            ["a", "a, best epoch", "a, epoch 3"],
+        ),
+        ([("ae", "$a$", "newest"), ("ae", "b\n", "newest")], [r"\$a\$", r"b\n"]),
+    ],
+)
+def test_sources_have_different_names_in_a_figure(
+    sources: list[tuple[str, str, Any]], expected: list[str], tmp_path: Path
+) -> None:
+    made: list[Any] = [
+        SimpleNamespace(name=name, path=tmp_path / folder, checkpoint=checkpoint)
+        for name, folder, checkpoint in sources
+    ]
+    assert names_of(made) == expected

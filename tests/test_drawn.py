@@ -36,6 +36,7 @@ def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any
     return SimpleNamespace(
         path=Path(f"runs/{kind}-{seed}"),
         name=f"{kind} {seed}",
+        checkpoint="newest",
         embedding=own,
         classifier=made_up.classifier(seed=seed),
         snapshot=SimpleNamespace(history=rows),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from jaxae import analysis, plots
 from jaxae.data import Split
 from jaxae.drawing.options import Options
-from jaxae.drawing.source import Source
+from jaxae.drawing.source import Source, names_of
 from jaxae.latent import LECTURE_BOX, Box, decode, encode, interpolate, latent_grid
 from jaxae.models import VariationalAutoencoder
 
@@ -92,11 +92,11 @@ def gaps(sources: Sources, options: Options) -> Figure:
 def interpolation(sources: Sources, options: Options) -> Figure:
     """Draw images that each model decodes on a line between images of the first two classes."""
     strips = {}
-    for source in sources:
+    for source, name in zip(sources, names_of(sources), strict=True):
         test = source.embedding.dataset.test
         rows = _first_of_each_class(test)
         start, end = test.images[rows[0]], test.images[rows[min(1, len(rows) - 1)]]
-        strips[source.name] = interpolate(source.embedding.model, start, end, steps=16)
+        strips[name] = interpolate(source.embedding.model, start, end, steps=16)
     return plots.interpolations(strips)
 
 
@@ -112,7 +112,7 @@ def prior(sources: Sources, options: Options) -> Figure:
 def ae_vae(sources: Sources, options: Options) -> Figure:
     """Draw two models side by side: the cloud, and the grid on its percentile box."""
     sides = []
-    for source in sources:
+    for source, name in zip(sources, names_of(sources), strict=True):
         _check_plane(source)
         embedding, classifier = source.embedding, source.classifier
         box = embedding.percentile_box
@@ -123,14 +123,15 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
             confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
             caption += f", confidence there {confidence.mean():.2f}"
         images = latent_grid(embedding.model, box, plane=embedding.plane)
-        sides.append(plots.Side(source.name, embedding.z, embedding.plane, box, images, caption))
+        sides.append(plots.Side(name, embedding.z, embedding.plane, box, images, caption))
     embedding = sources[0].embedding
     return plots.side_by_side(sides, embedding.labels, embedding.dataset.class_names)
 
 
 def seeds(sources: Sources, options: Options) -> Figure:
     """Draw each study's test loss against the epoch: mean over seeds, and band."""
-    return plots.seed_curves({source.name: source.histories for source in sources})
+    histories = [source.histories for source in sources]
+    return plots.seed_curves(dict(zip(names_of(sources), histories, strict=True)))
 
 
 class Drawing(NamedTuple):

@@ -2,12 +2,14 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
+from jaxae._utils.text import printable
 from jaxae.analysis import Classifier, Embedding, classifier_of
 from jaxae.config import Checkpoint, RunConfig
 from jaxae.data import Dataset
@@ -15,6 +17,9 @@ from jaxae.drawing.provenance import parameters_hash
 from jaxae.models import Autoencoder
 from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
+
+# What the name of a run is followed by, for each checkpoint.
+_SUFFIXES: dict[Checkpoint, str] = {"newest": "", "best": ", best epoch"}
 
 
 class Snapshot(NamedTuple):
@@ -40,6 +45,7 @@ class Source:
     Attributes:
       path: the folder.
       mesh: devices of this process to compute on; by default all.
+      checkpoint: the checkpoint that parameters are loaded from, as for `Run.load_model`.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class Source:
         self.path = Path(path)
         self.mesh = mesh
         self._data = data
-        self._checkpoint = checkpoint
+        self.checkpoint = checkpoint
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -95,7 +101,7 @@ class Source:
         """
         found = []
         for run in self.runs:
-            model = run.load_model(self._checkpoint, mesh=self.mesh)
+            model = run.load_model(self.checkpoint, mesh=self.mesh)
             found.append(Snapshot(model, parameters_hash(model), run.history()))
         return found
 
@@ -141,7 +147,7 @@ class Source:
     def provenance(self, file: Path) -> dict[str, Any]:
         """Return a description of the runs, with the path relative to a figure's file."""
         # The default is left out, as in figures that were drawn before there was a choice.
-        chosen = {} if self._checkpoint == "newest" else {"checkpoint": self._checkpoint}
+        chosen = {} if self.checkpoint == "newest" else {"checkpoint": self.checkpoint}
         return {
             "path": Path(os.path.relpath(self.path.resolve(), file.resolve().parent)).as_posix(),
             **chosen,
@@ -150,6 +156,24 @@ class Source:
                 for run, snapshot in zip(self.runs, self.snapshots, strict=True)
             ],
         }
+
+
+def names_of(sources: Sequence[Source]) -> list[str]:
+    """Return a different name for each source, to show in a figure that compares them.
+
+    The names are those of the models where these differ, otherwise those of the folders, with as
+    many parent folders as it takes, and the checkpoint unless it is the newest.
+    """
+    names = [source.name for source in sources]
+    paths = [source.path.resolve().parts for source in sources]
+    suffixes = [_SUFFIXES.get(own.checkpoint, f", epoch {own.checkpoint}") for own in sources]
+    depth = 1
+    while len(set(names)) < len(names) and depth <= max(map(len, paths)):
+        folders = ["/".join(path[-depth:]) for path in paths]
+        names = [folder + suffix for folder, suffix in zip(folders, suffixes, strict=True)]
+        depth += 1
+    # Matplotlib would typeset what is between two dollar signs.
+    return [printable(name).replace("$", r"\$") for name in names]
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
