@@ -11,7 +11,7 @@ from matplotlib.collections import PatchCollection
 from scipy.spatial.distance import cdist
 
 import jaxae
-from jaxae import Box, EpochMetrics, ModelConfig, analysis
+from jaxae import Box, EpochMetrics, ModelConfig, TrainConfig, analysis
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
 from jaxae.drawing import registry as drawing
@@ -33,12 +33,18 @@ def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any
         model = jaxae.create_model(ModelConfig(latent_dim, 12), made_up.SHAPE, seed)
         own = Embedding(model, own.dataset)
     rows = [EpochMetrics(k, 10 * seed + 40 / k, 10 * seed + 41 / k, 1.0, 6e4) for k in (1, 2)]
+    if kind == "vae":  # The divergence is 2.
+        rows = [row._replace(test_squared_error=row.test_loss - 8) for row in rows]
+    config = SimpleNamespace(model=ModelConfig(model=kind), train=TrainConfig(kl_weight=4))
+    run = SimpleNamespace(path=Path(f"runs/{kind}-{seed}/seed-0"), config=config)
     return SimpleNamespace(
         path=Path(f"runs/{kind}-{seed}"),
         name=f"{kind} {seed}",
         checkpoint="newest",
         embedding=own,
         classifier=made_up.classifier(seed=seed),
+        run=run,
+        runs=[run, run],
         snapshot=SimpleNamespace(history=rows),
         histories=[rows, rows[:2]],
     )
@@ -123,8 +129,11 @@ def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> 
 
 
 def test_curve_shows_the_history_of_the_run(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.curve(two[1:], Options())).axes
-    assert axes.texts[0].get_text() == "40.5"
+    expected = [("squared error per", {"30.5"}), ("squared error + 4 × KL per", {"32.5", "40.5"})]
+    for source, (loss, last) in zip(two, expected, strict=True):
+        (axes,) = drawn(drawing.curve([source], Options())).axes
+        assert axes.get_ylabel().startswith(loss)
+        assert {text.get_text() for text in axes.texts} == last
 
 
 @BOTH_BOXES
@@ -229,7 +238,19 @@ def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["ae 1, 2 seeds", "vae 2, 2 seeds"]
     starts = [np.asarray(line.get_ydata(), float)[0] for line in axes.lines]
-    np.testing.assert_allclose(starts, [51, 61])
+    np.testing.assert_allclose(starts, [51, 53])  # Of the variational model, without divergence.
+
+
+def test_curves_that_were_not_recorded_are_missing(two: list[Any]) -> None:
+    old = source("vae")
+    old.histories = [old.histories[0], [old.histories[1][0]._replace(test_squared_error=None)]]
+    with pytest.raises(MissingFigureError, match="runs/vae-0/seed-0: no test_squared_error"):
+        drawing.seeds([two[0], old], Options())
+    new = source()
+    new.histories, new.snapshot.history = [[], []], []
+    for draw in (drawing.seeds, drawing.curve):
+        with pytest.raises(MissingFigureError, match="no epoch is complete"):
+            draw([new], Options())
 
 
 @pytest.mark.parametrize("name", ["coverage", "entropy", "ae_vae"])

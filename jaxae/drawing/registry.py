@@ -48,8 +48,17 @@ def reconstructions(sources: Sources, options: Options) -> Figure:
 
 
 def curve(sources: Sources, options: Options) -> Figure:
-    """Draw training and test loss against the epoch."""
-    return plots.training_curve(sources[0].snapshot.history)
+    """Draw training and test loss against the epoch, and the parts of a variational model's."""
+    source = sources[0]
+    config, history = source.run.config, source.snapshot.history
+    if not history:
+        raise MissingFigureError(f"{source.path}: no epoch is complete")
+    return plots.training_curve(
+        history,
+        kl_weight=config.train.kl_weight if config.model.model == "vae" else None,
+        input_noise=config.train.input_noise,
+        width=options.width or "column",
+    )
 
 
 def coverage(sources: Sources, options: Options) -> Figure:
@@ -129,9 +138,18 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
 
 
 def seeds(sources: Sources, options: Options) -> Figure:
-    """Draw each study's test loss against the epoch: mean over seeds, and band."""
-    histories = [source.histories for source in sources]
-    return plots.seed_curves(dict(zip(names_of(sources), histories, strict=True)))
+    """Draw each study's test squared error against the epoch: mean over seeds, and range."""
+    for source in sources:
+        for run, history in zip(source.runs, source.histories, strict=True):
+            if not history:
+                raise MissingFigureError(f"{run.path}: no epoch is complete")
+            unsplit = any(row.test_squared_error is None for row in history)
+            if unsplit and run.config.model.model == "vae":
+                raise MissingFigureError(
+                    f"{run.path}: no test_squared_error in metrics.jsonl; train it again"
+                )
+    histories = dict(zip(names_of(sources), (own.histories for own in sources), strict=True))
+    return plots.seed_curves(histories, width=options.width or "column")
 
 
 class Drawing(NamedTuple):

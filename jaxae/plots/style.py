@@ -37,7 +37,6 @@ _STYLE: dict[Any, Any] = {
 }
 # From the Okabe-Ito palette, which is safe for colour-blind readers.
 BLUE, ORANGE = "#0072B2", "#D55E00"
-SERIES = (BLUE, ORANGE, "#009E73", "#CC79A7")
 
 _SAVING: dict[Any, Any] = {
     "savefig.dpi": 300,
