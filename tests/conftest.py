@@ -75,6 +75,16 @@ def trained(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture(scope="session")
+def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with finished runs of two models, ae and vae, not to be changed."""
+    folder = tmp_path_factory.mktemp("both")
+    for kind in ("ae", "vae"):
+        options = (f"--model={kind}", f"--data-dir={blobs}", "--epochs=2", "--hidden-dim=16")
+        assert main(["train", f"--run-dir={folder / kind}", *options]) == 0
+    return folder
+
+
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, to be changed."""

@@ -210,7 +210,6 @@ def test_overwrite_deletes_nothing_if_another_argument_is_wrong(
 def test_a_run_that_diverges_still_opens(
     blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("latent", "curve"))
     run = tmp_path / "run"
     args = ("--data-dir", blobs, *SMALL, "--learning-rate", "1e30", "--run-dir", run)
     assert jaxae("train", *args) == 2
@@ -219,7 +218,7 @@ def test_a_run_that_diverges_still_opens(
     assert "nan" in reason and "epoch 1" in reason and "learning rate (1e+30)" in reason
     for values in parameters(run):
         assert np.isfinite(np.frombuffer(values, np.float32)).all()
-    assert jaxae("figures", run) == 0
+    assert jaxae("figures", run, "--only", "latent", "curve") == 0
 
 
 # Figures.
@@ -235,18 +234,15 @@ def test_figures_are_drawn_into_another_folder(trained: Path, tmp_path: Path) ->
     assert contents(trained) == before
 
 
-def test_figures_go_to_the_run_by_default(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid", "curve"))
+def test_figures_go_to_the_run_by_default(run: Path) -> None:
     shutil.rmtree(run / "figures")
-    assert jaxae("figures", run) == 0
+    assert jaxae("figures", run, "--only", "grid", "curve") == 0
     assert contents(run / "figures").keys() == {"grid.png", "curve.png"}
 
 
-def test_the_box_of_the_cloud_gives_another_grid(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jaxae.drawing.OF_ONE_RUN", ("grid",))
-    assert jaxae("figures", trained, "--out", tmp_path, "--box=cloud") == 0
+def test_the_box_of_the_cloud_gives_another_grid(trained: Path, tmp_path: Path) -> None:
+    options = ("--only", "grid", "--box=cloud")
+    assert jaxae("figures", trained, "--out", tmp_path, *options) == 0
     assert (tmp_path / "grid.png").read_bytes() != (trained / "figures/grid.png").read_bytes()
 
 

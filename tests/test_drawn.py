@@ -271,7 +271,5 @@ def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> N
 
 def test_the_registry_states_which_runs_a_figure_needs() -> None:
     assert drawing.AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
-    others = ("coverage", "entropy", "gaps", "interpolation", "prior")
-    assert drawing.OF_ONE_RUN == (*drawing.AFTER_TRAINING, *others)
     several = {name: (d.least, d.most) for name, d in FIGURES.items() if d.most > 1}
     assert several == {"interpolation": (1, 4), "ae_vae": (2, 2), "seeds": (1, 4)}

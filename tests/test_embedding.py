@@ -31,6 +31,18 @@ def test_training_images_come_first_everywhere(own: Embedding) -> None:
     assert own.percentile_box == jaxae.fitted_box(own.points)
 
 
+def test_some_labels_keep_their_embeddings_and_the_plane(own: Embedding) -> None:
+    part = own.of_labels([0, 2])
+    rows = np.flatnonzero(own.labels != 1)
+    np.testing.assert_array_equal(part.z, own.z[rows])
+    np.testing.assert_array_equal(part.labels, own.labels[rows])
+    np.testing.assert_array_equal(part.points, own.points[rows])
+    assert part.percentile_box == jaxae.fitted_box(own.points[rows])
+    images = np.concatenate([own.dataset.train.images, own.dataset.test.images])[rows]
+    kept = (part.dataset.train.images, part.dataset.test.images)
+    np.testing.assert_array_equal(np.concatenate(kept), images)
+
+
 def test_tiles_are_decoded_row_by_row_from_the_lowest(own: Embedding) -> None:
     tiles = own.tiles(Box(-1, 3, 2, 4), n=3)
     points = np.array([(x, y) for y in (2, 3, 4) for x in (-1, 1, 3)])

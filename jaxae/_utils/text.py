@@ -1,8 +1,10 @@
 """Make text fit for one line of a terminal, and for the terminal's encoding."""
 
 import codecs
+import difflib
 import io
 import sys
+from collections.abc import Iterable
 
 _LONGEST = 300
 # Replacements where the encoding lacks a character, such as ASCII and Windows' code pages.
@@ -33,6 +35,12 @@ def reason(error: BaseException) -> str:
     text = f"no {error}" if isinstance(error, KeyError) else str(error)
     line = printable(" ".join(text.split())) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a question that names similar known names, to append to an error; "" if none is."""
+    close = [prefix + other for other in difflib.get_close_matches(name, sorted(known), n=2)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def print_anywhere() -> None:

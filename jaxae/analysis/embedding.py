@@ -1,6 +1,7 @@
 """A data set as embedded by a model, the plane to show it in, and decoded tiles."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius
-from jaxae.data import Dataset
+from jaxae.data import Dataset, Split
 from jaxae.latent import Box, Plane, decode, encode, fitted_box, grid_points, pca_plane
 from jaxae.models import Autoencoder
 
@@ -67,6 +68,25 @@ class Embedding:
             raise UndefinedError("the embeddings are all the same along x; their box has no width")
         return box
 
+    def of_labels(self, labels: Sequence[int]) -> "Embedding":
+        """Restrict the embedding to the images with some labels, in the same plane.
+
+        No image is encoded again. Images on disk are read into memory.
+        """
+        splits = (self.dataset.train, self.dataset.test)
+        train, test = (np.flatnonzero(np.isin(split.labels, labels)) for split in splits)
+        dataset = dataclasses.replace(
+            self.dataset,
+            train=_rows_of(self.dataset.train, train),
+            test=_rows_of(self.dataset.test, test),
+        )
+        restricted = Embedding(self.model, dataset)
+        # Take the place of the cached properties.
+        restricted.__dict__.update(
+            z_train=self.z_train[train], z_test=self.z_test[test], plane=self.plane
+        )
+        return restricted
+
     def tiles(self, box: Box, n: int = 12) -> "Tiles":
         """Decode an n×n grid on a box, row by row; on a plane of one axis, n points."""
         points = grid_points(box, n)
@@ -95,3 +115,7 @@ class Tiles:
     def in_gap(self) -> npt.NDArray[np.bool_]:
         """Whether each tile is in a gap, shape (n · n,)."""
         return self.distance > self.radius
+
+
+def _rows_of(split: Split, rows: npt.NDArray[np.integer]) -> Split:
+    return Split(split.images[rows], split.labels[rows])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import io
 import operator
@@ -12,13 +11,13 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import tyro
 
 import jaxae
-from jaxae._utils.text import print_anywhere
+from jaxae._utils.text import did_you_mean, print_anywhere
 from jaxae.cli.arrays import Decode, Encode
 from jaxae.cli.console import warn
 from jaxae.cli.export import Export, Import
@@ -102,8 +101,10 @@ def _parse(args: Sequence[str]) -> Any:
             command = _parse_as(kind, prog, rest, default=command.defaults_of_run())
         return command
     if not name.startswith("-"):
-        raise ValueError(f"unknown command {name!r}{_hint(name, COMMANDS)} (see jaxae --help)")
-    if name not in _OPTIONS and (hint := _hint(name, _OPTIONS)):
+        raise ValueError(
+            f"unknown command {name!r}{did_you_mean(name, COMMANDS)} (see jaxae --help)"
+        )
+    if name not in _OPTIONS and (hint := did_you_mean(name, _OPTIONS)):
         raise ValueError(f"no option {name} before a command{hint} (see jaxae --help)")
     # The list of all commands, with one line for each.
     commands = (
@@ -124,7 +125,9 @@ def _check_options(command: str, args: Sequence[str]) -> None:
     known = {"help", *_options(COMMANDS[command])}
     for option in (arg[2:].partition("=")[0] for arg in args if arg.startswith("--")):
         if option.replace("_", "-") not in known:
-            hint = _hint(option, {*known, "debug"}, "--")
+            hint = did_you_mean(option, {*known, "debug"}, "--")
+            if option in ("fit-box", "fit_box") and "box" in known:  # Until 0.1.
+                hint = "; did you mean --box cloud?"
             raise ValueError(
                 f"{command} has no option --{option}{hint} (see jaxae {command} --help)"
             )
@@ -136,11 +139,6 @@ def _options(kind: Any) -> Iterator[str]:
             yield from _options(field.default_factory)
         else:
             yield field.name.replace("_", "-")
-
-
-def _hint(name: str, known: Iterable[str], prefix: str = "") -> str:
-    close = [prefix + other for other in difflib.get_close_matches(name, sorted(known), n=2)]
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _parse_as(kind: Any, prog: str, args: Sequence[str], **options: Any) -> Any:
@@ -163,6 +161,8 @@ def _reason(box: str) -> str:
     reason = re.split(" [─-]{3}", text)[0]  # The rest is general help.
     # Keep the name of an option, not that of a dataclass.
     reason = re.sub(r"^Error parsing (--\S+: )?(\w+: )?", r"\1", reason)
+    # None is the default of an option that can be left out.
+    reason = re.sub(r"'None', |, 'None'|None,|\{None\}\|", "", reason)
     # For an option with a choice of types, tyro lists the errors of each.
     expected = r"no type matching (\S+) could be instantiated from \['(.*?)'\]\..*"
     return re.sub(expected, r"'\2' is not one of \1", reason)

@@ -150,7 +150,7 @@ def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
         kl_weight = run.config.train.kl_weight
         reports.append(jaxae.measure(source.embedding, classifier, kl_weight=kl_weight))
         say(f"measured {run.path.name}")
-        draw_all(source, run.path / "figures", "png", None, jaxae.drawing.AFTER_TRAINING)
+        draw_all([source], jaxae.drawing.AFTER_TRAINING)
     return reports
 
 

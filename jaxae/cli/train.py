@@ -167,4 +167,4 @@ def _draw(options: Train, training: Training | None, mesh: Mesh) -> None:
         assert options.run_dir is not None
         source, folder = jaxae.Source(options.run_dir, mesh), options.run_dir / "figures"
         names = tuple(name for name in names if not (folder / f"{name}.png").exists())
-    draw_all(source, source.path / "figures", "png", options.box, names)
+    draw_all([source], names, box=options.box)

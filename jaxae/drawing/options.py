@@ -1,20 +1,30 @@
 """The options of figures that are drawn by name."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any, get_args
 
 from jaxae.config import BoxName, Width
+from jaxae.plots.sizes import check_width
+
+_LEAST_DPI, _MOST_DPI = 10, 2400
 
 
-class Options(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Options:
     """What a figure shows, and how.
 
     Attributes:
       box: decode grids on the cloud's percentile box (1st to 99th) or on the lecture's box; by
         default the cloud's for a variational model, and the lecture's for others.
-      classes: the classes to show, by name; by default all.
+      classes: the classes to show, by name or by label; by default all. Figures of losses and of
+        the prior show no classes, and ignore it.
       palette: colours of the classes, as for `jaxae.plots.latent_scatter`.
       width: width of the figure, as for `jaxae.plots`; by default that which suits the figure.
-      dpi: dots per inch of a PNG, and of points in PDF and SVG; by default those of the style.
+      dpi: dots per inch of a PNG, and of points in PDF and SVG, from 10 to 2400; by default those
+        of the style.
+
+    Raises:
+      ValueError: a value is unknown or out of range.
     """
 
     box: BoxName | None = None
@@ -23,20 +33,35 @@ class Options(NamedTuple):
     width: Width | None = None
     dpi: int | None = None
 
+    def __post_init__(self) -> None:
+        """Validate the values; names of classes are validated by `Source.labels_of`."""
+        if self.box is not None and self.box not in get_args(BoxName):
+            known = ", ".join(get_args(BoxName))
+            raise ValueError(f"box is {self.box!r}; expected one of {known}")
+        if self.classes == ():
+            raise ValueError("classes is empty; expected one or more names")
+        check_width(self.width)
+        if self.dpi is not None and not _LEAST_DPI <= self.dpi <= _MOST_DPI:
+            raise ValueError(f"dpi is {self.dpi}; expected {_LEAST_DPI} to {_MOST_DPI}")
+
     def as_json(self) -> dict[str, Any]:
         """Return the options that differ from the defaults, by name."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+        options = dataclasses.asdict(self)
+        return {name: value for name, value in options.items() if value is not None}
 
     @classmethod
     def from_json(cls, options: dict[str, Any]) -> "Options":
         """Return the options that `as_json` gave.
 
         Raises:
-          TypeError: there is an option that this version does not have.
+          ValueError: there is an option or a value that this version does not have.
         """
         options = dict(options)
         if "fit_box" in options:  # As written until 0.1.
             options["box"] = "cloud" if options.pop("fit_box") else "lecture"
+        known = [field.name for field in dataclasses.fields(cls)]
+        if unknown := [name for name in options if name not in known]:
+            raise ValueError(f"option {unknown[0]!r} is unknown; expected {', '.join(known)}")
         if "classes" in options:
             options["classes"] = tuple(options["classes"])
         return cls(**options)

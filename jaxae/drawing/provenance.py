@@ -36,10 +36,15 @@ def parameters_hash(model: Autoencoder) -> str:
     return digest.hexdigest()
 
 
-def metadata_for(suffix: str, provenance: Provenance) -> dict[str, str]:
-    """Return the metadata to pass to Matplotlib for a file with this suffix."""
+def check_suffix(suffix: str) -> None:
+    """Raise ValueError unless files with this suffix hold provenance."""
     if suffix not in _KEYS:
         raise ValueError(f"figures of type {suffix!r} hold no provenance; expected {_known()}")
+
+
+def metadata_for(suffix: str, provenance: Provenance) -> dict[str, str]:
+    """Return the metadata to pass to Matplotlib for a file with this suffix."""
+    check_suffix(suffix)
     return {_KEYS[suffix]: json.dumps(provenance, sort_keys=True)}
 
 

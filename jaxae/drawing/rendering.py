@@ -1,18 +1,26 @@
 """Draw a figure into a file together with its provenance, and verify such a file."""
 
+import dataclasses
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from matplotlib import style
 from matplotlib.figure import Figure
 
+from jaxae._utils.text import did_you_mean
 from jaxae.analysis import UndefinedError
 from jaxae.config import BoxName, Width
 from jaxae.drawing.options import Options
-from jaxae.drawing.provenance import Provenance, metadata_for, read_provenance, versions
-from jaxae.drawing.registry import FIGURES, MissingFigureError
+from jaxae.drawing.provenance import (
+    Provenance,
+    check_suffix,
+    metadata_for,
+    read_provenance,
+    versions,
+)
+from jaxae.drawing.registry import FIGURES, MissingFigureError, check_defined
 from jaxae.drawing.source import Source
 from jaxae.plots import save_figure
 
@@ -39,19 +47,37 @@ def draw(
 
     Raises:
       MissingFigureError: the figure is not defined for these runs.
-      ValueError: an unknown name, too few or too many runs, or a damaged run.
+      ValueError: an unknown name or option, or a damaged run.
       OSError: the file cannot be written.
     """
     path = Path(path)
+    check_suffix(path.suffix)
     opened = [source if isinstance(source, Source) else Source(source) for source in sources]
-    chosen = Options(box, None if classes is None else tuple(classes), palette, width, dpi)
-    _write(
-        name,
-        opened,
-        chosen,
-        path,
-        metadata_for(path.suffix, _provenance(name, opened, chosen, path)),
-    )
+    if isinstance(classes, str):
+        raise ValueError(f"classes is {classes!r}; expected a list of names")
+    chosen = None if classes is None else tuple(map(str, classes))
+    options = Options(box, chosen, palette, width, dpi)
+    check([name], opened, options)
+    if not FIGURES[name].of_classes:
+        options = dataclasses.replace(options, classes=None)
+    provenance = _provenance(name, opened, options, path)
+    _write(name, opened, options, path, metadata_for(path.suffix, provenance))
+
+
+def check(names: Iterable[str], sources: Sequence[Source], options: Options) -> None:
+    """Raise ValueError unless figures, runs and classes exist, before anything is drawn."""
+    for name in names:
+        if name not in FIGURES:
+            hint = did_you_mean(name, FIGURES)
+            raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}{hint}")
+    seen = set()
+    for source in sources:
+        same = (source.runs[0].path.resolve(), source.checkpoint)
+        if same in seen:
+            raise ValueError(f"{source.path} is given twice; expected different runs")
+        seen.add(same)
+        if options.classes:
+            source.labels_of(options.classes)
 
 
 def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> list[str]:
@@ -72,6 +98,8 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
     before = read_provenance(path)
     try:
         name, options = before["figure"], Options.from_json(before["options"])
+        if name not in FIGURES:
+            raise ValueError(f"figure {name!r} is unknown")
         sources = [
             Source(
                 path.parent / source["path"],
@@ -86,6 +114,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
         raise ValueError(
             f"{path} has provenance in a format that this version does not read: {error}"
         ) from None
+    check([name], sources, options)
     now = _provenance(name, sources, options, path)
     found = [
         f"{source.path} has other settings or parameters than it had"
@@ -116,12 +145,10 @@ def _write(
 
 
 def _drawn(name: str, sources: Sequence[Source], options: Options) -> Figure:
-    if name not in FIGURES:
-        raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}")
     drawing = FIGURES[name]
-    if not drawing.least <= len(sources) <= drawing.most:
-        expected = f"{drawing.least} to {drawing.most}"
-        raise ValueError(f"{name} from {len(sources)} runs; expected {expected}")
+    check_defined(name, sources)
+    if options.classes:
+        sources = [source.of_classes(options.classes) for source in sources]
     try:
         return drawing.function(sources, options)
     except UndefinedError as error:

@@ -1,12 +1,14 @@
 """The source of a figure: a run, or a study of several seeds, read once."""
 
+import copy
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax.sharding import Mesh
 
 from jaxae._utils.text import printable
@@ -114,6 +116,23 @@ class Source:
         """
         return self.snapshots[self.runs.index(self.run)]
 
+    @property
+    def is_study(self) -> bool:
+        """Whether the folder is a study."""
+        return self.runs[0].path != self.path
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set that the run, or each run of the study, was trained on.
+
+        Raises:
+          ValueError: the folder is neither a run nor a study, or its data moved or changed.
+        """
+        if isinstance(self._data, Dataset):
+            self.runs[0].check_dataset(self._data)
+            return self._data
+        return self.runs[0].load_dataset(self._data)
+
     @cached_property
     def embedding(self) -> Embedding:
         """The model's embedding of the data set that it was trained on.
@@ -121,17 +140,46 @@ class Source:
         Raises:
           ValueError: the folder is not a run, or its data moved or changed.
         """
-        if isinstance(self._data, Dataset):
-            self.run.check_dataset(self._data)
-            dataset = self._data
-        else:
-            dataset = self.run.load_dataset(self._data)
-        return Embedding(self.snapshot.model, dataset)
+        return Embedding(self.snapshot.model, self.dataset)
 
     @cached_property
     def classifier(self) -> Classifier | None:
         """A classifier of the run's data set; None for a data set of one class."""
-        return classifier_of(self.embedding.dataset)
+        return classifier_of(self.dataset)
+
+    def labels_of(self, classes: Iterable[str]) -> list[int]:
+        """Return the labels of some classes, each given by its name or, failing that, its label.
+
+        Raises:
+          ValueError: there is no such class, or a split has no image of any of them.
+        """
+        names = self.dataset.class_names
+        # A name has precedence over a number.
+        known = {str(label): label for label in range(len(names))}
+        known |= {name: label for label, name in enumerate(names)}
+        if unknown := [name for name in classes if name not in known]:
+            raise ValueError(
+                f"{self.path} has no class {unknown[0]!r}; expected some of {', '.join(names)}"
+            )
+        found = sorted({known[name] for name in classes})
+        for split, images in ((self.dataset.train, "training"), (self.dataset.test, "test")):
+            if not np.isin(split.labels, found).any():
+                chosen = ", ".join(names[label] for label in found)
+                raise ValueError(f"{self.path} has no {images} image of {chosen}; add a class")
+        return found
+
+    def of_classes(self, classes: Iterable[str]) -> "Source":
+        """Return this source with only the images of some classes in its embedding.
+
+        The plane, the parameters and the classifier are those of the whole data set.
+
+        Raises:
+          ValueError: as for `labels_of` and `embedding`.
+        """
+        shown = copy.copy(self)
+        # Takes the place of the cached property.
+        shown.__dict__["embedding"] = self.embedding.of_labels(self.labels_of(classes))
+        return shown
 
     @property
     def histories(self) -> list[list[EpochMetrics]]:
@@ -161,19 +209,26 @@ class Source:
 def names_of(sources: Sequence[Source]) -> list[str]:
     """Return a different name for each source, to show in a figure that compares them.
 
-    The names are those of the models where these differ, otherwise those of the folders, with as
-    many parent folders as it takes, and the checkpoint unless it is the newest.
+    The names are those of the models where these differ, otherwise those of the folders, with the
+    checkpoint unless it is the newest.
     """
     names = [source.name for source in sources]
-    paths = [source.path.resolve().parts for source in sources]
-    suffixes = [_SUFFIXES.get(own.checkpoint, f", epoch {own.checkpoint}") for own in sources]
-    depth = 1
-    while len(set(names)) < len(names) and depth <= max(map(len, paths)):
-        folders = ["/".join(path[-depth:]) for path in paths]
-        names = [folder + suffix for folder, suffix in zip(folders, suffixes, strict=True)]
-        depth += 1
+    if len(set(names)) < len(names):
+        names = [
+            folder + _SUFFIXES.get(source.checkpoint, f", epoch {source.checkpoint}")
+            for folder, source in zip(folders_of(sources), sources, strict=True)
+        ]
     # Matplotlib would typeset what is between two dollar signs.
     return [printable(name).replace("$", r"\$") for name in names]
+
+
+def folders_of(sources: Sequence[Source]) -> list[str]:
+    """Return the folders' names, with as many parents as it takes for them to differ."""
+    paths = [source.path.resolve().parts for source in sources]
+    depth = 1
+    while len({path[-depth:] for path in paths}) < len(set(paths)):
+        depth += 1
+    return ["/".join(path[-depth:]) for path in paths]
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
