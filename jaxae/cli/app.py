@@ -162,7 +162,8 @@ def _reason(box: str) -> str:
     # Keep the name of an option, not that of a dataclass.
     reason = re.sub(r"^Error parsing (--\S+: )?(\w+: )?", r"\1", reason)
     # None is the default of an option that can be left out.
-    reason = re.sub(r"'None', |, 'None'|None,|\{None\}\|", "", reason)
+    none = r"'None', |, 'None'|\bNone,|,None\b|\{None\}\||\|\{None\}"
+    reason = re.sub(none, "", reason)
     # For an option with a choice of types, tyro lists the errors of each.
     expected = r"no type matching (\S+) could be instantiated from \['(.*?)'\]\..*"
     return re.sub(expected, r"'\2' is not one of \1", reason)
