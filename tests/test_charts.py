@@ -63,7 +63,7 @@ def test_growth_shows_every_process_with_the_fit(results: Results) -> None:
     assert along(points) == [8, 8, 8, 32, 32, 32, 128, 128, 128]
     assert along(points, 1) == [8, 16, 40, 32, 64, 160, 128, 256, 640]
     assert along(fit, 1) == pytest.approx([2 * size for size in along(fit)])
-    assert axes.get_legend_handles_labels()[1] == ["flax", "products in JAX"]
+    assert axes.get_legend_handles_labels()[1] == ["flax", "products in JAX, median"]
     assert along(axes.lines[-1], 1) == [4, 16, 64]
     assert "batch size" in axes.get_xlabel()
 

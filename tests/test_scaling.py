@@ -20,6 +20,7 @@ from benchmarks.measuring import provenance, speeds
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.spawn import WorkerError
 from benchmarks.scaling import roofline, runner, worker
+from benchmarks.scaling.chart import draw
 from benchmarks.scaling.hlo import collectives
 from benchmarks.scaling.report import write_report
 from benchmarks.scaling.sweeps import SWEEPS, Point, Sweep
@@ -73,6 +74,22 @@ def test_the_report_says_whether_cost_is_proportional_to_the_images(
     text = path.read_text()
     assert verdict in text and f"{exponent:.3f} ± 0.000" in text
     assert plot.stat().st_size > 0 and plot.name in text
+
+
+def test_a_sweep_of_one_value_is_not_drawn(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json")
+    outcome = {"loops": 1, "round": 0, "threads": 2, "test_loss": 35}
+    for name, value in (("batch", 32), ("precision", "float32"), ("images", 7500)):
+        results.add(name, str(value), outcome | {"values": [1.0]})
+    (path,) = write_report(results, tmp_path / "out")
+    assert "![" not in path.read_text()
+    results.add("images", "15000", outcome | {"values": [2.0]})
+    figure = draw(results)
+    assert figure is not None
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "images" and not axes.get_title()  # Too few for a fit.
+    shown: Any = axes.lines[0].get_xydata()
+    assert shown.tolist() == [[7500, 1], [15000, 2]]
 
 
 def test_the_report_gives_the_loss_and_the_speed_of_each_precision(tmp_path: Path) -> None:

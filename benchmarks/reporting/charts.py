@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import style
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
@@ -17,12 +19,12 @@ from benchmarks.reporting.markdown import library
 from benchmarks.reporting.rows import Row, first_task, rows_of
 from benchmarks.stats import median_seconds
 from benchmarks.tasks import TASKS, Task
-from jaxae.plots import COLUMN_WIDTH, styled
+from jaxae.plots import WIDTHS
 
-# Okabe and Ito's palette, which is safe for colour-blind readers; a colour for each library.
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+# Of the frameworks of one library, which have the same colour.
 _MARKERS = "os^Dv<>PX*hd"
-_WIDTH = 2 * COLUMN_WIDTH
+_LINES = ("-", "--", "-.")
+_WIDTH, _ = WIDTHS["page"]
 
 Style = dict[str, Any]
 
@@ -35,7 +37,7 @@ def draw(results: Results) -> dict[str, Figure]:
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-@styled
+@style.context("jaxae.paper", after_reset=True)
 def dots(rows: Sequence[Row], task: Task) -> Figure:
     """Draw the processes, the median and the products of each row of a task, the first on top."""
     colours = colours_of(row.framework for row in rows)
@@ -43,10 +45,10 @@ def dots(rows: Sequence[Row], task: Task) -> Figure:
     axes = figure.add_subplot()
     for y, row in enumerate(rows):
         colour = colours[row.framework]
-        style: Style = {"color": colour, "ls": "none", "ms": 3.5, "mew": 0.8}
+        dot: Style = {"color": colour, "ls": "none", "ms": 3.5, "mew": 0.8}
         last = max(process.round for process in (*row.processes, *row.slow))
-        axes.plot(*_spread_out(row.processes, y, last), marker="o", **style)
-        axes.plot(*_spread_out(row.slow, y, last), marker="D", mfc="none", **style)
+        axes.plot(*_spread_out(row.processes, y, last), marker="o", **dot)
+        axes.plot(*_spread_out(row.slow, y, last), marker="D", mfc="none", **dot)
         axes.plot([row.seconds] * 2, [y - 0.4, y + 0.4], "k", lw=1.2)
         if row.own_products is not None:
             products = row.own_products * row.seconds
@@ -58,12 +60,12 @@ def dots(rows: Sequence[Row], task: Task) -> Figure:
     axes.xaxis.set_major_formatter(EngFormatter("s"))
     axes.grid(axis="x", lw=0.4, color="0.85")
     handles = [*_marks(rows), *_libraries(colours)]
-    style = {"ncols": len(handles), "columnspacing": 1, "handletextpad": 0.4}
-    figure.legend(handles=handles, loc="outside upper center", fontsize=7, **style)
+    narrow: Style = {"columnspacing": 1, "handletextpad": 0.4}
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), **narrow)
     return figure
 
 
-@styled
+@style.context("jaxae.paper", after_reset=True)
 def growth(results: Results, sweep: Sweep) -> Figure | None:
     """Draw time against a size, both logarithmic, with the fits of fixed + each × size."""
     fitted = fits(results, sweep)
@@ -72,27 +74,31 @@ def growth(results: Results, sweep: Sweep) -> Figure | None:
     # In the order of the curves where they begin.
     smallest = min(sweep.tasks)
     fitted = dict(sorted(fitted.items(), key=lambda of: -of[1].fixed - smallest * of[1].each))
-    colours, markers = colours_of(fitted), _markers_of(fitted)
-    figure = Figure(figsize=(_WIDTH, 1.1 * COLUMN_WIDTH))
+    colours, members = colours_of(fitted), _members(fitted)
+    figure = Figure(figsize=(_WIDTH, 0.5 * _WIDTH))
     axes = figure.add_subplot()
     for name, fit in fitted.items():
         found = points(results, sweep, name)
         sizes = np.repeat(list(found), [len(of) for of in found.values()])
         seconds = [process.seconds for of in found.values() for process in of]
-        style: Style = {"color": colours[name], "marker": markers[name], "ms": 3}
-        axes.plot(sizes, seconds, ls="none", alpha=0.8, **style)
+        colour, member = colours[name], members[name]
+        dot: Style = {"color": colour, "marker": _MARKERS[member % len(_MARKERS)], "ms": 3.5}
+        line: Style = {"ls": _LINES[member % len(_LINES)], "lw": 0.9}
+        axes.plot(sizes, seconds, ls="none", alpha=0.8, **dot)
         x = np.geomspace(min(sizes), max(sizes))
-        axes.plot(x, fit.fixed + fit.each * x, color=colours[name], lw=0.7)
-        axes.plot([], [], lw=0.7, label=name, **style)
+        axes.plot(x, fit.fixed + fit.each * x, color=colour, **line)
+        axes.plot([], [], label=name, **dot, **line)
     products = points(results, sweep, "limit-jax")
     if len(products) > 1:
         medians = [median_seconds(of) for of in products.values()]
-        axes.plot(list(products), medians, "k:", lw=1, label="products in JAX")
+        axes.plot(list(products), medians, "k:", lw=1, label="products in JAX, median")
     axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"time of {sweep.work}")
     axes.set_xticks(list(sweep.tasks), [f"{size:,}" for size in sweep.tasks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(EngFormatter("s"))
-    axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    # The time grows with the size, so this corner is empty.
+    title = "mark: one process, line: fit of fixed + each × size"
+    axes.legend(loc="upper left", title=title, alignment="left", handlelength=3)
     return figure
 
 
@@ -100,15 +106,15 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     """A colour for each framework: that of the library that it computes with."""
     libraries = list(dict.fromkeys(entry.library for entry in CONTESTANTS.values()))
     places = {name: libraries.index(CONTESTANTS[name].library) for name in names}
-    return {name: _PALETTE[place % len(_PALETTE)] for name, place in places.items()}
+    return {name: to_hex(f"C{place}") for name, place in places.items()}
 
 
 def _marks(rows: Sequence[Row]) -> Iterator[Line2D]:
     """Yield the handles of a legend that explain the marks of each row."""
-    style: Style = {"color": "0.3", "ls": "none", "ms": 3.5, "mew": 0.8}
-    yield Line2D([], [], marker="o", label="process", **style)
+    dot: Style = {"color": "0.3", "ls": "none", "ms": 3.5, "mew": 0.8}
+    yield Line2D([], [], marker="o", label="process", **dot)
     if any(row.slow for row in rows):
-        yield Line2D([], [], marker="D", mfc="none", label="process, machine slow", **style)
+        yield Line2D([], [], marker="D", mfc="none", label="process, machine slow", **dot)
     yield Line2D([], [], marker="|", label="median", color="k", ls="none", ms=8, mew=1.2)
     if any(row.own_products is not None for row in rows):
         yield Line2D([], [], label="products alone", color="0.3", lw=1.2, ls=":")
@@ -121,16 +127,12 @@ def _libraries(colours: Mapping[str, str]) -> Iterator[Line2D]:
         yield Line2D([], [], marker="s", label=library(name), color=colour, ls="none", ms=5)
 
 
-def _markers_of(names: Iterable[str]) -> dict[str, str]:
-    """A marker for each framework, another one for each of the same library."""
+def _members(names: Iterable[str]) -> dict[str, int]:
+    """The place of each framework among those of the same library."""
     members: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         members[CONTESTANTS[name].library].append(name)
-    return {
-        name: _MARKERS[place % len(_MARKERS)]
-        for of in members.values()
-        for place, name in enumerate(of)
-    }
+    return {name: place for of in members.values() for place, name in enumerate(of)}
 
 
 def _spread_out(

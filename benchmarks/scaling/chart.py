@@ -4,6 +4,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
@@ -11,28 +12,29 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from benchmarks.measuring.results import Results
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
 from benchmarks.stats import Points, growth_of, spans
-from jaxae.plots import BLUE, COLUMN_WIDTH, ORANGE, styled
+from jaxae.plots import BLUE, ORANGE, WIDTHS
 
 _COLUMNS = 3
-_PANEL_HEIGHT = 1.9  # inches
+_PANEL_WIDTH, _PANEL_HEIGHT = WIDTHS["page"][0] / _COLUMNS, 1.9  # inches
 _MEASURED, _POWER = "measured, fastest to slowest process", "power law"
 _LINE = "fixed + each × size"
 
 
-@styled
+@style.context("jaxae.paper", after_reset=True)
 def draw(results: Results) -> Figure | None:
-    """Draw a panel for each sweep that was measured.
+    """Draw a panel for each sweep that was measured at two values or more.
 
     Both axes are logarithmic, and a decade is as long along x as along y, so that a cost in
     proportion to the size rises at 45°. The precisions are bars.
     """
-    found = [(sweep, sweep.measured(results)) for sweep in SWEEPS.values()]
-    found = [(sweep, points) for sweep, points in found if points]
+    measured = [(sweep, sweep.measured(results)) for sweep in SWEEPS.values()]
+    found = [(sweep, points) for sweep, points in measured if len(points) > 1]
     if not found:
         return None
-    rows = -(-len(found) // _COLUMNS)
-    figure = Figure(figsize=(2 * COLUMN_WIDTH, _PANEL_HEIGHT * rows + 0.3))
-    panels = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    columns = min(_COLUMNS, len(found))
+    rows = -(-len(found) // columns)
+    figure = Figure(figsize=(_PANEL_WIDTH * columns, _PANEL_HEIGHT * rows + 0.3))
+    panels = figure.subplots(rows, columns, squeeze=False).flat
     for axes, (sweep, points) in zip(panels, found, strict=False):
         (_bars if sweep.name == "precision" else _curve)(axes, sweep, points)
     for axes in list(panels)[len(found) :]:
@@ -40,7 +42,7 @@ def draw(results: Results) -> Figure | None:
     handles, labels = zip(*(axes.get_legend_handles_labels() for axes in figure.axes), strict=True)
     drawn = dict(zip(chain(*labels), chain(*handles), strict=True))
     keys = [label for label in (_MEASURED, _POWER, _LINE) if label in drawn]
-    figure.legend([drawn[key] for key in keys], keys, loc="outside lower center", ncols=3)
+    figure.legend([drawn[key] for key in keys], keys, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -68,7 +70,8 @@ def _curve(axes: Axes, sweep: Sweep, points: Points) -> None:
     if max(sizes) < 10:
         axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
     else:
-        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_major_locator(LogLocator(numticks=10))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
     axes.set_aspect("equal", adjustable="datalim")
