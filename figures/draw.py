@@ -1,9 +1,11 @@
 """Draw the pictures of this folder from saved runs.
 
-python figures/draw.py                draw all of them
-python figures/draw.py latent grid    draw only these
+python figures/draw.py                           draw all of them
+python figures/draw.py latent grid --out DIR     draw only these, into another folder
+python figures/draw.py --runs DIR --out DIR2     draw them from other runs of the same names
 
-`make figures` trains the runs first where they are missing.
+`make figures` trains the runs first where they are missing. `jaxae figures` draws any figure of any
+run.
 """
 
 import argparse
@@ -12,7 +14,8 @@ from pathlib import Path
 import jaxae
 
 FOLDER = Path(__file__).resolve().parent
-AE, VAE = "runs/mnist", "runs/vae"
+RUNS = FOLDER.parent / "runs"
+AE, VAE = "mnist", "vae"
 # The runs or studies that each picture is drawn from.
 PICTURES = {
     "latent": [AE],
@@ -23,32 +26,48 @@ PICTURES = {
     "interpolation": [AE, VAE],
     "prior": [VAE],
     "ae_vae": [AE, VAE],
-    "seeds": ["runs/study-ae", "runs/study-vae"],
+    "seeds": ["study-ae", "study-vae"],
 }
 
 
 def main() -> None:
     """Draw each picture that is named on the command line, or all."""
-    parser = argparse.ArgumentParser(description="Draw the pictures of figures/ from saved runs.")
+    parser = argparse.ArgumentParser(
+        description="Draw the pictures of figures/ from saved runs.",
+        epilog="To draw figures of a single run, use jaxae figures.",
+    )
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
         help=f"a picture, by default all: {', '.join(PICTURES)}",
     )
-    names = parser.parse_args().names or list(PICTURES)
-    if unknown := set(names) - set(PICTURES):
-        parser.error(f"unknown picture {unknown.pop()}; expected {', '.join(PICTURES)}")
-    # One source for each run, so that a run is read and embedded once for all pictures.
-    runs = {run for name in names for run in PICTURES[name]}
-    sources = {run: jaxae.Source(FOLDER.parent / run) for run in runs}
-    for name in names:
-        path = FOLDER / f"{name}.png"
-        try:
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder to write to, by default figures/"
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="the folder of the runs mnist and vae and the studies study-ae and study-vae, by "
+        "default runs/; others than these need --out",
+    )
+    options = parser.parse_args()
+    names, folder, runs = options.names or PICTURES, options.out or FOLDER, options.runs or RUNS
+    try:
+        if unknown := [name for name in names if name not in PICTURES]:
+            expected = ", ".join(PICTURES)
+            raise ValueError(f"unknown picture {unknown[0]!r}; expected some of {expected}")
+        if options.runs and not options.out:
+            raise ValueError("--runs alone would replace the committed pictures; pass --out, too")
+        # One source for each run, so that a run is read and embedded once for all pictures.
+        sources = {run: jaxae.Source(runs / run) for name in names for run in PICTURES[name]}
+        for name in dict.fromkeys(names):
+            path = folder / f"{name}.png"
             jaxae.draw(name, [sources[run] for run in PICTURES[name]], path)
-        except ValueError as error:
-            parser.error(str(error))
-        print(path)
+            print(path)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
 
 
 if __name__ == "__main__":

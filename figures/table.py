@@ -1,6 +1,7 @@
-"""Write table.json, table.md and table.tex into this folder: every number of both models.
+"""Write table.json, table.md and table.tex: every number of both models, and every claim.
 
-python figures/table.py [STUDY ...]    by default from runs/study-ae and runs/study-vae
+python figures/table.py                        from runs/study-ae and runs/study-vae, into figures/
+python figures/table.py STUDY ... --out DIR    from other studies
 """
 
 import argparse
@@ -12,6 +13,7 @@ from tabulate import tabulate
 
 from jaxae import Source
 from jaxae.analysis import NUMBERS, Estimate
+from jaxae.drawing import names_of
 
 FOLDER = Path(__file__).resolve().parent
 STUDIES = [FOLDER.parent / "runs" / name for name in ("study-ae", "study-vae")]
@@ -76,17 +78,35 @@ def main() -> None:
         "studies",
         nargs="*",
         type=Path,
-        default=STUDIES,
         metavar="STUDY",
-        help="the folder of a study; by default runs/study-ae and runs/study-vae",
+        help="the folder of a study, by default runs/study-ae and runs/study-vae; others than "
+        "these need --out",
     )
-    studies = parser.parse_args().studies
-    reports = {
-        Source(study).name: json.loads((study / "report.json").read_text()) for study in studies
-    }
-    (FOLDER / "table.json").write_text(json.dumps(reports, indent=1) + "\n")
-    (FOLDER / "table.md").write_text(markdown(reports))
-    (FOLDER / "table.tex").write_text(latex(reports))
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder to write to, by default figures/"
+    )
+    options = parser.parse_args()
+    studies, folder = options.studies or STUDIES, options.out or FOLDER
+    try:
+        if options.studies and not options.out:
+            raise ValueError("a STUDY alone would replace the committed tables; pass --out, too")
+        sources = [Source(study) for study in studies]
+        if runs := [source.path for source in sources if not source.is_study]:
+            raise ValueError(f"{runs[0]} is a run; expected a study")
+        names = names_of(sources)
+        found = [json.loads((study / "report.json").read_text()) for study in studies]
+        reports = dict(zip(names, found, strict=True))
+        written = {
+            "table.json": json.dumps(reports, indent=1) + "\n",
+            "table.md": markdown(reports),
+            "table.tex": latex(reports),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in written.items():
+            (folder / name).write_text(text)
+            print(folder / name)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
 
 
 if __name__ == "__main__":

@@ -76,12 +76,20 @@ def trained(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(trained: Path, blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with finished runs of two models, ae and vae, not to be changed."""
     folder = tmp_path_factory.mktemp("both")
-    for kind in ("ae", "vae"):
-        options = (f"--model={kind}", f"--data-dir={blobs}", "--epochs=2", "--hidden-dim=16")
-        assert main(["train", f"--run-dir={folder / kind}", *options]) == 0
+    shutil.copytree(trained, folder / "ae")
+    options = ("--model=vae", f"--data-dir={blobs}", "--epochs=2", "--hidden-dim=16")
+    assert main(["train", f"--run-dir={folder / 'vae'}", *options]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def study(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of one seed, not to be changed."""
+    folder = tmp_path_factory.mktemp("studies") / "study"
+    shutil.copytree(trained, folder / "seed-0")
     return folder
 
 

@@ -41,14 +41,6 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[list[Source], Optio
     return seen
 
 
-@pytest.fixture(scope="session")
-def study(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of one seed."""
-    folder = tmp_path_factory.mktemp("studies") / "study"
-    shutil.copytree(runs / "ae", folder / "seed-0")
-    return folder
-
-
 def test_help_and_documentation_name_every_figure() -> None:
     assert [*WORDS] == [*FIGURES]
     page = (Path(__file__).parents[1] / "docs/command-line.md").read_text()

@@ -218,7 +218,7 @@ def test_a_run_that_diverges_still_opens(
     assert "nan" in reason and "epoch 1" in reason and "learning rate (1e+30)" in reason
     for values in parameters(run):
         assert np.isfinite(np.frombuffer(values, np.float32)).all()
-    assert jaxae("figures", run, "--only", "latent", "curve") == 0
+    assert jaxae("figures", run, "--only", "latent") == 0
 
 
 # Figures.

@@ -17,3 +17,4 @@ from jaxae.drawing.rendering import draw as draw
 from jaxae.drawing.rendering import verify as verify
 from jaxae.drawing.source import Source as Source
 from jaxae.drawing.source import folders_of as folders_of
+from jaxae.drawing.source import names_of as names_of
