@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.transforms import Affine2D, Bbox, BboxTransformFrom
 
 from jaxae.config import Width
-from jaxae.plots.style import SavedWell
+from jaxae.plots.style import SavedWell, saving_dpi
 
 # Width and largest height, in inches: a column and a page of a two-column paper, and a slide of
 # 13.3 by 7.5 inches below its title.
@@ -79,9 +80,26 @@ def root_of(drawn: Axes | Figure | SubFigure) -> Figure:
 
 
 def _trim(figure: Figure) -> None:
-    """Remove the blank margins around the content, which is as wide or as high as the figure."""
+    """Remove the blank margins around the content, and keep the layout as it is then.
+
+    To lay out the smaller figure would shrink axes that a label is wider than.
+    """
+    shown = figure.get_dpi()
+    figure.set_dpi(saving_dpi())  # The width of text differs by a few per cent.
     figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
     content = figure.get_tightbbox()
-    figure.set_size_inches(
-        min(figure.get_figwidth(), content.width + 2 * _PAD), content.height + 2 * _PAD
-    )
+    figure.set_dpi(shown)
+    left, right = _kept(content.x0, content.x1, width)
+    bottom, top = _kept(content.y0, content.y1, height)
+    kept = BboxTransformFrom(Bbox.from_extents(left, bottom, right, top))
+    places = [(axes, axes.get_position()) for axes in figure.axes]
+    figure.set_layout_engine("none")
+    figure.set_size_inches(right - left, top - bottom)
+    for axes, place in places:
+        axes.set_position(place.transformed(Affine2D().scale(width, height) + kept))
+
+
+def _kept(low: float, high: float, size: float) -> tuple[float, float]:
+    """Add the margin to the content, as far as there was one."""
+    return max(low - _PAD, min(0, low)), min(high + _PAD, max(size, high))

@@ -119,6 +119,11 @@ def save_figure(
         )
 
 
+def saving_dpi() -> float:
+    """Return the resolution of a PNG, unless `savefig` is given another."""
+    return float(_unless_set(_SAVING).get("savefig.dpi", mpl.rcParams["savefig.dpi"]))
+
+
 def _unless_set(wanted: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return those of the rcParams wanted that still have Matplotlib's default."""
     default = mpl.rcParamsDefault

@@ -1,0 +1,89 @@
+"""Images side by side in one picture, and the names above or below them."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+
+from jaxae._utils.text import printable
+from jaxae.config import Width
+from jaxae.plots.sizes import WIDTHS, root_of
+
+Array = npt.NDArray[Any]
+
+# In multiples of the font size: the narrowest tile that is legible, and the width of a character.
+_NARROWEST, _CHARACTER = 2.7, 0.55
+
+
+def mosaic_of(images: Array) -> Array:
+    """Join images of shape (rows, columns, height, width, ...) into one, the first row on top."""
+    rows, columns, height, width, *channels = images.shape
+    return images.swapaxes(1, 2).reshape(rows * height, columns * width, *channels)
+
+
+def show(axes: Axes, mosaic: Array, extent: tuple[float, float, float, float]) -> None:
+    """Show greyscale values from 0, black, to 1, white, with their pixels as they are."""
+    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="none", extent=extent)
+
+
+def show_rows(axes: Axes, images: Array, start: float = 0) -> None:
+    """Show rows of images from x = start, in units of a tile's width; y grows downward from 0."""
+    rows, columns, height, width = images.shape[:4]
+    show(axes, mosaic_of(images), (start, start + columns, rows * height / width, 0))
+    axes.spines[:].set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    axes.tick_params(length=0)
+
+
+def tiles_across(width: Width | None) -> int:
+    """Return how many tiles of a legible size fit side by side into a figure."""
+    inches = WIDTHS[width][0] if isinstance(width, str) else width
+    points = 72 * (inches or mpl.rcParams["figure.figsize"][0])
+    return max(1, int(points / (_NARROWEST * mpl.rcParams["font.size"])))
+
+
+def inches_of(figure: Figure | SubFigure) -> float:
+    """Return the width of a figure in inches."""
+    return float(figure.bbox.width / root_of(figure).dpi)
+
+
+def name_columns(
+    axes: Axes, middles: Sequence[float], names: Sequence[str], room: float, side: Literal[1, -1]
+) -> None:
+    """Name columns above or below the axes, at an angle where a name is wider than its room.
+
+    Args:
+      axes: the axes.
+      middles: the middle of each column.
+      names: a name for each column; a line break starts a new line.
+      room: smallest width of a column, in inches.
+      side: 1 for names above, −1 for names below.
+    """
+    lines = [[printable(line) for line in name.split("\n")] for name in names]
+    slanted = any(_points(line) > 72 * room for name in lines for line in name)
+    said = [(" " if slanted else "\n").join(name) for name in lines]
+    # A "$" in a name does not start a formula.
+    axes.set_xticks(middles, said, parse_math=False)
+    axes.tick_params(top=side > 0, labeltop=side > 0, bottom=side < 0, labelbottom=side < 0)
+    if slanted:
+        for text in axes.get_xticklabels():
+            text.set(rotation=45, rotation_mode="anchor", ha="left" if side > 0 else "right")
+
+
+def wrapped(text: str, inches: float) -> str:
+    """Break text into lines that fit into a width."""
+    return fill(text, int(72 * inches / (_CHARACTER * mpl.rcParams["font.size"])))
+
+
+def _points(tick_label: str) -> float:
+    """Return the width of a tick label in points."""
+    font = FontProperties(size=mpl.rcParams["xtick.labelsize"])
+    # An escaped "$" does not start a formula.
+    path = TextPath((0, 0), tick_label.replace("$", r"\$"), font.get_size_in_points(), font)
+    return float(path.get_extents().width)
