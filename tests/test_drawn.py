@@ -1,5 +1,6 @@
 """Each figure of the registry: the data, box, model, classifier and labels it is drawn from."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import jaxae
 from jaxae import Box, EpochMetrics, ModelConfig, TrainConfig, analysis
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
+from jaxae.data import Split
 from jaxae.drawing import registry as drawing
 from jaxae.drawing.options import Options
 from jaxae.drawing.registry import FIGURES, MissingFigureError
@@ -119,13 +121,17 @@ def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) ->
     assert axes.get_xlabel() == "principal component 1 of 3 latent dimensions"
 
 
-def test_reconstructions_are_of_the_first_test_image_of_each_class(one: Any) -> None:
-    above, below = from_the_top(drawn(drawing.reconstructions([one], Options())))
+def test_reconstructions_are_of_the_first_test_images_of_each_class(one: Any) -> None:
+    (axes,) = drawn(drawing.reconstructions([one], Options())).axes
     test = one.embedding.dataset.test
-    shown = np.array([test.images[list(test.labels).index(label)] for label in range(5)])
-    np.testing.assert_allclose(strip(above), np.hstack(list(shown / 255)))
+    # Ten in all; no test image is of the sixth class.
+    rows = [row for label in range(5) for row in np.flatnonzero(test.labels == label)[:2]]
+    shown = np.array([test.images[row] for row in rows])
+    above, below = np.split(strip(axes), 2)
+    np.testing.assert_allclose(above, np.hstack(list(shown / 255)))
     x_hat = jaxae.reconstruct(one.embedding.model, shown)
-    np.testing.assert_allclose(strip(below), np.hstack(list(x_hat)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(below, np.hstack(list(x_hat)), rtol=1e-5, atol=1e-6)
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(made_up.NAMES[:5])
 
 
 def test_curve_shows_the_history_of_the_run(two: list[Any]) -> None:
@@ -148,7 +154,7 @@ def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_
     expected = mosaic(jaxae.latent_grid(own.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
     near = 1 - analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, spacing / 2)
-    assert axes.get_title(loc="left") == f"embeddings are near {near:.0%} of the box"
+    assert axes.get_title(loc="left").startswith(f"{near:.0%} of the box is occupied")
     centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
     np.testing.assert_allclose(centres, points, atol=1e-6)
 
@@ -177,14 +183,17 @@ def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
     confidence = made_up.probabilities(one.classifier, images).max(axis=1)
     known = np.asarray(own.dataset.train.images).reshape(351, 12) / 255
     distance = cdist(images.reshape(144, 12), known).min(axis=1)
-    panels = [axes for axes in figure.axes if axes.get_xlabel()]
+    panels = from_the_top(figure)[-1].child_axes
     for axes, values in zip(panels, (confidence, distance), strict=True):
         dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "."]
         for found, group in zip(dots, (gap, ~gap), strict=True):
             np.testing.assert_allclose(np.asarray(found), values[group], rtol=1e-3)
     farthest = np.flatnonzero(gap)[distance[gap].argmax()]
-    tile = strip(from_the_top(figure)[0])[:, -3:]
-    np.testing.assert_allclose(tile, images[farthest], rtol=1e-5, atol=1e-6)
+    above = from_the_top(figure)[0]
+    np.testing.assert_allclose(strip(above)[:, -3:], images[farthest], rtol=1e-5, atol=1e-6)
+    label = made_up.probabilities(one.classifier, images[[farthest]]).argmax()
+    said = above.get_xticklabels()[-1].get_text()
+    assert said == f"{made_up.NAMES[label]}\n{confidence[farthest]:.2f}"
 
 
 def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
@@ -199,6 +208,24 @@ def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
         images = jaxae.decode(model, np.linspace(start, end, 16))
         np.testing.assert_allclose(strip(axes), np.hstack(list(images)), rtol=1e-5, atol=1e-6)
         assert axes.get_title(loc="left") == run.name
+        said = [text.get_text() for text in axes.get_xticklabels()]
+        assert said == ["original: 0", "original: 1"]
+        _, start_image, end_image = axes.images
+        np.testing.assert_allclose(np.asarray(start_image.get_array()), ends[0] / 255)
+        np.testing.assert_allclose(np.asarray(end_image.get_array()), ends[1] / 255)
+
+
+def test_interpolation_of_one_class_is_between_two_of_its_images(one: Any) -> None:
+    own = one.embedding.dataset
+    rows = np.flatnonzero(own.test.labels == 3)
+    few = Split(own.test.images[rows], own.test.labels[rows])
+    embedding = Embedding(one.embedding.model, dataclasses.replace(own, test=few))
+    same: Any = SimpleNamespace(**{**vars(one), "embedding": embedding})
+    (axes,) = drawn(drawing.interpolation([same], Options())).axes
+    for image, expected in zip(axes.images[1:], np.asarray(few.images)[:2], strict=True):
+        np.testing.assert_allclose(np.asarray(image.get_array()), expected / 255)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["original: 8"] * 2
+    assert axes.get_xlabel().endswith("between two images of one class")
 
 
 def test_prior_decodes_samples_of_a_variational_models_prior(two: list[Any]) -> None:

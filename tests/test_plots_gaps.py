@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy import stats
 
 from jaxae import plots
@@ -35,8 +37,9 @@ def test_gap_tiles_are_evenly_spaced_in_order_of_distance(
     np.testing.assert_array_equal(strip(axes), np.hstack(list(gaps["images"][picked])))
     said = [text.get_text() for text in axes.get_xticklabels()]
     assert said == [f"{gaps['confidence'][i]:.2f}" for i in picked]
-    np.testing.assert_allclose(axes.get_xticks(), [2.5, 7.5, 12.5, 17.5])  # Below the middles.
-    assert axes.get_ylabel() == name
+    np.testing.assert_allclose(axes.get_xticks(), [0.5, 1.5, 2.5, 3.5])  # Below the middles.
+    (beside,) = axes.get_yticklabels()
+    assert beside.get_text() == f"{name}\n4 of {len(own)}"
     assert_grey(axes)
 
 
@@ -44,14 +47,14 @@ def test_gap_tiles_are_evenly_spaced_in_order_of_distance(
     ("what", "label"),
     [
         ("confidence", "classifier's confidence"),
-        ("distance", "distance to nearest training image"),
+        ("distance", "distance to the nearest training image (pixels)"),
     ],
 )
 def test_gap_tiles_show_all_values_of_both_groups_with_their_means_intervals(
     gaps: dict[str, Any], what: str, label: str
 ) -> None:
     figure = drawn(plots.gap_tiles(**gaps))
-    (axes,) = (axes for axes in figure.axes if axes.get_xlabel() == label)
+    (axes,) = (axes for axes in values_of(figure) if label_of(axes) == label)
     dots = [line for line in axes.lines if line.get_marker() == "."]
     means = [line for line in axes.lines if line.get_marker() == "D"]
     for index, own in enumerate((gaps["in_gap"], ~gaps["in_gap"])):
@@ -73,13 +76,46 @@ def test_gap_tiles_show_ten_of_each_kind(gaps: dict[str, Any]) -> None:
         assert strip(axes).shape == (4, 50)
 
 
-def test_gap_tiles_name_their_groups_beside_the_values(gaps: dict[str, Any]) -> None:
-    left = drawn(plots.gap_tiles(**gaps)).axes[2]
+def test_gap_tiles_name_their_groups_and_sizes_beside_the_values(gaps: dict[str, Any]) -> None:
+    left, right = values_of(drawn(plots.gap_tiles(**gaps)))
     assert list(left.get_yticks()) == [0, 1]
-    assert [text.get_text() for text in left.get_yticklabels()] == ["in gaps", "occupied"]
+    said = [text.get_text() for text in left.get_yticklabels()]
+    assert said == ["in gaps\nn = 14", "occupied\nn = 26"]
+    legend: Any = right.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["mean, 95 % interval"]
 
 
-def test_gap_tiles_of_a_cloud_without_gaps_leave_their_row_empty(gaps: dict[str, Any]) -> None:
-    gaps["in_gap"][:] = False
-    above, below = from_the_top(drawn(plots.gap_tiles(**gaps, shown=50)))[:2]
-    assert not above.images and strip(below).shape == (4, 200)
+def test_gap_tiles_show_the_predicted_class_with_its_confidence(gaps: dict[str, Any]) -> None:
+    predicted = [f"${k}" for k in range(40)]
+    above = from_the_top(drawn(plots.gap_tiles(**gaps, shown=4, predicted=predicted)))[0]
+    picked = np.flatnonzero(gaps["in_gap"])[np.argsort(gaps["distance"][gaps["in_gap"]])]
+    said = [text.get_text() for text in above.get_xticklabels()]
+    assert said == [f"${i}\n{gaps['confidence'][i]:.2f}" for i in picked[[0, 4, 9, 13]]]
+    assert "nearest to training images first" in above.get_title(loc="left")
+
+
+@pytest.mark.parametrize(
+    ("in_gap", "name", "said"),
+    [(False, "occupied", "no tile lies in a gap"), (True, "in gaps", "all tiles lie in gaps")],
+)
+def test_gap_tiles_of_one_kind_have_one_row_and_say_so(
+    gaps: dict[str, Any], in_gap: bool, name: str, said: str
+) -> None:
+    gaps["in_gap"][:] = in_gap
+    figure = drawn(plots.gap_tiles(**gaps, shown=50))
+    (axes,) = (axes for axes in figure.axes if axes.images)
+    assert strip(axes).shape == (4, 200)
+    assert axes.get_title(loc="left").replace("\n", " ").endswith(said)
+    for values, dots in zip(("confidence", "distance"), values_of(figure), strict=True):
+        np.testing.assert_array_equal(dots.lines[0].get_xdata(), gaps[values])
+        assert len(dots.get_yticks()) == 1
+    assert values_of(figure)[0].get_yticklabels()[0].get_text() == f"{name}\nn = 40"
+
+
+def values_of(figure: Figure) -> list[Any]:
+    """The axes with the values of all tiles."""
+    return from_the_top(figure)[-1].child_axes
+
+
+def label_of(axes: Axes) -> str:
+    return axes.get_xlabel().replace("\n", " ")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_hex
@@ -74,7 +75,7 @@ def test_grid_has_square_pixels_and_the_full_grey_scale() -> None:
 def test_grid_of_one_dimension_is_a_single_row() -> None:
     axes = drawn(plots.reconstruction_grid(tiles(rows=1))).axes[0]
     assert np.asarray(axes.images[0].get_array()).shape == (6, 60)
-    assert len(axes.get_yticks()) == 0
+    assert len(axes.get_yticks()) == 0 and axes.get_ylabel() == ""
 
 
 def test_a_grid_on_a_principal_plane_names_the_components() -> None:
@@ -95,18 +96,44 @@ def test_images_are_laid_out_row_by_row() -> None:
 def test_frames_are_coloured_by_distance_and_stay_inside_their_tiles() -> None:
     box, n = Box(0, 22, -11, 0), 12
     distance = np.arange(144.0).reshape(n, n)
-    figure = drawn(plots.coverage_grid(tiles(), distance, 10.0, 0.253, box))
-    axes, bar = figure.axes
+    (axes,) = drawn(plots.coverage_grid(tiles(), distance, 10.0, 0.253, box)).axes
     frames = frames_of(axes)
     # In multiples of the radius, up to four.
     np.testing.assert_allclose(np.asarray(frames.get_array()), np.minimum(distance.ravel() / 10, 4))
-    assert frames.get_clim() == (0, 4) and bar.get_ylim() == (0, 4)
-    assert bar.get_ylabel() == "distance to the nearest embedding / half a tile"
     corners = np.array([path.get_extents().get_points() for path in frames.get_paths()])
     np.testing.assert_allclose(corners.mean(axis=1), grid_points(box).reshape(-1, 2), atol=1e-9)
     sizes = np.ptp(corners, axis=1)
     assert (sizes < [2, 1]).all() and (sizes > [1.6, 0.8]).all()
-    assert axes.get_title(loc="left") == "embeddings are near 25% of the box"
+
+
+def test_the_scale_of_the_frames_says_where_gaps_begin() -> None:
+    axes = drawn(plots.coverage_grid(tiles(), np.ones((12, 12)), 1.0, 0.253)).axes[0]
+    (bar,) = axes.child_axes
+    assert frames_of(axes).get_clim() == (0, 4) and bar.get_xlim() == (0, 4)
+    assert bar.get_xlabel() == "distance to the nearest embedding (half tiles)"
+    said = [text.get_text() for text in bar.get_xticklabels(minor=True)]
+    near, far = bar.get_xticks(minor=True)
+    assert said == ["occupied", "in gaps"] and near < 1 < far
+    (mark,) = bar.lines
+    assert np.asarray(mark.get_xdata()).tolist() == [1, 1]
+    assert axes.get_title(loc="left") == "25% of the box is occupied, 75% lies in gaps"
+
+
+def test_frames_are_legible_on_black_and_thicker_in_gaps() -> None:
+    distance = np.linspace(0, 5, 144).reshape(12, 12)
+    frames = frames_of(drawn(plots.coverage_grid(tiles(), distance, 1.0, 0.5)).axes[0])
+    # The contrast with black by WCAG 2.1, which asks for 3 in graphics.
+    colours = np.asarray(frames.get_edgecolor())[:, :3]
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    assert (linear @ [0.2126, 0.7152, 0.0722] / 0.05 + 1 >= 3).all()
+    widths, in_gap = np.asarray(frames.get_linewidth()), distance.ravel() > 1
+    assert widths[in_gap].min() > widths[~in_gap].max()
+
+
+def test_frames_and_grid_name_the_components_of_a_plane() -> None:
+    plane = pca_plane(embedding(latent_dim=3)[0])
+    figure = plots.coverage_grid(tiles(), np.ones((12, 12)), 1.0, 0.5, plane=plane)
+    assert figure.axes[0].get_ylabel() == "principal component 2"
 
 
 def test_frames_keep_their_colours_on_the_scale_and_leave_the_tiles_visible() -> None:
@@ -132,12 +159,49 @@ def test_reconstructions_put_originals_above() -> None:
     originals = np.random.default_rng(0).integers(0, 256, (5, 8, 6), dtype=np.uint8)
     decoded = np.random.default_rng(1).random((5, 8, 6))
     for given in (originals, originals / 255):
-        above, below = from_the_top(drawn(plots.reconstructions(given, decoded)))
-        np.testing.assert_allclose(strip(above), np.hstack(list(originals / 255)))
-        np.testing.assert_allclose(strip(below), np.hstack(list(decoded)))
-        assert (above.get_ylabel(), below.get_ylabel()) == ("original", "decoded")
-        assert_grey(above)
-        assert_grey(below)
+        (axes,) = drawn(plots.reconstructions(given, decoded)).axes
+        above, below = np.split(strip(axes), 2)
+        np.testing.assert_allclose(above, np.hstack(list(originals / 255)))
+        np.testing.assert_allclose(below, np.hstack(list(decoded)))
+        assert row_names(axes) == ["original", "decoded"]
+        assert_grey(axes)
+
+
+def test_reconstructions_name_classes_once_above_their_images() -> None:
+    images = np.zeros((6, 4, 4))
+    names = ["$a", "$a", "$a", "b", "b", "c"]
+    (axes,) = drawn(plots.reconstructions(images, images, names)).axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["$a", "b", "c"]
+    np.testing.assert_allclose(axes.get_xticks(), [1.5, 4, 5.5])
+    extent = axes.get_window_extent()
+    assert all(text.get_window_extent().y0 > extent.y1 for text in axes.get_xticklabels())
+    assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[3, 3], [5, 5]]
+
+
+@pytest.mark.parametrize(("name", "rotation"), [("0", 0), ("a long name", 45)])
+def test_names_of_classes_are_slanted_where_they_would_overlap(name: str, rotation: float) -> None:
+    images, names = np.zeros((10, 4, 4)), [f"{name} {k}" for k in range(10)]
+    with style.context("jaxae.paper", after_reset=True):
+        (axes,) = drawn(plots.reconstructions(images, images, names, width="column")).axes
+    assert {text.get_rotation() for text in axes.get_xticklabels()} == {rotation}
+
+
+def test_reconstructions_continue_below_rather_than_become_illegible() -> None:
+    images = np.random.default_rng(0).random((26, 4, 4))
+    with style.context("jaxae.paper", after_reset=True):
+        figure = drawn(plots.reconstructions(images, images, width="column"))
+    first, second, third = from_the_top(figure)
+    for axes, own in ((first, images[:9]), (second, images[9:18]), (third, images[18:])):
+        np.testing.assert_array_equal(np.split(strip(axes), 2)[0], np.hstack(list(own)))
+        assert axes.get_xlim() == (0, 9)
+    # 0.3 inches, in which 28 pixels are a tenth of a millimetre or more each.
+    assert first.get_position().width * figure.get_figwidth() / 9 >= 0.3
+
+
+def test_few_reconstructions_are_not_enlarged() -> None:
+    images = np.zeros((1, 4, 4))
+    figure = drawn(plots.reconstructions(images, images, width="page"))
+    assert max(figure.get_size_inches()) < 2.2
 
 
 def test_interpolations_have_a_row_for_each_model_from_start_to_end() -> None:
@@ -147,6 +211,31 @@ def test_interpolations_have_a_row_for_each_model_from_start_to_end() -> None:
     for axes, images in zip(rows, strips.values(), strict=True):
         np.testing.assert_array_equal(strip(axes), np.hstack(list(images)))
         assert_grey(axes)
+    assert rows[-1].get_xlabel() == "decoded: equal steps along a straight line in latent space"
+
+
+def test_interpolations_show_and_name_the_images_at_their_ends() -> None:
+    strips = {"model": np.random.default_rng(0).random((7, 4, 3))}
+    originals = np.random.default_rng(1).integers(0, 256, (2, 4, 3), dtype=np.uint8)
+    pairs: list[tuple[str, str]] = [("ring", "$bar"), ("ring", "ring")]
+    for names in pairs:
+        ends = {"model": plots.Ends(originals, names)}
+        (axes,) = drawn(plots.interpolations(strips, ends)).axes
+        decoded, start, end = sorted(axes.images, key=lambda image: image.get_size()[1])[::-1]
+        start, end = sorted((start, end), key=lambda image: image.get_extent()[0])
+        np.testing.assert_allclose(np.asarray(start.get_array()), originals[0] / 255)
+        np.testing.assert_allclose(np.asarray(end.get_array()), originals[1] / 255)
+        assert start.get_extent()[1] < decoded.get_extent()[0] == 0
+        assert end.get_extent()[0] > decoded.get_extent()[1] == 7
+        said = [text.get_text() for text in axes.get_xticklabels()]
+        assert said == [f"original: {name}" for name in names]
+        assert ("of one class" in axes.get_xlabel()) == (names[0] == names[1])
+
+
+def row_names(axes: Axes) -> list[str]:
+    """The names beside an image, from the top."""
+    ticks = sorted(zip(axes.get_yticks(), axes.get_yticklabels(), strict=True))
+    return [text.get_text() for _, text in ticks]
 
 
 def test_each_side_has_its_own_cloud_box_grid_and_numbers() -> None:

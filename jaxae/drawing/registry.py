@@ -35,16 +35,24 @@ def latent(sources: Sources, options: Options) -> Figure:
 def grid(sources: Sources, options: Options) -> Figure:
     """Draw the decoded 12×12 grid on the box."""
     embedding, box = sources[0].embedding, _box(sources[0], options)
+    images = latent_grid(embedding.model, box, plane=embedding.plane)
     return plots.reconstruction_grid(
-        latent_grid(embedding.model, box, plane=embedding.plane), box, plane=embedding.plane
+        images, box, plane=embedding.plane, width=options.width or "column"
     )
 
 
 def reconstructions(sources: Sources, options: Options) -> Figure:
-    """Draw a test image of each class above its reconstruction."""
+    """Draw test images of each class, about ten in all, above their reconstructions."""
     embedding = sources[0].embedding
-    shown = embedding.dataset.test.images[_first_of_each_class(embedding.dataset.test)]
-    return plots.reconstructions(shown, decode(embedding.model, encode(embedding.model, shown)))
+    test, names = embedding.dataset.test, embedding.dataset.class_names
+    rows = _first_of_each_class(test, max(1, 10 // len(np.unique(test.labels))))
+    shown = test.images[rows]
+    return plots.reconstructions(
+        shown,
+        decode(embedding.model, encode(embedding.model, shown)),
+        [names[label] for label in test.labels[rows]],
+        width=options.width or "page",
+    )
 
 
 def curve(sources: Sources, options: Options) -> Figure:
@@ -74,6 +82,8 @@ def coverage(sources: Sources, options: Options) -> Figure:
         tiles.radius,
         covered,
         box,
+        plane=embedding.plane,
+        width=options.width or "column",
     )
 
 
@@ -92,21 +102,37 @@ def gaps(sources: Sources, options: Options) -> Figure:
     if classifier is None:
         raise MissingFigureError(f"{sources[0].path}: one class; a classifier needs two or more")
     tiles = embedding.tiles(_box(sources[0], options))
-    confidence = classifier.predict(tiles.images).confidence
+    predicted = classifier.predict(tiles.images)
     train_images = np.asarray(embedding.dataset.train.images)
-    distance = analysis.nearest_image_distance(tiles.images, train_images)
-    return plots.gap_tiles(tiles.images, tiles.in_gap, confidence, distance)
+    return plots.gap_tiles(
+        tiles.images,
+        tiles.in_gap,
+        predicted.confidence,
+        analysis.nearest_image_distance(tiles.images, train_images),
+        predicted=[embedding.dataset.class_names[label] for label in predicted.label],
+        width=options.width or "page",
+    )
 
 
 def interpolation(sources: Sources, options: Options) -> Figure:
     """Draw images that each model decodes on a line between images of the first two classes."""
-    strips = {}
+    width = options.width or "page"
+    steps = min(16, plots.tiles_across(width) - 2)  # Besides both originals.
+    strips, ends = {}, {}
     for source, name in zip(sources, names_of(sources), strict=True):
-        test = source.embedding.dataset.test
-        rows = _first_of_each_class(test)
-        start, end = test.images[rows[0]], test.images[rows[min(1, len(rows) - 1)]]
-        strips[name] = interpolate(source.embedding.model, start, end, steps=16)
-    return plots.interpolations(strips)
+        dataset = source.embedding.dataset
+        test = dataset.test
+        rows = _first_of_each_class(test)[:2]
+        if len(rows) == 1:
+            rows = _first_of_each_class(test, 2)
+        first, last = rows[0], rows[-1]
+        start, end = test.images[first], test.images[last]
+        strips[name] = interpolate(source.embedding.model, start, end, steps)
+        names = dataset.class_names
+        ends[name] = plots.Ends(
+            np.stack([start, end]), (names[test.labels[first]], names[test.labels[last]])
+        )
+    return plots.interpolations(strips, ends, width=width)
 
 
 def prior(sources: Sources, options: Options) -> Figure:
@@ -115,7 +141,11 @@ def prior(sources: Sources, options: Options) -> Figure:
     if not isinstance(model, VariationalAutoencoder):
         raise MissingFigureError(f"{sources[0].path} has no prior; expected a run of --model vae")
     z = np.random.default_rng(0).normal(size=(144, model.latent_dim))
-    return plots.image_grid(decode(model, z))
+    return plots.image_grid(
+        decode(model, z),
+        title="decoded from 144 samples of the prior, N(0, I)",
+        width=options.width or "column",
+    )
 
 
 def ae_vae(sources: Sources, options: Options) -> Figure:
@@ -230,6 +260,7 @@ def _check_plane(source: Source) -> None:
         raise MissingFigureError(f"{source.path}: one latent dimension has no plane")
 
 
-def _first_of_each_class(split: Split, at_most: int = 20) -> list[int]:
-    _, first = np.unique(split.labels, return_index=True)
-    return [int(index) for index in first[:at_most]]
+def _first_of_each_class(split: Split, each: int = 1, at_most: int = 20) -> list[int]:
+    """Return the first rows of each class, by class, for a number of classes at most."""
+    labels = np.unique(split.labels)[:at_most]
+    return [int(row) for label in labels for row in np.flatnonzero(split.labels == label)[:each]]

@@ -4,7 +4,8 @@ They neither change pyplot's global state nor show a window.
 
 latent       latent_scatter, entropy_map: the latent plane
 grids        reconstruction_grid, coverage_grid, image_grid: decoded images
-images       reconstructions, interpolations, gap_tiles: rows of images
+images       reconstructions, interpolations: rows of images
+gaps         gap_tiles: tiles in gaps against occupied tiles
 training     training_curve, seed_curves: losses against the epoch
 comparison   side_by_side: several models
 sizes        the width of a figure
@@ -13,10 +14,11 @@ style        colours of curves, and save_figure
 
 from jaxae.plots.comparison import Side as Side
 from jaxae.plots.comparison import side_by_side as side_by_side
+from jaxae.plots.gaps import gap_tiles as gap_tiles
 from jaxae.plots.grids import coverage_grid as coverage_grid
 from jaxae.plots.grids import image_grid as image_grid
 from jaxae.plots.grids import reconstruction_grid as reconstruction_grid
-from jaxae.plots.images import gap_tiles as gap_tiles
+from jaxae.plots.images import Ends as Ends
 from jaxae.plots.images import interpolations as interpolations
 from jaxae.plots.images import reconstructions as reconstructions
 from jaxae.plots.latent import entropy_map as entropy_map
@@ -27,5 +29,6 @@ from jaxae.plots.style import COLUMN_WIDTH as COLUMN_WIDTH
 from jaxae.plots.style import ORANGE as ORANGE
 from jaxae.plots.style import save_figure as save_figure
 from jaxae.plots.style import styled as styled
+from jaxae.plots.tiles import tiles_across as tiles_across
 from jaxae.plots.training import seed_curves as seed_curves
 from jaxae.plots.training import training_curve as training_curve

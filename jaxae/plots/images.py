@@ -1,109 +1,137 @@
-"""Rows of images: reconstructions, interpolations, tiles in gaps."""
+"""Rows of images: reconstructions, and interpolations."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from jaxae.analysis import mean
-from jaxae.plots.style import BLUE, COLUMN_WIDTH, ORANGE, styled
+from jaxae._utils.text import printable
+from jaxae.config import Width
+from jaxae.plots.sizes import figure_for, root_of
+from jaxae.plots.tiles import inches_of, name_columns, show_rows, tiles_across
 
 Array = npt.NDArray[Any]
 
+# Fewer images than this are not enlarged to fill the width; the figure is narrower.
+_FULL_ROW = 8
 
-@styled
-def reconstructions(originals: Array, reconstructed: Array) -> Figure:
+
+def reconstructions(
+    originals: Array,
+    reconstructed: Array,
+    class_names: Sequence[str] | None = None,
+    *,
+    figure: Figure | SubFigure | None = None,
+    width: Width | None = None,
+) -> Figure:
     """Show originals above their reconstructions.
 
     Args:
-      originals: shape (n, height, width), uint8 or floats 0 to 1.
+      originals: shape (n, height, width), n ≥ 1, uint8 or floats 0 to 1.
       reconstructed: the same shape, floats 0 to 1.
+      class_names: the name of each image's class, shown above the images; neighbours of one class
+        share their name.
+      figure: the figure or subfigure to draw on; by default a new one.
+      width: largest width of a new figure; by default that of rcParams["figure.figsize"].
 
     Returns:
-      The figure, with one column per image.
+      The figure, with one column per image. Images that do not fit side by side at a legible size
+      continue below.
     """
-    figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.25 * 2 * COLUMN_WIDTH / max(1, len(originals))))
-    above, below = figure.subplots(2, 1)
-    _strip(above, originals / 255 if originals.dtype == np.uint8 else originals, "original")
-    _strip(below, reconstructed, "decoded")
-    return figure
+    pairs = np.stack([_unit(originals), reconstructed])
+    with figure_for(figure, width) as made:
+        inches = inches_of(made)
+        blocks = -(-len(originals) // tiles_across(inches))
+        columns = -(-len(originals) // blocks)
+        if made is not figure and columns < _FULL_ROW:
+            inches *= (columns + 1) / (_FULL_ROW + 1)  # The 1 is for the names of the rows.
+            root_of(made).set_figwidth(inches)
+        for block, axes in enumerate(made.subplots(blocks, squeeze=False)[:, 0]):
+            own = slice(block * columns, (block + 1) * columns)
+            show_rows(axes, pairs[:, own])
+            height = axes.get_ylim()[0]
+            axes.set_yticks([height / 4, 3 * height / 4], ["original", "decoded"])
+            axes.set_xlim(0, columns)
+            if class_names is not None:
+                _name_classes(axes, class_names[own], inches / (columns + 1))
+    return root_of(made)
 
 
-@styled
-def interpolations(strips: Mapping[str, Array]) -> Figure:
+class Ends(NamedTuple):
+    """The images that a strip of `interpolations` starts and ends from.
+
+    Attributes:
+      images: both images, shape (2, height, width), uint8 or floats 0 to 1.
+      class_names: the names of their classes.
+    """
+
+    images: Array
+    class_names: tuple[str, str]
+
+
+def interpolations(
+    strips: Mapping[str, Array],
+    ends: Mapping[str, Ends] | None = None,
+    *,
+    figure: Figure | SubFigure | None = None,
+    width: Width | None = None,
+) -> Figure:
     """Show images decoded along a straight line in latent space, one row per model.
 
     Args:
-      strips: for each name, images of shape (steps, height, width), values 0 to 1.
+      strips: for each name, images of shape (steps, height, width), values 0 to 1, decoded from
+        points at equal steps.
+      ends: for each of these names, the images that were encoded, to show on both sides.
+      figure: the figure or subfigure to draw on; by default a new one.
+      width: width of a new figure; by default that of rcParams["figure.figsize"].
     """
-    steps = len(next(iter(strips.values())))
-    width = 2 * COLUMN_WIDTH
-    figure = Figure(figsize=(width, len(strips) * (width / steps + 0.2)))
-    for axes, (name, images) in zip(
-        figure.subplots(len(strips), 1, squeeze=False)[:, 0], strips.items(), strict=True
-    ):
-        _strip(axes, images, "")
-        axes.set_title(name, loc="left", pad=2)
-    return figure
+    ratios = [images.shape[1] / images.shape[2] for images in strips.values()]
+    with figure_for(figure, width) as made:
+        panels = made.subplots(len(strips), squeeze=False, gridspec_kw={"height_ratios": ratios})[
+            :, 0
+        ]
+        for axes, (name, images) in zip(panels, strips.items(), strict=True):
+            show_rows(axes, images[None])
+            axes.set_xlim(0, len(images))
+            axes.set_title(printable(name), loc="left", parse_math=False)
+            if ends is not None:
+                _show_ends(axes, ends[name], len(images))
+        one_class = ends is not None and any(len({*end.class_names}) == 1 for end in ends.values())
+        panels[-1].set_xlabel(
+            "decoded: equal steps along a straight line in latent space"
+            + (",\nbetween two images of one class" if one_class else "")
+        )
+    return root_of(made)
 
 
-@styled
-def gap_tiles(
-    images: Array, in_gap: Array, confidence: Array, distance: Array, shown: int = 10
-) -> Figure:
-    """Compare tiles in gaps with occupied tiles: images, confidence of a classifier, distance.
-
-    Args:
-      images: decoded tiles of shape (n, height, width), values 0 to 1.
-      in_gap: whether each tile is in a gap, shape (n,).
-      confidence: confidence of the classifier, 0 to 1, shape (n,).
-      distance: distance to the nearest training image, in pixels, shape (n,).
-      shown: number of tiles of each kind to show, evenly spaced in order of distance.
-
-    Returns:
-      The figure: some tiles with their confidence on top; below, the values of all tiles and their
-      means with 95 % intervals.
-    """
-    width = 2 * COLUMN_WIDTH
-    figure = Figure(figsize=(width, 0.62 * width))
-    layout = figure.add_gridspec(3, 2, height_ratios=[1, 1, 2.6])
-    groups = {"in gaps": in_gap, "occupied": ~in_gap}
-    for row, (name, own) in enumerate(groups.items()):
-        order = np.flatnonzero(own)[np.argsort(distance[own])]
-        picked = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
-        axes = figure.add_subplot(layout[row, :])
-        if len(picked) == 0:
-            axes.set_axis_off()
-            continue
-        _strip(axes, images[picked], name)
-        middles = (np.arange(len(picked)) + 0.5) * images.shape[2]
-        axes.set_xticks(middles, [f"{confidence[i]:.2f}" for i in picked])
-        axes.tick_params(length=0)
-    for column, (values, title) in enumerate(
-        ((confidence, "classifier's confidence"), (distance, "distance to nearest training image"))
-    ):
-        axes = figure.add_subplot(layout[2, column])
-        for y, own in enumerate(groups.values()):
-            _dots(axes, y, values[own], (ORANGE, BLUE)[y])
-        axes.set_yticks(range(2), list(groups) if column == 0 else ["", ""])
-        axes.set(xlabel=title, ylim=(1.5, -0.5))
-    return figure
+def _show_ends(axes: Axes, ends: Ends, steps: int) -> None:
+    gap = 0.3  # In units of a tile's width.
+    start, end = _unit(ends.images)
+    show_rows(axes, start[None, None], -1 - gap)
+    show_rows(axes, end[None, None], steps + gap)
+    axes.set_xlim(-1 - gap, steps + 1 + gap)
+    said = [f"original: {printable(name)}" for name in ends.class_names]
+    axes.set_xticks(axes.get_xlim(), said, parse_math=False)
+    left, right = axes.get_xticklabels()
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
 
 
-def _strip(axes: Axes, images: Array, name: str) -> None:
-    strip = np.concatenate(list(images), axis=1)
-    axes.imshow(strip, cmap="gray", vmin=0, vmax=1, extent=(0, strip.shape[1], len(strip), 0))
-    axes.set(xticks=[], yticks=[], ylabel=name)
-    axes.spines[:].set_visible(False)
+def _name_classes(axes: Axes, names: Sequence[str], tile: float) -> None:
+    """Name the classes of the columns, and separate them; `tile` is a column's width in inches."""
+    counts = [(name, len(list(group))) for name, group in groupby(names)]
+    stops = np.cumsum([count for _, count in counts])
+    middles = [stop - count / 2 for stop, (_, count) in zip(stops, counts, strict=True)]
+    room = tile * min(count for _, count in counts)
+    name_columns(axes, middles, [name for name, _ in counts], room, side=1)
+    for stop in stops[:-1]:
+        axes.axvline(stop, color=mpl.rcParams["figure.facecolor"])
 
 
-def _dots(axes: Axes, y: int, values: Array, colour: str) -> None:
-    spread = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))
-    axes.plot(values, y + spread, ".", color=colour, ms=3, mew=0, alpha=0.6)
-    if len(values) > 0:
-        middle = mean(values)
-        reach = 0.0 if middle.high is None else middle.high - middle.value
-        axes.errorbar(middle.value, y, xerr=reach, fmt="D", color="black", ms=3, capsize=2, lw=1)
+def _unit(images: Array) -> Array:
+    return images / 255 if images.dtype == np.uint8 else images
