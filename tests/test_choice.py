@@ -127,6 +127,7 @@ def test_a_figure_that_the_runs_do_not_have_is_named_and_the_others_are_drawn(
         (("--dpi", "nan"), "--dpi: 'nan' is not one of INT"),
         (("--format", "gif"), "'gif' .*'png', 'pdf', 'svg'"),
         (("--box", "big"), "'big' .*'lecture'"),
+        (("--out", __file__), f"--out {__file__} is not a folder"),
         (("--fit-box",), "no option --fit-box; did you mean --box cloud"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -127,18 +127,20 @@ class Figures:
             )
 
     def _draw(self, runs: Sequence[Path]) -> None:
+        if self.only == ():
+            raise ValueError(f"--only names no figure; expected some of {', '.join(WORDS)}")
+        if self.out is not None and self.out.exists() and not self.out.is_dir():
+            raise ValueError(f"--out {self.out} is not a folder")
         sources = [
             jaxae.Source(run, data=self.data_dir, checkpoint=self.checkpoint) for run in runs
         ]
-        names = ("box", "palette", "width", "dpi")
-        options = {name: getattr(self, name) for name in names} | {"classes": self.classes}
-        if self.only == ():
-            raise ValueError(f"--only names no figure; expected some of {', '.join(WORDS)}")
+        names = ("box", "classes", "palette", "width", "dpi")
+        options = {name: getattr(self, name) for name in names}
         jaxae.drawing.check(self.only or (), sources, jaxae.drawing.Options(**options))
-        figures = tuple(dict.fromkeys(self.only or ())) or jaxae.drawing.figures_for(sources)
+        figures = self.only or jaxae.drawing.figures_for(sources)
         if not figures:
             raise ValueError(f"{len(sources)} runs were given; expected one to four")
-        complete = draw_all(sources, figures, self.out, self.format, **options)
+        complete = draw_all(sources, dict.fromkeys(figures), self.out, self.format, **options)
         if self.only and not complete:
             sys.exit(1)
 
@@ -156,7 +158,7 @@ class Figures:
 
 def draw_all(
     sources: Sequence[jaxae.Source],
-    names: Sequence[str],
+    names: Iterable[str],
     folder: Path | None = None,
     format: Format = "png",
     **options: Any,

@@ -72,10 +72,10 @@ def check(names: Iterable[str], sources: Sequence[Source], options: Options) -> 
             raise ValueError(f"unknown figure {name!r}; expected one of {', '.join(FIGURES)}{hint}")
     seen = set()
     for source in sources:
-        same = (source.runs[0].path.resolve(), source.checkpoint)
-        if same in seen:
+        chosen = (*(run.path.resolve() for run in source.runs), source.checkpoint)
+        if chosen in seen:
             raise ValueError(f"{source.path} is given twice; expected different runs")
-        seen.add(same)
+        seen.add(chosen)
         if options.classes:
             source.labels_of(options.classes)
 
