@@ -63,5 +63,5 @@ class Options:
         if unknown := [name for name in options if name not in known]:
             raise ValueError(f"option {unknown[0]!r} is unknown; expected {', '.join(known)}")
         if "classes" in options:
-            options["classes"] = tuple(options["classes"])
+            options["classes"] = tuple(map(str, options["classes"]))
         return cls(**options)
