@@ -54,9 +54,13 @@ def gap_tiles(
     kinds = {"in gaps": np.flatnonzero(in_gap), "occupied": np.flatnonzero(~in_gap)}
     groups = {name: own for name, own in kinds.items() if len(own) > 0}
     columns = max(_FULL_ROW, min(shown, max(map(len, groups.values()))))
-    said = [f"{value:.2f}" for value in confidence]
+    said, what = [f"{value:.2f}" for value in confidence], "confidence"
     if predicted is not None:
         said = [f"{name}\n{text}" for name, text in zip(predicted, said, strict=True)]
+        what = "predicted class and confidence"
+    caption = f"grid tiles, nearest to training images first; below, {what}"
+    if len(groups) == 1:
+        caption += f"; {_WHERE_ALL_ARE[next(iter(groups))]}"
     with figure_for(figure, width) as made:
         inches = inches_of(made)
         # Heights as multiples of the width, which is the same for all.
@@ -72,17 +76,12 @@ def gap_tiles(
             middles = [k + 0.5 for k in range(len(picked))]
             room = inches / (columns + 1)
             name_columns(axes, middles, [said[i] for i in picked], room, side=-1)
-        strips[0].set_title(wrapped(_caption(list(groups)), 0.8 * inches), loc="left")
+        strips[0].set_title(wrapped(caption, 0.8 * inches, "axes.titlesize"), loc="left")
         below.set_axis_off()
         below.set_box_aspect(dots)
         left, right = (below.inset_axes((x, 0, 0.46, 1)) for x in (0, 0.54))
-        _dots(left, groups, confidence, wrapped("classifier's confidence", 0.35 * inches))
-        _dots(
-            right,
-            groups,
-            distance,
-            wrapped("distance to the nearest training image (pixels)", 0.35 * inches),
-        )
+        _dots(left, groups, confidence, "classifier's confidence", inches)
+        _dots(right, groups, distance, "distance to the nearest training image (pixels)", inches)
         right.set_yticklabels([])
         right.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return root_of(made)
@@ -92,15 +91,9 @@ def _evenly(order: Array, most: int) -> Array:
     return order[np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int)]
 
 
-def _caption(groups: list[str]) -> str:
-    alone = f"; {_WHERE_ALL_ARE[groups[0]]}" if len(groups) == 1 else ""
-    return (
-        "grid tiles, nearest to training images first; below, predicted class and confidence"
-        + alone
-    )
-
-
-def _dots(axes: Axes, groups: Mapping[str, Array], values: Array, xlabel: str) -> None:
+def _dots(
+    axes: Axes, groups: Mapping[str, Array], values: Array, xlabel: str, inches: float
+) -> None:
     rng = np.random.default_rng(0)
     for y, (name, own) in enumerate(groups.items()):
         spread = rng.uniform(-0.25, 0.25, len(own))
@@ -117,4 +110,5 @@ def _dots(axes: Axes, groups: Mapping[str, Array], values: Array, xlabel: str) -
             label="mean, 95 % interval" if y == 0 else None,
         )
     axes.set_yticks(range(len(groups)), [f"{name}\nn = {len(own)}" for name, own in groups.items()])
-    axes.set(xlabel=xlabel, ylim=(len(groups) - 0.5, -0.5))
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.set_xlabel(wrapped(xlabel, 0.35 * inches, "axes.labelsize"))

@@ -15,7 +15,7 @@ from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points
 from jaxae.plots.latent import name_axes
 from jaxae.plots.sizes import axes_for, root_of
-from jaxae.plots.tiles import mosaic_of, show, show_rows
+from jaxae.plots.tiles import mosaic_of, show, show_rows, wrapped
 
 Array = npt.NDArray[Any]
 
@@ -78,23 +78,15 @@ def coverage_grid(
         grid_on(axes, images, box, plane=plane)
         frames = _frames(distance / radius, box)
         axes.add_collection(frames)
-        bar = root_of(axes).colorbar(
-            frames,
-            cax=axes.inset_axes((0, 1.04, 1, 0.04)),
-            orientation="horizontal",
-            ticklocation="top",
-            extend="max",
+        # A title, unlike a label of the scale, does not shrink the axes where it is wider.
+        room = axes.get_window_extent().width / root_of(axes).dpi
+        lines = (
+            f"{coverage:.0%} of the box is occupied, {1 - coverage:.0%} lies in gaps",
+            "distance to the nearest embedding (half tiles)",
         )
-        bar.set_label("distance to the nearest embedding (half tiles)", loc="left")
-        bar.outline.set_visible(False)
-        bar.set_ticks([1, 4])
-        bar.ax.set_xticks([0.5, 2.5], ["occupied", "in gaps"], minor=True)
-        length = mpl.rcParams["xtick.major.size"]
-        bar.ax.tick_params(which="minor", length=length, width=0)
-        bar.ax.axvline(1, color="black", lw=mpl.rcParams["lines.linewidth"])
-        axes.set_title(
-            f"{coverage:.0%} of the box is occupied, {1 - coverage:.0%} lies in gaps", loc="left"
-        )
+        title = "\n".join(wrapped(line, room, "axes.titlesize") for line in lines)
+        axes.set_title(title, loc="left")
+        _add_scale(axes, frames)
     return root_of(axes)
 
 
@@ -161,3 +153,22 @@ def _frames(multiples: Array, box: Box) -> PatchCollection:
     # Otherwise set_array would colour the faces, too.
     frames.set_facecolor("none")
     return frames
+
+
+def _add_scale(axes: Axes, frames: PatchCollection) -> None:
+    """Add a colour bar above the axes, which says on which side of 1 the gaps are."""
+    bar = root_of(axes).colorbar(
+        frames,
+        cax=axes.inset_axes((0, 1.04, 1, 0.04)),
+        orientation="horizontal",
+        ticklocation="top",
+        extend="max",
+        ticks=[1, 4],
+    )
+    bar.outline.set_visible(False)
+    bar.ax.axvline(1, color="black", lw=mpl.rcParams["lines.linewidth"])
+    bar.ax.set_xticks([0.85, 1.15], ["occupied", "in gaps"], minor=True)
+    bar.ax.tick_params(which="minor", length=mpl.rcParams["xtick.major.size"], width=0)
+    left, right = bar.ax.get_xticklabels(minor=True)
+    left.set_horizontalalignment("right")
+    right.set_horizontalalignment("left")

@@ -16,9 +16,10 @@ from jaxae.config import Width
 from jaxae.plots.sizes import WIDTHS, root_of
 
 Array = npt.NDArray[Any]
+FontSize = Literal["axes.labelsize", "axes.titlesize", "xtick.labelsize"]
 
-# In multiples of the font size: the narrowest tile that is legible, and the width of a character.
-_NARROWEST, _CHARACTER = 2.7, 0.55
+# The narrowest tile that is legible, in multiples of the font size.
+_NARROWEST = 2.7
 
 
 def mosaic_of(images: Array) -> Array:
@@ -66,7 +67,7 @@ def name_columns(
       side: 1 for names above, −1 for names below.
     """
     lines = [[printable(line) for line in name.split("\n")] for name in names]
-    slanted = any(_points(line) > 72 * room for name in lines for line in name)
+    slanted = any(_points(line, "xtick.labelsize") > 72 * room for name in lines for line in name)
     said = [(" " if slanted else "\n").join(name) for name in lines]
     # A "$" in a name does not start a formula.
     axes.set_xticks(middles, said, parse_math=False)
@@ -76,14 +77,14 @@ def name_columns(
             text.set(rotation=45, rotation_mode="anchor", ha="left" if side > 0 else "right")
 
 
-def wrapped(text: str, inches: float) -> str:
-    """Break text into lines that fit into a width."""
-    return fill(text, int(72 * inches / (_CHARACTER * mpl.rcParams["font.size"])))
+def wrapped(text: str, inches: float, size: FontSize) -> str:
+    """Break text into lines that fit into a width, in the font size of an rcParam."""
+    return fill(text, int(len(text) * 72 * inches / _points(text, size)))
 
 
-def _points(tick_label: str) -> float:
-    """Return the width of a tick label in points."""
-    font = FontProperties(size=mpl.rcParams["xtick.labelsize"])
+def _points(text: str, size: FontSize) -> float:
+    """Return the width of a line of text in points, in the font size of an rcParam."""
+    font = FontProperties(size=mpl.rcParams[size])
     # An escaped "$" does not start a formula.
-    path = TextPath((0, 0), tick_label.replace("$", r"\$"), font.get_size_in_points(), font)
+    path = TextPath((0, 0), text.replace("$", r"\$"), font.get_size_in_points(), font)
     return float(path.get_extents().width)
