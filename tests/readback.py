@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.text import Text
 
 from jaxae import LECTURE_BOX, Box
 
@@ -26,6 +27,13 @@ def box_of(axes: Axes) -> tuple[float, ...]:
     """Left, bottom, right and top of the only rectangle."""
     (box,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
     return tuple(box.get_bbox().extents)
+
+
+def frame_of(name: Text) -> FancyBboxPatch:
+    """The frame around a name in a cloud."""
+    frame = name.get_bbox_patch()
+    assert frame is not None
+    return frame
 
 
 def strip(axes: Axes) -> np.ndarray:

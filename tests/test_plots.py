@@ -1,5 +1,6 @@
 """Clouds and maps, read back from the figures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,13 +9,16 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib import style
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from PIL import Image
+from pypdf import PdfReader
 
 import jaxae
 from jaxae import LECTURE_BOX, Box, grid_points, pca_plane, plots
 from jaxae.latent.plane import Plane
-from jaxae.plots.style import class_colours
+from jaxae.plots.colours import TEN
 from tests.readback import (
     DIGITS,
     assert_shows,
@@ -22,34 +26,50 @@ from tests.readback import (
     cloud,
     drawn,
     embedding,
+    frame_of,
     tiles,
 )
 
-TAB10 = ["1f77b4", "ff7f0e", "2ca02c", "d62728", "9467bd"]
-TAB10 += ["8c564b", "e377c2", "7f7f7f", "bcbd22", "17becf"]
 
-
-def test_scatter_shows_every_example_in_its_class_colour() -> None:
-    z, labels = embedding()
-    axes = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[0]
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (range(10), DIGITS),
+        ((3, 5, 8), {3: "three", 5: "five", 8: "eight"}),
+        ((0, 1, 7), DIGITS),
+    ],
+)
+def test_a_class_has_its_own_colour_whichever_classes_are_shown(
+    labels: Sequence[int], names: Any
+) -> None:
+    z, k = embedding()
+    shown = np.asarray(labels)[k % len(labels)]
+    axes = drawn(plots.latent_scatter(z, shown, names, palette="tab10")).axes[0]
     dots = cloud(axes)
     offsets, colours = np.asarray(dots.get_offsets()), np.asarray(dots.get_facecolor())
     assert len(offsets) == 500
     where = {tuple(point): k for k, point in enumerate(z)}
+    expected: Any = mpl.colormaps["tab10"]
     for offset, colour in zip(offsets, colours, strict=True):
-        expected = to_rgb("#" + TAB10[labels[where[tuple(offset)]]])
-        np.testing.assert_allclose(colour[:3], expected, atol=1e-6)
+        label = shown[where[tuple(offset)]]
+        np.testing.assert_allclose(colour[:3], expected.colors[label], atol=1e-6)
+    frames = {name.get_text(): frame_of(name).get_edgecolor()[:3] for name in axes.texts}
+    assert frames == {names[label]: expected.colors[label] for label in labels}
 
 
-def test_scatter_names_each_class_at_the_middle_of_its_colour() -> None:
+def test_the_default_colours_are_those_of_the_digits() -> None:
     z, labels = embedding()
-    bar = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[1]
-    assert [text.get_text() for text in bar.get_yticklabels()] == DIGITS
-    np.testing.assert_allclose(bar.get_yticks(), range(10))
-    assert bar.get_ylim() == (-0.5, 9.5)
-    (key,) = (c for c in bar.collections if c.get_array() is not None)
-    shown = np.asarray(key.to_rgba(np.arange(10.0)))
-    np.testing.assert_allclose(shown[:, :3], [to_rgb("#" + colour) for colour in TAB10])
+    axes = plots.latent_scatter(z, labels, DIGITS).axes[0]
+    found = [to_hex(frame_of(name).get_edgecolor()) for name in axes.texts]
+    assert found == list(TEN)
+
+
+def test_a_label_without_a_name_and_labels_of_another_length_are_refused() -> None:
+    z, _ = embedding()
+    with pytest.raises(ValueError, match=r"no name for label 3, 5, 8, only for 0, 1, 2; .*\{3: 'n"):
+        plots.latent_scatter(z[:3], np.array([3, 5, 8]), ["three", "five", "eight"])
+    with pytest.raises(ValueError, match="4 labels for 3 embeddings"):
+        plots.latent_scatter(z[:3], np.arange(4), DIGITS)
 
 
 def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
@@ -70,20 +90,30 @@ def test_no_class_hides_another_and_no_dot_hides_the_box() -> None:
     z, labels = embedding()
     axes = drawn(plots.latent_scatter(z, np.sort(labels), DIGITS)).axes[0]
     dots = cloud(axes)
-    for part in np.split(np.asarray(dots.get_array()), 5):
-        assert len(np.unique(part)) == 10
+    for part in np.split(np.asarray(dots.get_facecolor()), 5):
+        assert len(np.unique(part, axis=0)) == 10
     assert dots.get_zorder() < min(axes.patches[0].get_zorder(), axes.lines[0].get_zorder())
 
 
 def test_dots_get_smaller_and_fainter_as_they_get_denser() -> None:
     areas, opacities = [], []
-    for n in (100, 10_000, 60_000):
-        dots = cloud(plots.latent_scatter(*embedding(n), DIGITS).axes[0])
+    for n, width in ((100, 3.5), (10_000, 7), (10_000, 3.5), (60_000, 3.5)):
+        dots = cloud(plots.latent_scatter(*embedding(n), DIGITS, width=width).axes[0])
         areas.append(float(dots.get_sizes()[0]))
         opacities.append(float(dots.get_alpha() or 1))
         assert dots.get_rasterized()  # So that PDF viewers stay fast.
-    assert areas[0] > areas[1] > areas[2] > 0
-    assert 1 > opacities[0] > opacities[1] >= opacities[2] > 0
+    assert areas[0] > areas[1] > areas[2] >= areas[3] > 0
+    assert 1 > opacities[0] >= opacities[1] >= opacities[2] > opacities[3] > 0
+
+
+def test_a_key_says_what_the_box_and_its_points_are() -> None:
+    z, labels = embedding()
+    key: Any = drawn(plots.latent_scatter(z, labels, DIGITS, n=7)).axes[0].get_legend()
+    assert [text.get_text() for text in key.get_texts()] == [
+        "sampling box",
+        "7 × 7 points to decode",
+    ]
+    assert plots.latent_scatter(z, labels, DIGITS, box=None).axes[0].get_legend() is None
 
 
 def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
@@ -147,35 +177,32 @@ def test_class_names_are_neither_formulas_nor_markup(tmp_path: Path, latent_dim:
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()  # Raises unless well-formed.
     texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
     for name in (*names[:3], r"a\x1bb"):
-        assert texts.count(name) == (2 if latent_dim == 1 else 1)
-
-
-@pytest.mark.parametrize("classes", [1, 2, 10, 11, 20, 26, 47])
-def test_every_class_has_a_different_colour(classes: int) -> None:
-    colours, norm = class_colours(classes)
-    seen = {tuple(colours(norm(label))) for label in range(classes)}
-    assert len(seen) == classes
-
-
-@pytest.mark.parametrize(("classes", "palette"), [(10, "tab10"), (11, "tab20"), (20, "tab20")])
-def test_colours_of_a_palette_are_taken_in_its_order(classes: int, palette: str) -> None:
-    colours, norm = class_colours(classes)
-    found = [to_hex(colours(norm(label))) for label in range(classes)]
-    expected: Any = mpl.colormaps[palette]
-    assert found == [to_hex(colour) for colour in expected.colors[:classes]]
+        assert texts.count(name) == 1
 
 
 def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
     entropy = np.array([[0.0, 1.0], [2.0, np.nan]])
-    figure = drawn(plots.entropy_map(entropy, Box(-1, 3, 5, 7), 8))
-    axes, bar = figure.axes
+    (axes,) = drawn(plots.entropy_map(entropy, Box(-1, 3, 5, 7), 8)).axes
     (image,) = axes.images
     assert tuple(image.get_extent()) == (-1, 3, 5, 7) and image.origin == "lower"
     shown: Any = image.get_array()
     np.testing.assert_array_equal(shown.filled(np.nan), entropy)
     # From a single class to all classes equally often.
+    (bar,) = axes.child_axes
     assert image.get_clim() == (0, 3) and bar.get_ylim() == (0, 3)
     assert bar.get_ylabel() == "entropy of the labels (bits)"
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#202020"])
+def test_the_entropy_map_explains_cells_without_a_colour(background: str) -> None:
+    with mpl.rc_context({"axes.facecolor": background}):
+        axes = drawn(plots.entropy_map(np.array([[0, np.nan]]), Box(0, 1, 0, 1), 2)).axes[0]
+    key: Any = axes.get_legend()
+    assert [text.get_text() for text in key.get_texts()] == ["fewer than 5 embeddings in a cell"]
+    (symbol,) = key.get_patches()
+    assert to_hex(symbol.get_facecolor()) == background == to_hex(axes.get_facecolor())
+    axes = plots.entropy_map(np.array([[0, 1]]), Box(0, 1, 0, 1), 2).axes[0]
+    assert axes.get_legend() is None
 
 
 @pytest.mark.parametrize(
@@ -200,3 +227,60 @@ def test_no_figure_is_left_in_pyplot() -> None:
     z, labels = embedding()
     plots.latent_scatter(z, labels, DIGITS)
     assert plt.get_fignums() == []
+
+
+def test_figures_are_drawn_into_the_callers_axes_and_subfigures() -> None:
+    z, labels = embedding()
+    entropy, box = np.zeros((2, 2)), Box(-5, 5, -5, 5)
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    halves: Any = figure.subfigures(1, 2)
+    left, right = halves
+    above, below = left.subplots(2)
+    assert plots.latent_scatter(z, labels, DIGITS, ax=above) is figure
+    assert plots.entropy_map(entropy, box, 10, ax=below) is figure
+    side = plots.Side("model", z, pca_plane(z), box, tiles(), "caption")
+    assert plots.side_by_side([side, side], labels, DIGITS, figure=right) is figure
+    drawn(figure)
+    assert tuple(figure.get_size_inches()) == (9, 4)
+    assert len(left.axes) == 2 and len(right.axes) == 4
+    assert_shows(above, z)
+    for panel in right.axes:
+        assert panel.get_window_extent().x0 > figure.bbox.width / 2
+
+
+def test_the_look_is_that_of_the_callers_rcparams() -> None:
+    z, labels = embedding()
+    with style.context(["dark_background", {"font.size": 13, "figure.figsize": (4, 4)}]):
+        figure = drawn(plots.latent_scatter(z, labels, DIGITS))
+    (axes,) = figure.axes
+    key: Any = axes.get_legend()
+    white, black = to_rgba("white"), to_rgba("black")
+    assert figure.get_figwidth() == 4 and axes.xaxis.label.get_fontsize() == 13
+    for text in (axes.xaxis.label, *axes.texts, *key.get_texts()):
+        assert to_rgba(text.get_color()) == white
+    assert axes.patches[0].get_edgecolor() == white == to_rgba(axes.lines[0].get_color())
+    assert axes.get_facecolor() == black == (*frame_of(axes.texts[0]).get_facecolor()[:3], 1)
+    assert {round(float(text.get_fontsize()), 1) for text in axes.texts} == {10.8}
+
+
+def test_a_figure_is_good_however_it_is_saved(tmp_path: Path) -> None:
+    """Without `save_figure` and without a style file."""
+    z, labels = embedding(300)
+    figure = plots.latent_scatter(z, labels, DIGITS)
+    for suffix in ("pdf", "png", "svg"):
+        figure.savefig(tmp_path / f"figure.{suffix}")
+    fonts: Any = PdfReader(tmp_path / "figure.pdf").pages[0]["/Resources"]["/Font"]  # type: ignore[index]
+    assert {fonts[name]["/Subtype"] for name in fonts} == {"/Type0"}
+    with Image.open(tmp_path / "figure.png") as image:
+        assert round(image.info["dpi"][0]) == 300
+        assert image.width == int(300 * figure.get_figwidth())
+    assert (tmp_path / "figure.svg").read_text().count("<text") >= 12
+
+
+def test_a_pdf_of_many_embeddings_is_small_and_its_text_is_text(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z, labels = rng.uniform(-5, 5, (100_000, 2)), rng.integers(0, 10, 100_000)
+    path, names = tmp_path / "figure.pdf", [f"digit{k}" for k in range(10)]
+    jaxae.save_figure(plots.latent_scatter(z, labels, names, width="column"), path)
+    assert path.stat().st_size < 2e6
+    assert all(name in PdfReader(path).pages[0].extract_text() for name in names)

@@ -6,6 +6,8 @@ import numpy.typing as npt
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.latent import Box
 
+LEAST_PER_CELL = 5  # points; the entropy of fewer says little
+
 
 def entropy_map(
     points: npt.NDArray[np.floating],
@@ -13,7 +15,7 @@ def entropy_map(
     box: Box,
     *,
     cells: int = 48,
-    least: int = 5,
+    least: int = LEAST_PER_CELL,
 ) -> npt.NDArray[np.float64]:
     """Compute the entropy of the labels in each cell of a box, in bits, 0 to log₂(classes).
 

@@ -29,6 +29,8 @@ def latent(sources: Sources, options: Options) -> Figure:
         embedding.dataset.class_names,
         plane=embedding.plane,
         box=_box(sources[0], options),
+        palette=options.palette,
+        width=options.width or "column",
     )
 
 
@@ -93,7 +95,9 @@ def entropy(sources: Sources, options: Options) -> Figure:
     embedding = sources[0].embedding
     box = embedding.percentile_box
     found = analysis.entropy_map(embedding.points, embedding.labels, box)
-    return plots.entropy_map(found, box, len(embedding.dataset.class_names), plane=embedding.plane)
+    classes = len(embedding.dataset.class_names)
+    width = options.width or "column"
+    return plots.entropy_map(found, box, classes, plane=embedding.plane, width=width)
 
 
 def gaps(sources: Sources, options: Options) -> Figure:
@@ -164,7 +168,13 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
         images = latent_grid(embedding.model, box, plane=embedding.plane)
         sides.append(plots.Side(name, embedding.z, embedding.plane, box, images, caption))
     embedding = sources[0].embedding
-    return plots.side_by_side(sides, embedding.labels, embedding.dataset.class_names)
+    return plots.side_by_side(
+        sides,
+        embedding.labels,
+        embedding.dataset.class_names,
+        palette=options.palette,
+        width=options.width or "page",
+    )
 
 
 def seeds(sources: Sources, options: Options) -> Figure:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
+from jaxae.config import Width
 from jaxae.latent import Box, Plane
+from jaxae.plots.colours import ClassNames, Palette
 from jaxae.plots.grids import grid_on
-from jaxae.plots.latent import add_class_bar, scatter_on
-from jaxae.plots.style import COLUMN_WIDTH, styled
+from jaxae.plots.latent import box_key, explain, scatter_on
+from jaxae.plots.sizes import figure_for, root_of
 
 Array = npt.NDArray[Any]
 
@@ -34,21 +36,48 @@ class Side(NamedTuple):
     caption: str
 
 
-@styled
-def side_by_side(sides: Sequence[Side], labels: Array, class_names: Sequence[str]) -> Figure:
+def side_by_side(
+    sides: Sequence[Side],
+    labels: Array,
+    class_names: ClassNames,
+    *,
+    palette: Palette | None = None,
+    figure: Figure | SubFigure | None = None,
+    width: Width | None = None,
+) -> Figure:
     """Draw each model's cloud above the grid on the cloud's percentile box.
 
     Args:
       sides: the models, left to right.
       labels: labels of the embeddings, the same for every model, shape (n,).
-      class_names: one name per class.
+      class_names: names of the labels: a sequence for 0, 1, 2 and so on, or a mapping.
+      palette: colours of the classes, as for `latent_scatter`.
+      figure: figure or subfigure to draw on; by default a new figure.
+      width: width of a new figure: "column", "page", "slide" or inches.
+
+    Raises:
+      ValueError: as for `latent_scatter`.
     """
-    figure = Figure(figsize=(2 * COLUMN_WIDTH, 2.05 * COLUMN_WIDTH))
-    above, below = figure.subplots(2, len(sides), squeeze=False)
-    for cloud, grid, side in zip(above, below, sides, strict=True):
-        scatter_on(cloud, side.z, labels, class_names, plane=side.plane, box=side.box)
-        cloud.set_title(side.name)
-        grid_on(grid, side.images, side.box, plane=side.plane)
-        grid.set_title(side.caption)
-    add_class_bar(figure, list(above), class_names)
-    return figure
+    with figure_for(figure, width) as drawn:
+        above, below = drawn.subplots(2, len(sides), squeeze=False)
+        for cloud, grid, side in zip(above, below, sides, strict=True):
+            n = len(side.images)
+            scatter_on(
+                cloud,
+                side.z,
+                labels,
+                class_names,
+                plane=side.plane,
+                box=side.box,
+                n=n,
+                palette=palette,
+            )
+            cloud.set_title(side.name)
+            # As wide and high as the grid below, whatever the shape of the cloud.
+            cloud.set_aspect("equal", adjustable="datalim")
+            cloud.set_box_aspect(1)
+            grid_on(grid, side.images, side.box, plane=side.plane)
+            grid.set_title(side.caption)
+        box = "each model's own percentile box (1st to 99th)"
+        explain(drawn, *box_key(box, "points decoded below"))
+    return root_of(drawn)

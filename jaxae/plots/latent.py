@@ -1,58 +1,84 @@
 """The latent plane: embeddings, the sampling box, and the entropy of the labels."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
 from jaxae._utils.text import printable
+from jaxae.analysis.entropy import LEAST_PER_CELL
+from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, pca_plane
-from jaxae.plots.style import COLUMN_WIDTH, class_colours, styled
+from jaxae.plots.colours import ClassNames, Palette, class_colours, names_by_label
+from jaxae.plots.names import NamesInCloud
+from jaxae.plots.sizes import axes_for, root_of
 
 Array = npt.NDArray[Any]
 
+# Width of the sampling box's frame and size of its grid's dots, in line widths.
+_FRAME, _GRID_DOT = 0.7, 1.8
 
-@styled
+
 def latent_scatter(
     z: Array,
     labels: Array,
-    class_names: Sequence[str],
+    class_names: ClassNames,
     *,
     plane: Plane | None = None,
     box: Box | None = LECTURE_BOX,
     n: int = 12,
+    palette: Palette | None = None,
+    ax: Axes | None = None,
+    width: Width | None = None,
 ) -> Figure:
-    """Scatter embeddings, coloured by class, with the sampling box and its grid.
+    """Scatter embeddings, coloured and named by class, with the sampling box and its grid.
 
     Args:
       z: embeddings of shape (n, latent_dim); all are drawn.
-      labels: integers of shape (n,), indices into class_names.
-      class_names: one name per class.
+      labels: integers of shape (n,), 0 or more.
+      class_names: names of the labels: a sequence for 0, 1, 2 and so on, or a mapping.
       plane: the plane to show; by default `pca_plane(z)`, the first two principal components for
         more than two dimensions.
       box: the box to draw, in the plane's coordinates; None for none.
       n: number of grid points along each side of the box.
+      palette: colours of the labels 0, 1, 2 and so on: "jaxae" (the default, ten colours that
+        colour-blind readers can distinguish, continued with colours of "turbo"), the name of a
+        Matplotlib colour map, such as "tab10", or a sequence of colours.
+      ax: axes to draw on; by default those of a new figure.
+      width: width of a new figure: "column", "page", "slide" or inches.
 
     Returns:
       The figure. A single latent dimension is shown along x, with one row per class.
+
+    Raises:
+      ValueError: z and labels differ in length, a label has no name, or the palette is unknown or
+        has too few colours.
     """
     plane = plane or pca_plane(z)
-    figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
-    axes = figure.add_subplot()
-    scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n)
-    if len(plane.axes) > 1:
-        _fit_height(figure, axes)
-    add_class_bar(figure, axes, class_names)
-    return figure
+    is_line = len(plane.axes) == 1
+    with axes_for(ax, width, 0.7 if is_line else None) as axes:
+        scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
+        if box is not None and not is_line:
+            explain(axes, *box_key("sampling box", f"{n} × {n} points to decode"))
+    return root_of(axes)
 
 
-@styled
-def entropy_map(entropy: Array, box: Box, classes: int, *, plane: Plane | None = None) -> Figure:
+def entropy_map(
+    entropy: Array,
+    box: Box,
+    classes: int,
+    *,
+    plane: Plane | None = None,
+    least: int = LEAST_PER_CELL,
+    ax: Axes | None = None,
+    width: Width | None = None,
+) -> Figure:
     """Show the entropy of the labels in each cell of a box: where classes mix.
 
     Args:
@@ -60,111 +86,152 @@ def entropy_map(entropy: Array, box: Box, classes: int, *, plane: Plane | None =
       box: the box that was divided into cells.
       classes: number of classes; the colour scale ends at log₂ of it.
       plane: the plane of the box, for the names of the axes; by default z₁ and z₂.
+      least: number of embeddings below which a cell is NaN, for the key.
+      ax: axes to draw on; by default those of a new figure.
+      width: width of a new figure: "column", "page", "slide" or inches.
 
     Returns:
-      The figure; cells with too few embeddings are white.
+      The figure; cells with too few embeddings have the colour of the background.
     """
-    figure = Figure(figsize=(COLUMN_WIDTH, 0.86 * COLUMN_WIDTH))
-    axes = figure.add_subplot()
-    image = axes.imshow(
-        entropy,
-        origin="lower",
-        extent=(box.x_min, box.x_max, box.y_min, box.y_max),
-        cmap="cividis",
-        vmin=0,
-        vmax=np.log2(classes),
-        interpolation="none",
-    )
-    name_axes(axes, plane)
-    _fit_height(figure, axes)
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
-    bar.set_label("entropy of the labels (bits)")
-    bar.outline.set_visible(False)
-    return figure
+    with axes_for(ax, width) as axes:
+        image = axes.imshow(
+            entropy,
+            origin="lower",
+            extent=(box.x_min, box.x_max, box.y_min, box.y_max),
+            cmap="cividis",
+            vmin=0,
+            vmax=np.log2(classes),
+            interpolation="none",
+        )
+        name_axes(axes, plane)
+        bar = root_of(axes).colorbar(image, cax=axes.inset_axes((1.03, 0, 0.05, 1)))
+        bar.set_label("entropy of the labels (bits)")
+        bar.outline.set_visible(False)
+        if np.isnan(entropy).any():
+            blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["axes.edgecolor"])
+            explain(axes, [blank], [f"fewer than {least} embeddings in a cell"])
+    return root_of(axes)
 
 
 def scatter_on(
     axes: Axes,
     z: Array,
     labels: Array,
-    class_names: Sequence[str],
+    class_names: ClassNames,
     *,
     plane: Plane,
     box: Box | None,
     n: int = 12,
+    palette: Palette | None = None,
 ) -> None:
-    """Draw `latent_scatter` on existing axes, without its colour bar."""
-    points = plane.project(z)
+    """Draw `latent_scatter` on existing axes, without its key."""
+    if len(z) != len(labels):
+        raise ValueError(f"{len(labels)} labels for {len(z)} embeddings; expected one for each")
+    names = names_by_label(labels, class_names)
+    colours = class_colours(max(names, default=-1) + 1, palette)
+    points, shown = plane.project(z), np.unique(labels)
+    name_axes(axes, plane)
     if points.shape[1] == 1:
         # One row per class, with random offsets so that density is visible.
         spread = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
-        points = np.stack([points[:, 0], labels + spread], axis=1)
-    colours, norm = class_colours(len(class_names))
-    # In a random order, so that in a sorted data set the last class does not cover the others.
-    order = np.random.default_rng(0).permutation(len(points))
-    area, alpha = _point_style(len(points))
-    x, y = points[order].T
-    axes.scatter(
-        x,
-        y,
-        c=labels[order],
-        cmap=colours,
-        norm=norm,
-        s=area,
-        alpha=alpha,
-        linewidths=0,
-        rasterized=True,  # PDF viewers are slow with tens of thousands of vector dots.
-    )
-    name_axes(axes, plane)
-    if len(plane.axes) == 1:
+        rows = np.searchsorted(shown, labels)
+        _dots(axes, np.stack([points[:, 0], rows + spread], axis=1), colours[labels])
         axes.set_ylabel("class")
         # A "$" in a class name does not start a formula; SVG forbids control characters.
         axes.set_yticks(
-            range(len(class_names)), [printable(name) for name in class_names], parse_math=False
+            range(len(shown)), [printable(names[label]) for label in shown], parse_math=False
         )
         return
+    axes.set_aspect("equal")
     if box is not None:
         _draw_box(axes, box, n)
-    axes.set_aspect("equal")
-
-
-def add_class_bar(figure: Figure, axes: Any, class_names: Sequence[str]) -> None:
-    """Add a colour bar of the classes beside axes or a list of axes."""
-    colours, norm = class_colours(len(class_names))
-    key = ScalarMappable(norm, colours)
-    bar = figure.colorbar(key, ax=axes, ticks=range(len(class_names)), fraction=0.05, pad=0.02)
-    bar.ax.set_yticklabels([printable(name) for name in class_names], parse_math=False)
-    bar.ax.tick_params(length=0)
-    bar.ax.minorticks_off()
-    bar.outline.set_visible(False)
+    _dots(axes, points, colours[labels])
+    medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
+    NamesInCloud(axes, medians, [names[label] for label in shown], colours[shown])
 
 
 def name_axes(axes: Axes, plane: Plane | None) -> None:
-    """Name the axes after latent dimensions, or after principal components."""
+    """Name the axes after latent dimensions, or after principal components.
+
+    A single latent dimension lies along x, and y has no name.
+    """
     if plane is not None and plane.is_pca:
         latent_dim = plane.axes.shape[1]
         axes.set_xlabel(f"principal component 1 of {latent_dim} latent dimensions")
         axes.set_ylabel("principal component 2")
     else:
         axes.set_xlabel("$z_1$")
-        axes.set_ylabel("$z_2$")
+        axes.set_ylabel("" if plane is not None and len(plane.axes) == 1 else "$z_2$")
 
 
-def _point_style(examples: int) -> tuple[float, float]:
-    # Area in square points, and opacity: both decrease with density.
-    return float(np.clip(2e4 / (examples + 1), 0.6, 9)), float(
-        np.clip(4e3 / (examples + 1), 0.3, 0.8)
+def box_key(box: str, points: str) -> tuple[list[Artist], list[str]]:
+    """Return the symbols and texts of a key that explains a box and the points of its grid."""
+    colour, line_width = mpl.rcParams["text.color"], mpl.rcParams["lines.linewidth"]
+    frame = Patch(facecolor="none", edgecolor=colour, linewidth=_FRAME * line_width)
+    dot = Line2D([], [], linestyle="none", marker=".", color=colour, markeredgewidth=0)
+    dot.set_markersize(2 * _GRID_DOT * line_width)
+    return [frame, dot], [box, points]
+
+
+def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -> None:
+    """Add a key above axes or a figure."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+    where.legend(
+        symbols,
+        texts,
+        **(place if isinstance(where, Axes) else {"loc": "outside upper center"}),
+        fontsize="small",
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0.3,
+        handlelength=1,
+        handleheight=1,
+        handletextpad=0.5,
+        labelspacing=0.2,
     )
 
 
-def _fit_height(figure: Figure, axes: Axes) -> None:
-    # The height at which axes of equal scale take 0.75 of the width, beside labels and colour bar.
-    (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
-    height = 0.75 * COLUMN_WIDTH * (y_max - y_min) / (x_max - x_min) + 0.45
-    figure.set_figheight(float(np.clip(height, 0.4 * COLUMN_WIDTH, 2 * COLUMN_WIDTH)))
+def _dots(axes: Axes, points: Array, colours: Array) -> None:
+    # In a random order, so that in a sorted data set the last class does not cover the others.
+    order = np.random.default_rng(0).permutation(len(points))
+    axes.update_datalim(points)
+    axes.autoscale_view()
+    size, opacity = _dot_style(axes, len(points))
+    axes.scatter(
+        points[order, 0],
+        points[order, 1],
+        c=colours[order],
+        s=size,
+        alpha=opacity,
+        linewidths=0,
+        rasterized=True,  # PDF viewers are slow with tens of thousands of vector dots.
+    )
+
+
+def _dot_style(axes: Axes, dots: int) -> tuple[float, float]:
+    """Return the area in square points and the opacity of dots that cover a part of the axes."""
+    point = root_of(axes).dpi / 72
+    width, height = axes.bbox.width / point, axes.bbox.height / point
+    if axes.get_aspect() != "auto":
+        (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
+        scale = min(width / (x_max - x_min), height / (y_max - y_min))
+        width, height = scale * (x_max - x_min), scale * (y_max - y_min)
+    room = width * height / max(dots, 1)
+    return float(np.clip(room, 0.6, 9)), float(np.clip(0.7 * room, 0.15, 0.8))
 
 
 def _draw_box(axes: Axes, box: Box, n: int) -> None:
     size = (box.x_max - box.x_min, box.y_max - box.y_min)
-    axes.add_patch(Rectangle((box.x_min, box.y_min), *size, fill=False, lw=0.8, zorder=3))
-    axes.plot(*grid_points(box, n).reshape(-1, 2).T, "k.", ms=1.2, mew=0, zorder=3)
+    colour, line_width = mpl.rcParams["text.color"], mpl.rcParams["lines.linewidth"]
+    axes.add_patch(
+        Rectangle(
+            (box.x_min, box.y_min),
+            *size,
+            fill=False,
+            edgecolor=colour,
+            lw=_FRAME * line_width,
+            zorder=3,
+        )
+    )
+    x, y = grid_points(box, n).reshape(-1, 2).T
+    axes.plot(x, y, ".", color=colour, markersize=_GRID_DOT * line_width, mew=0, zorder=3)

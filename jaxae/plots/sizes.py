@@ -19,6 +19,7 @@ WIDTHS: dict[str, tuple[float, float]] = {
     "slide": (12.0, 6.5),
 }
 _PAD = 0.05  # inches around the content
+_STEPS = 6
 
 
 def check_width(width: Width | None) -> None:
@@ -87,6 +88,10 @@ def _trim(figure: Figure) -> None:
     shown = figure.get_dpi()
     figure.set_dpi(saving_dpi())  # The width of text differs by a few per cent.
     figure.draw_without_rendering()
+    # Half of a margin is between the panels and a key above them; layout by layout, it shrinks.
+    for _ in range(_STEPS if figure.legends else 0):
+        figure.set_figheight(figure.get_tightbbox().height + 2 * _PAD)
+        figure.draw_without_rendering()
     width, height = figure.get_size_inches()
     content = figure.get_tightbbox()
     figure.set_dpi(shown)

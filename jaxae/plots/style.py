@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
-import numpy as np
-from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap
 from matplotlib.figure import Figure
 
 from jaxae._utils.files import atomic
@@ -62,17 +60,6 @@ def styled(make: Callable[P, T]) -> Callable[P, T]:
             return make(*args, **kwargs)
 
     return in_style
-
-
-def class_colours(classes: int) -> tuple[Colormap, BoundaryNorm]:
-    """Return a colour map with one colour per class (tab10, tab20 or turbo), and its norm."""
-    if classes <= 10:
-        colours = mpl.colormaps["tab10"](range(classes))
-    elif classes <= 20:
-        colours = mpl.colormaps["tab20"](range(classes))
-    else:
-        colours = mpl.colormaps["turbo"](np.linspace(0.02, 0.98, classes))
-    return ListedColormap(colours), BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
 
 
 class SavedWell(Figure):
