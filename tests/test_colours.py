@@ -77,7 +77,7 @@ def test_a_palette_may_be_a_sequence_of_colours() -> None:
     [
         (
             "tap10",
-            r"palette 'tap10'; did you mean tab10\? .* jaxae, .*Set1.*, or any other Matplotlib",
+            r"palette 'tap10'; expected jaxae, .*Set1.* or any .* map; did you mean tab10",
         ),
         ("", r"unknown palette ''; expected jaxae"),
         ("tab10", r"'tab10' has 10 colours; expected 11 or more, one for each label from 0 to 10"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -71,8 +72,8 @@ def box_for(source: Any, fit_box: bool) -> Box:
     return jaxae.fitted_box(source.embedding.z) if fit_box else LECTURE
 
 
-def options(fit_box: bool) -> Options:
-    return Options(box="cloud" if fit_box else "lecture")
+def options(fit_box: bool, palette: str | None = None) -> Options:
+    return Options(box="cloud" if fit_box else "lecture", palette=palette)
 
 
 def left_and_bottom(box: Box) -> list[float]:
@@ -87,15 +88,15 @@ def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 @BOTH_BOXES
 def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: bool) -> None:
-    axes, bar = drawn(drawing.latent([one], options(fit_box))).axes
+    (axes,) = drawn(drawing.latent([one], options(fit_box, "tab10"))).axes
     own, box = one.embedding, box_for(one, fit_box)
     assert_shows(axes, own.z)
     assert box_of(axes) == pytest.approx((box.x_min, box.y_min, box.x_max, box.y_max))
-    assert [text.get_text() for text in bar.get_yticklabels()] == list(made_up.NAMES)
+    assert [text.get_text() for text in axes.texts] == list(made_up.NAMES)
     label = dict(zip(map(tuple, own.z), own.labels, strict=True))
-    colours: Any = cloud(axes).get_array()
     offsets = np.asarray(cloud(axes).get_offsets(), np.float32)
-    assert [label[tuple(offset)] for offset in offsets] == colours.tolist()
+    colours: Any = mpl.colormaps["tab10"]([label[tuple(offset)] for offset in offsets])
+    np.testing.assert_allclose(np.asarray(cloud(axes).get_facecolor())[:, :3], colours[:, :3])
 
 
 def test_latent_shows_the_principal_plane_of_many_dimensions(three_d: Any) -> None:
@@ -241,8 +242,12 @@ def test_prior_decodes_samples_of_a_variational_models_prior(two: list[Any]) -> 
 def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
     two: list[Any], fit_box: bool
 ) -> None:
-    *panels, _ = drawn(drawing.ae_vae(two, options(fit_box))).axes
-    by_title = {axes.get_title(): axes for axes in panels}
+    figure = drawn(drawing.ae_vae(two, options(fit_box)))
+    by_title = {axes.get_title(): axes for axes in figure.axes}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "each model's own percentile box (1st to 99th)",
+        "points decoded in the grid",
+    ]
     for run in two:
         own, box = run.embedding, box_for(run, True)
         assert_shows(by_title[run.name], own.z)
@@ -252,7 +257,7 @@ def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
         gap = cdist(points, own.z).min(axis=1) > radius
         images = jaxae.decode(own.model, points[gap])
         sure = made_up.probabilities(run.classifier, images).max(axis=1).mean()
-        below = by_title[f"{fraction:.1%} of the box in gaps, confidence there {sure:.2f}"]
+        below = by_title[f"{fraction:.1%} of the box in gaps,\nmean confidence there {sure:.2f}"]
         expected = mosaic(jaxae.latent_grid(own.model, box))
         np.testing.assert_allclose(strip(below), expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(
@@ -292,8 +297,27 @@ def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> N
     unclassified.classifier = None
     with pytest.raises(MissingFigureError, match="one class"):
         drawing.gaps([unclassified], Options())
-    *panels, _ = drawn(drawing.ae_vae([unclassified, unclassified], Options())).axes
+    panels = drawn(drawing.ae_vae([unclassified, unclassified], Options())).axes
     assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
+
+
+def test_the_panels_of_ae_vae_line_up(two: list[Any]) -> None:
+    figure = drawn(drawing.ae_vae(two, Options()))
+    above, below = figure.axes[:2], figure.axes[2:]
+    for axes, others in ((above, below), (below, above)):
+        (left, right) = (panel.get_window_extent() for panel in axes)
+        assert (left.y0, left.y1) == pytest.approx((right.y0, right.y1), abs=1)
+        for panel, other in zip((left, right), others, strict=True):
+            beside = other.get_window_extent()
+            assert (panel.x0, panel.x1) == pytest.approx((beside.x0, beside.x1), abs=1)
+
+
+def test_ae_vae_compares_models_of_the_same_data(two: list[Any]) -> None:
+    other = source()
+    labels = other.embedding.labels
+    other.embedding = SimpleNamespace(plane=other.embedding.plane, labels=labels[:-1])
+    with pytest.raises(MissingFigureError, match="runs/ae-1 and runs/ae-0 have different data"):
+        drawing.ae_vae([two[0], other], Options())
 
 
 def test_the_registry_states_which_runs_a_figure_needs() -> None:

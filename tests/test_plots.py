@@ -190,7 +190,7 @@ def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
     # From a single class to all classes equally often.
     (bar,) = axes.child_axes
     assert image.get_clim() == (0, 3) and bar.get_ylim() == (0, 3)
-    assert bar.get_ylabel() == "entropy of the labels (bits)"
+    assert bar.get_ylabel() == "entropy of\nthe labels (bits)"
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#202020"])

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, get_args
 
 from jaxae.config import BoxName, Width
+from jaxae.plots.colours import check_palette
 from jaxae.plots.sizes import check_width
 
 _LEAST_DPI, _MOST_DPI = 10, 2400
@@ -18,7 +19,8 @@ class Options:
         default the cloud's for a variational model, and the lecture's for others.
       classes: the classes to show, by name or by label; by default all. Figures of losses and of
         the prior show no classes, and ignore it.
-      palette: colours of the classes, as for `jaxae.plots.latent_scatter`.
+      palette: colours of the classes: "jaxae", the default, or a Matplotlib colour map, as for
+        `jaxae.plots.latent_scatter`.
       width: width of the figure, as for `jaxae.plots`; by default that which suits the figure.
       dpi: dots per inch of a PNG, and of points in PDF and SVG, from 10 to 2400; by default those
         of the style.
@@ -40,6 +42,8 @@ class Options:
             raise ValueError(f"box is {self.box!r}; expected one of {known}")
         if self.classes == ():
             raise ValueError("classes is empty; expected one or more names")
+        if self.palette is not None:
+            check_palette(self.palette)
         check_width(self.width)
         if self.dpi is not None and not _LEAST_DPI <= self.dpi <= _MOST_DPI:
             raise ValueError(f"dpi is {self.dpi}; expected {_LEAST_DPI} to {_MOST_DPI}")

@@ -95,7 +95,7 @@ def entropy(sources: Sources, options: Options) -> Figure:
     embedding = sources[0].embedding
     box = embedding.percentile_box
     found = analysis.entropy_map(embedding.points, embedding.labels, box)
-    classes = len(embedding.dataset.class_names)
+    classes = len(np.unique(embedding.labels))
     width = options.width or "column"
     return plots.entropy_map(found, box, classes, plane=embedding.plane, width=width)
 
@@ -154,24 +154,27 @@ def prior(sources: Sources, options: Options) -> Figure:
 
 def ae_vae(sources: Sources, options: Options) -> Figure:
     """Draw two models side by side: the cloud, and the grid on its percentile box."""
+    first = sources[0].embedding
     sides = []
     for source, name in zip(sources, names_of(sources), strict=True):
         _check_plane(source)
         embedding, classifier = source.embedding, source.classifier
+        if not np.array_equal(embedding.labels, first.labels):
+            paths = f"{sources[0].path} and {source.path}"
+            raise MissingFigureError(f"{paths} have different data; expected runs of the same data")
         box = embedding.percentile_box
         tiles = embedding.tiles(box)
         fraction = analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
         caption = f"{fraction:.1%} of the box in gaps"
         if classifier is not None and tiles.in_gap.any():
             confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
-            caption += f", confidence there {confidence.mean():.2f}"
+            caption += f",\nmean confidence there {confidence.mean():.2f}"
         images = latent_grid(embedding.model, box, plane=embedding.plane)
         sides.append(plots.Side(name, embedding.z, embedding.plane, box, images, caption))
-    embedding = sources[0].embedding
     return plots.side_by_side(
         sides,
-        embedding.labels,
-        embedding.dataset.class_names,
+        first.labels,
+        first.dataset.class_names,
         palette=options.palette,
         width=options.width or "page",
     )

@@ -1,13 +1,14 @@
 """Names and colours of classes."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import Colormap, ListedColormap, to_rgba, to_rgba_array
+
+from jaxae._utils.text import did_you_mean
 
 Palette = str | Sequence[Any]
 ClassNames = Sequence[str] | Mapping[int, str]
@@ -60,7 +61,8 @@ def class_colours(count: int, palette: Palette | None = None) -> npt.NDArray[np.
         further = np.arange(len(TEN), max(count, len(TEN))) * _GOLDEN % 1
         return np.concatenate([to_rgba_array(TEN), mpl.colormaps["turbo"](further)])[:count]
     if isinstance(palette, str):
-        colour_map = _colour_map(palette)
+        check_palette(palette)
+        colour_map = mpl.colormaps[palette]
         if not _is_list(colour_map):
             return np.asarray(colour_map(np.linspace(0, 1, count)))
         colours: Any = colour_map(range(colour_map.N))
@@ -77,17 +79,15 @@ def class_colours(count: int, palette: Palette | None = None) -> npt.NDArray[np.
         raise ValueError(f"palette: {error}; expected a colour of Matplotlib") from None
 
 
-def _colour_map(name: str) -> Colormap:
-    if name in mpl.colormaps:
-        return mpl.colormaps[name]
-    lists = [known for known in mpl.colormaps if _is_list(mpl.colormaps[known])]
-    lists = [known for known in lists if not known.endswith("_r")]
-    near = get_close_matches(name, [DEFAULT, *mpl.colormaps], n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    raise ValueError(
-        f"unknown palette {name!r}; {meant}expected {', '.join([DEFAULT, *lists])}, "
-        "or any other Matplotlib colour map"
-    )
+def check_palette(name: str) -> None:
+    """Raise ValueError unless a name is that of a palette."""
+    if name != DEFAULT and name not in mpl.colormaps:
+        lists = [other for other in mpl.colormaps if _is_list(mpl.colormaps[other])]
+        known = ", ".join([DEFAULT, *(other for other in lists if not other.endswith("_r"))])
+        raise ValueError(
+            f"unknown palette {name!r}; expected {known} or any other Matplotlib colour map"
+            f"{did_you_mean(name, [DEFAULT, *mpl.colormaps])}"
+        )
 
 
 def _is_list(colour_map: Colormap) -> bool:

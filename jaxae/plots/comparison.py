@@ -45,7 +45,9 @@ def side_by_side(
     figure: Figure | SubFigure | None = None,
     width: Width | None = None,
 ) -> Figure:
-    """Draw each model's cloud above the grid on the cloud's percentile box.
+    """Draw each model's cloud with the grid on the cloud's percentile box.
+
+    The grid is below the cloud, or beside it on a slide.
 
     Args:
       sides: the models, left to right.
@@ -59,9 +61,9 @@ def side_by_side(
       ValueError: as for `latent_scatter`.
     """
     with figure_for(figure, width) as drawn:
-        above, below = drawn.subplots(2, len(sides), squeeze=False)
-        for cloud, grid, side in zip(above, below, sides, strict=True):
-            n = len(side.images)
+        wide = drawn.bbox.width > 1.5 * drawn.bbox.height
+        pairs = _panels(drawn, sides, wide)
+        for (cloud, grid), side in zip(pairs, sides, strict=True):
             scatter_on(
                 cloud,
                 side.z,
@@ -69,15 +71,24 @@ def side_by_side(
                 class_names,
                 plane=side.plane,
                 box=side.box,
-                n=n,
+                n=len(side.images),
                 palette=palette,
             )
             cloud.set_title(side.name)
-            # As wide and high as the grid below, whatever the shape of the cloud.
+            # As wide as the grid, whatever the shape of the cloud.
             cloud.set_aspect("equal", adjustable="datalim")
             cloud.set_box_aspect(1)
             grid_on(grid, side.images, side.box, plane=side.plane)
-            grid.set_title(side.caption)
+            grid.set_title(side.caption, fontsize="small", loc="right" if wide else "center")
         box = "each model's own percentile box (1st to 99th)"
-        explain(drawn, *box_key(box, "points decoded below"))
+        explain(drawn, *box_key(box, "points decoded in the grid"))
     return root_of(drawn)
+
+
+def _panels(figure: Figure | SubFigure, sides: Sequence[Side], wide: bool) -> Array:
+    """Return the axes of each side's cloud and grid, shape (sides, 2)."""
+    if wide:
+        return figure.subplots(1, 2 * len(sides)).reshape(len(sides), 2)
+    rows, columns, height, width = sides[0].images.shape
+    heights = (1, rows * height / (columns * width))
+    return figure.subplots(2, len(sides), squeeze=False, height_ratios=heights).T

@@ -84,7 +84,7 @@ def entropy_map(
     Args:
       entropy: from `analysis.entropy_map`, in bits; NaN for cells with too few embeddings.
       box: the box that was divided into cells.
-      classes: number of classes; the colour scale ends at log₂ of it.
+      classes: number of classes; the colour scale ends at log₂ of it, or at 1 bit.
       plane: the plane of the box, for the names of the axes; by default z₁ and z₂.
       least: number of embeddings below which a cell is NaN, for the key.
       ax: axes to draw on; by default those of a new figure.
@@ -100,12 +100,12 @@ def entropy_map(
             extent=(box.x_min, box.x_max, box.y_min, box.y_max),
             cmap="cividis",
             vmin=0,
-            vmax=np.log2(classes),
+            vmax=np.log2(max(classes, 2)),
             interpolation="none",
         )
         name_axes(axes, plane)
         bar = root_of(axes).colorbar(image, cax=axes.inset_axes((1.03, 0, 0.05, 1)))
-        bar.set_label("entropy of the labels (bits)")
+        bar.set_label("entropy of\nthe labels (bits)")
         bar.outline.set_visible(False)
         if np.isnan(entropy).any():
             blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["axes.edgecolor"])
