@@ -150,6 +150,7 @@ def test_the_run_has_to_precede_a_list(runs: Path, capsys: Any) -> None:
         ({"classes": "cat"}, "classes is 'cat'; expected a list of names"),
         ({"classes": []}, "classes is empty"),
         ({"width": "poster"}, "width is 'poster'; expected column"),
+        ({"palette": "tap10"}, "unknown palette 'tap10'; expected jaxae, .*; did you mean tab10"),
         ({"dpi": float("nan")}, "dpi is nan; expected 10 to 2400"),
     ],
 )

@@ -1,5 +1,6 @@
 """Clouds and maps, read back from the figures."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,17 @@ def test_scatter_of_one_dimension_gives_each_class_a_row() -> None:
         assert abs(y - where[x]) < 0.5
     assert [text.get_text() for text in axes.get_yticklabels()] == DIGITS
     assert axes.get_ylabel() == "class"
+
+
+def test_rows_of_one_dimension_are_those_of_the_labels_and_their_names_do_not_overlap() -> None:
+    z, _ = embedding(600, latent_dim=1)
+    names = {label: f"class {label}" for label in range(0, 120, 2)}
+    figure = plots.latent_scatter(z, 2 * (np.arange(600) % 60), names, width="slide")
+    (axes,) = drawn(figure).axes
+    rows = axes.get_yticklabels()
+    assert [text.get_text() for text in rows] == [names[label] for label in range(0, 120, 2)]
+    boxes = [text.get_window_extent() for text in rows]
+    assert all(below.y1 < above.y0 for below, above in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("name", ["figure", "figure.jpg", "figure."])

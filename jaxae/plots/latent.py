@@ -62,7 +62,9 @@ def latent_scatter(
     """
     plane = plane or pca_plane(z)
     is_line = len(plane.axes) == 1
-    with axes_for(ax, width, 0.7 if is_line else None) as axes:
+    # Of one latent dimension: high enough for the names of the rows in a column's width.
+    rows = 0.7 + 0.03 * max(0, len(np.unique(labels)) - 15)
+    with axes_for(ax, width, rows if is_line else None) as axes:
         scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
         if box is not None and not is_line:
             explain(axes, *box_key("sampling box", f"{n} × {n} points to decode"))
@@ -137,10 +139,14 @@ def scatter_on(
         rows = np.searchsorted(shown, labels)
         _dots(axes, np.stack([points[:, 0], rows + spread], axis=1), colours[labels])
         axes.set_ylabel("class")
+        axes.set_ylim(-0.7, len(shown) - 0.3)
         # A "$" in a class name does not start a formula; SVG forbids control characters.
-        axes.set_yticks(
+        ticks = axes.set_yticks(
             range(len(shown)), [printable(names[label]) for label in shown], parse_math=False
         )
+        room = 0.8 * _size_in_points(axes)[1] / len(shown)
+        for tick in ticks:
+            tick.label1.set_fontsize(min(tick.label1.get_fontsize(), room))
         return
     axes.set_aspect("equal")
     if box is not None:
@@ -210,14 +216,18 @@ def _dots(axes: Axes, points: Array, colours: Array) -> None:
 
 def _dot_style(axes: Axes, dots: int) -> tuple[float, float]:
     """Return the area in square points and the opacity of dots that cover a part of the axes."""
-    point = root_of(axes).dpi / 72
-    width, height = axes.bbox.width / point, axes.bbox.height / point
+    width, height = _size_in_points(axes)
     if axes.get_aspect() != "auto":
         (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
         scale = min(width / (x_max - x_min), height / (y_max - y_min))
         width, height = scale * (x_max - x_min), scale * (y_max - y_min)
     room = width * height / max(dots, 1)
     return float(np.clip(room, 0.6, 9)), float(np.clip(0.7 * room, 0.15, 0.8))
+
+
+def _size_in_points(axes: Axes) -> tuple[float, float]:
+    point = root_of(axes).dpi / 72
+    return axes.bbox.width / point, axes.bbox.height / point
 
 
 def _draw_box(axes: Axes, box: Box, n: int) -> None:

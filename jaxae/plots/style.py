@@ -5,34 +5,15 @@ The look of a figure is that of Matplotlib's rcParams. `plt.style.use("jaxae.pap
 """
 
 import os
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from jaxae._utils.files import atomic
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# One column of a two-column paper, in inches; font sizes are chosen for this width.
-COLUMN_WIDTH = 3.5
-_STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
 # From the Okabe-Ito palette, which is safe for colour-blind readers.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
@@ -49,17 +30,6 @@ _UNDATED: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
     ".svg": {"Date": None},
 }
-
-
-def styled(make: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function to draw in the style of all figures."""
-
-    @wraps(make)
-    def in_style(*args: P.args, **kwargs: P.kwargs) -> T:
-        with mpl.rc_context(_STYLE):
-            return make(*args, **kwargs)
-
-    return in_style
 
 
 class SavedWell(Figure):
