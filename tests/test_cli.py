@@ -252,9 +252,9 @@ def test_help_and_bad_options_do_not_import_jax() -> None:
 import sys
 from jaxae.cli.app import COMMANDS, main
 
-for args in (["--help"], ["train", "--help"], ["train", "--bogus"], ["train", "--epochs", "0"]):
+for line in ("--help", "train --help", "figures --help", "train --bogus", "train --epochs 0"):
     try:
-        main(args)
+        main(line.split())
     except SystemExit:
         pass
 slow = {"jax", "flax", "optax", "orbax", "numpy", "scipy", "sklearn", "matplotlib"}
