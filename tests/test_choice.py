@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import jaxae
 from jaxae import Dataset, Split
 from jaxae.cli.figures import WORDS
-from jaxae.drawing import Options, Source
+from jaxae.drawing import Options, Source, check
 from jaxae.drawing.provenance import read_provenance
 from jaxae.drawing.registry import FIGURES
 from tests.commands import jaxae as command
@@ -127,6 +127,7 @@ def test_a_figure_that_the_runs_do_not_have_is_named_and_the_others_are_drawn(
         (("--dpi", "nan"), "--dpi: 'nan' is not one of INT"),
         (("--format", "gif"), "'gif' .*'png', 'pdf', 'svg'"),
         (("--box", "big"), "'big' .*'lecture'"),
+        (("--palette", "tab1"), r"unknown palette 'tab1'; .*tab20.*did you mean tab10\b"),
         (("--out", __file__), f"--out {__file__} is not a folder"),
         (("--fit-box",), "no option --fit-box; did you mean --box cloud"),
     ],
@@ -210,6 +211,13 @@ def test_a_class_is_given_by_its_name_or_its_label(
     names: tuple[str, ...], classes: tuple[str, ...], expected: list[int]
 ) -> None:
     assert source(names, [0, 1, 2], [0, 1, 2]).labels_of(classes) == expected
+
+
+def test_a_palette_with_too_few_colours_is_refused_before_anything_is_drawn() -> None:
+    whole = source(("a",) * 11, [0], [0])
+    whole.__dict__["runs"] = []
+    with pytest.raises(ValueError, match="palette 'tab10' has 10 colours; expected 11 or more"):
+        check(["grid"], [whole], Options(palette="tab10"))
 
 
 def test_a_class_without_images_is_refused() -> None:

@@ -23,6 +23,7 @@ from jaxae.drawing.provenance import (
 from jaxae.drawing.registry import FIGURES, MissingFigureError, check_defined
 from jaxae.drawing.source import Source
 from jaxae.plots import save_figure
+from jaxae.plots.colours import class_colours
 
 
 def draw(
@@ -65,7 +66,7 @@ def draw(
 
 
 def check(names: Iterable[str], sources: Sequence[Source], options: Options) -> None:
-    """Raise ValueError unless figures, runs and classes exist, before anything is drawn."""
+    """Raise ValueError unless figures, runs and classes exist, and each class has a colour."""
     for name in names:
         if name not in FIGURES:
             hint = did_you_mean(name, FIGURES)
@@ -78,6 +79,8 @@ def check(names: Iterable[str], sources: Sequence[Source], options: Options) -> 
         seen.add(chosen)
         if options.classes:
             source.labels_of(options.classes)
+        if options.palette:
+            class_colours(len(source.dataset.class_names), options.palette)
 
 
 def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> list[str]:
