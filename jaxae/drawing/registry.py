@@ -121,7 +121,7 @@ def gaps(sources: Sources, options: Options) -> Figure:
 def interpolation(sources: Sources, options: Options) -> Figure:
     """Draw images that each model decodes on a line between images of the first two classes."""
     width = options.width or "page"
-    steps = min(16, plots.tiles_across(width) - 2)  # Besides both originals.
+    steps = max(2, min(16, plots.tiles_across(width) - 2))  # Besides both originals.
     strips, ends = {}, {}
     for source, name in zip(sources, names_of(sources), strict=True):
         dataset = source.embedding.dataset

@@ -1,7 +1,7 @@
 """Rows of images: reconstructions, and interpolations."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from jaxae._utils.text import printable
 from jaxae.config import Width
 from jaxae.plots.sizes import figure_for, root_of
-from jaxae.plots.tiles import inches_of, name_columns, show_rows, tiles_across
+from jaxae.plots.tiles import inches_of, name_columns, show_rows, tiles_across, wrapped
 
 Array = npt.NDArray[Any]
 
@@ -90,32 +90,40 @@ def interpolations(
       figure: the figure or subfigure to draw on; by default a new one.
       width: width of a new figure; by default that of rcParams["figure.figsize"].
     """
-    ratios = [images.shape[1] / images.shape[2] for images in strips.values()]
+    ratios = [images.shape[1] / images.shape[2] / len(images) for images in strips.values()]
+    one_class = False
     with figure_for(figure, width) as made:
-        panels = made.subplots(len(strips), squeeze=False, gridspec_kw={"height_ratios": ratios})[
-            :, 0
-        ]
-        for axes, (name, images) in zip(panels, strips.items(), strict=True):
-            show_rows(axes, images[None])
-            axes.set_xlim(0, len(images))
-            axes.set_title(printable(name), loc="left", parse_math=False)
-            if ends is not None:
-                _show_ends(axes, ends[name], len(images))
-        one_class = ends is not None and any(len({*end.class_names}) == 1 for end in ends.values())
-        panels[-1].set_xlabel(
-            "decoded: equal steps along a straight line in latent space"
-            + (",\nbetween two images of one class" if one_class else "")
-        )
+        inches = inches_of(made)
+        layout = made.subplots(len(strips), squeeze=False, gridspec_kw={"height_ratios": ratios})
+        panels = dict(zip(strips, layout[:, 0], strict=True))
+        for name, images in strips.items():
+            show_rows(panels[name], images[None])
+            panels[name].set_xlim(0, len(images))
+            panels[name].set_title(printable(name), loc="left", parse_math=False)
+        if ends is not None:
+            # Rows with the same names share them.
+            last = [ends[a].class_names != ends[b].class_names for a, b in pairwise(strips)]
+            for name, named in zip(strips, [*last, True], strict=True):
+                _show_ends(panels[name], ends[name], named, 0.45 * inches)
+            one_class = any(start == end for start, end in (e.class_names for e in ends.values()))
+        said = "decoded: equal steps along a straight line in latent space"
+        if one_class:
+            said += ", between two images of one class"
+        layout[-1, 0].set_xlabel(wrapped(said, 0.95 * inches, "axes.labelsize"))
     return root_of(made)
 
 
-def _show_ends(axes: Axes, ends: Ends, steps: int) -> None:
-    gap = 0.3  # In units of a tile's width.
+def _show_ends(axes: Axes, ends: Ends, named: bool, room: float) -> None:
+    """Show both images beside a strip; their names take up to `room` inches each."""
+    gap, steps = 0.3, axes.get_xlim()[1]  # In units of a tile's width.
     start, end = _unit(ends.images)
     show_rows(axes, start[None, None], -1 - gap)
     show_rows(axes, end[None, None], steps + gap)
     axes.set_xlim(-1 - gap, steps + 1 + gap)
+    if not named:
+        return
     said = [f"original: {printable(name)}" for name in ends.class_names]
+    said = [wrapped(text, room, "xtick.labelsize") for text in said]
     axes.set_xticks(axes.get_xlim(), said, parse_math=False)
     left, right = axes.get_xticklabels()
     left.set_horizontalalignment("left")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 from jaxae._utils.text import printable
 from jaxae.config import Width
@@ -79,12 +79,11 @@ def name_columns(
 
 def wrapped(text: str, inches: float, size: FontSize) -> str:
     """Break text into lines that fit into a width, in the font size of an rcParam."""
-    return fill(text, int(len(text) * 72 * inches / _points(text, size)))
+    return fill(text, max(1, int(len(text) * 72 * inches / _points(text, size))))
 
 
 def _points(text: str, size: FontSize) -> float:
     """Return the width of a line of text in points, in the font size of an rcParam."""
     font = FontProperties(size=mpl.rcParams[size])
-    # An escaped "$" does not start a formula.
-    path = TextPath((0, 0), text.replace("$", r"\$"), font.get_size_in_points(), font)
-    return float(path.get_extents().width)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width)
