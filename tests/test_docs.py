@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
 import jaxae
@@ -155,8 +156,10 @@ def test_the_python_examples_run(
     options = ("--data-dir", str(blobs), "--epochs", "1", "--run-dir", "runs/mnist")
     assert main(["train", *options]) == 0
     names: dict[str, Any] = {}
-    for block in python_of(DOCS / "python.md"):
-        exec(block, names)
+    with plt.rc_context():  # The examples choose a style.
+        for block in python_of(DOCS / "python.md"):
+            exec(block, names)
+    plt.close("all")
 
 
 def test_the_readmes_example_is_one_that_runs() -> None:
