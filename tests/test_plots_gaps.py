@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy import stats
 
 from jaxae import plots
-from jaxae.plots.style import BLUE, ORANGE
 from tests.readback import assert_grey, drawn, from_the_top, strip
 
 
@@ -60,7 +60,7 @@ def test_gap_tiles_show_all_values_of_both_groups_with_their_means_intervals(
     for index, own in enumerate((gaps["in_gap"], ~gaps["in_gap"])):
         values = gaps[what][own]
         np.testing.assert_array_equal(dots[index].get_xdata(), values)
-        assert dots[index].get_color() == (ORANGE, BLUE)[index]
+        assert dots[index].get_color() == to_hex(("C1", "C0")[index])
         assert (np.abs(np.asarray(dots[index].get_ydata(), float) - index) < 0.5).all()
         np.testing.assert_allclose(np.asarray(means[index].get_xydata()), [[values.mean(), index]])
         (bar,) = axes.containers[index][2]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import style
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
@@ -19,7 +18,7 @@ from benchmarks.reporting.markdown import library
 from benchmarks.reporting.rows import Row, first_task, rows_of
 from benchmarks.stats import median_seconds
 from benchmarks.tasks import TASKS, Task
-from jaxae.plots import WIDTHS
+from jaxae.plots import WIDTHS, cycle_colour
 
 # Of the frameworks of one library, which have the same colour.
 _MARKERS = "os^Dv<>PX*hd"
@@ -106,7 +105,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
     """A colour for each framework: that of the library that it computes with."""
     libraries = list(dict.fromkeys(entry.library for entry in CONTESTANTS.values()))
     places = {name: libraries.index(CONTESTANTS[name].library) for name in names}
-    return {name: to_hex(f"C{place}") for name, place in places.items()}
+    return {name: cycle_colour(place) for name, place in places.items()}
 
 
 def _marks(rows: Sequence[Row]) -> Iterator[Line2D]:

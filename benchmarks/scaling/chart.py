@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from benchmarks.measuring.results import Results
 from benchmarks.scaling.sweeps import SWEEPS, Sweep
 from benchmarks.stats import Points, growth_of, spans
-from jaxae.plots import BLUE, ORANGE, WIDTHS
+from jaxae.plots import WIDTHS, cycle_colour
 
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT = WIDTHS["page"][0] / _COLUMNS, 1.9  # inches
@@ -47,21 +47,21 @@ def draw(results: Results) -> Figure | None:
 
 
 def _curve(axes: Axes, sweep: Sweep, points: Points) -> None:
-    sizes = np.array(list(points), float)
+    sizes, own, other = np.array(list(points), float), cycle_colour(0), cycle_colour(1)
     middle, whiskers = spans(points.values())
-    style: Any = {"color": BLUE, "marker": "o", "ms": 3, "capsize": 1.5, "elinewidth": 0.7}
-    axes.errorbar(sizes, middle, whiskers, ls="none", label=_MEASURED, **style)
+    mark: Any = {"color": own, "marker": "o", "ms": 3, "capsize": 1.5, "elinewidth": 0.7}
+    axes.errorbar(sizes, middle, whiskers, ls="none", label=_MEASURED, **mark)
     if (fitted := growth_of(points)) is not None:
         x = np.geomspace(sizes.min(), sizes.max())
         # The least-squares line goes through the means of the logarithms.
         centre_x, centre_y = np.exp(np.mean(np.log(sizes))), np.exp(np.mean(np.log(middle)))
         power = centre_y * (x / centre_x) ** fitted.exponent
-        axes.plot(x, power, color=ORANGE, lw=0.9, ls="--", label=_POWER)
+        axes.plot(x, power, color=other, lw=0.9, ls="--", label=_POWER)
         if sweep.unit:
             line = fitted.fixed + fitted.each * x
-            axes.plot(x, line, color=BLUE, lw=0.7, label=_LINE)
+            axes.plot(x, line, color=own, lw=0.7, label=_LINE)
         exponent = f"{fitted.exponent:.3f} ± {fitted.exponent_error:.3f}"
-        axes.set_title(f"exponent {exponent}", color=ORANGE)
+        axes.set_title(f"exponent {exponent}", color=other)
     axes.set(xscale="log", yscale="log", xlabel=sweep.title, ylabel=f"time for {sweep.work}")
     low, high = min(middle - whiskers[0]), max(middle + whiskers[1])
     # Label 2 and 5 times a power of ten too, if there is room.
@@ -80,8 +80,8 @@ def _curve(axes: Axes, sweep: Sweep, points: Points) -> None:
 def _bars(axes: Axes, sweep: Sweep, points: Points) -> None:
     names = [str(value) for value in points]
     middle, whiskers = spans(points.values())
-    style = {"elinewidth": 0.8}
-    axes.bar(names, middle, yerr=whiskers, color=BLUE, width=0.6, capsize=2, error_kw=style)
+    axes.bar(names, middle, width=0.6, color=cycle_colour(0))
+    axes.errorbar(names, middle, whiskers, fmt="none", ecolor="k", elinewidth=0.8, capsize=2)
     for x, (top, processes) in enumerate(zip(middle + whiskers[1], points.values(), strict=True)):
         loss = np.median([process.metadata["test_loss"] for process in processes])
         text = f"test loss\n{loss:.2f}"

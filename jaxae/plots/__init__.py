@@ -26,8 +26,7 @@ from jaxae.plots.images import reconstructions as reconstructions
 from jaxae.plots.latent import entropy_map as entropy_map
 from jaxae.plots.latent import latent_scatter as latent_scatter
 from jaxae.plots.sizes import WIDTHS as WIDTHS
-from jaxae.plots.style import BLUE as BLUE
-from jaxae.plots.style import ORANGE as ORANGE
+from jaxae.plots.style import cycle_colour as cycle_colour
 from jaxae.plots.style import save_figure as save_figure
 from jaxae.plots.tiles import tiles_across as tiles_across
 from jaxae.plots.training import seed_curves as seed_curves

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure, SubFigure
 from jaxae.analysis import mean
 from jaxae.config import Width
 from jaxae.plots.sizes import figure_for, root_of
-from jaxae.plots.style import BLUE, ORANGE
+from jaxae.plots.style import cycle_colour
 from jaxae.plots.tiles import inches_of, name_columns, show_rows, wrapped
 
 Array = npt.NDArray[Any]
 
-_COLOURS = {"in gaps": ORANGE, "occupied": BLUE}
+_COLOURS = {"in gaps": 1, "occupied": 0}  # Places in the colour cycle.
 _WHERE_ALL_ARE = {"in gaps": "all tiles lie in gaps", "occupied": "no tile lies in a gap"}
 # Fewer tiles than this are not enlarged to fill the width.
 _FULL_ROW = 6
@@ -97,7 +97,8 @@ def _dots(
     rng = np.random.default_rng(0)
     for y, (name, own) in enumerate(groups.items()):
         spread = rng.uniform(-0.25, 0.25, len(own))
-        axes.plot(values[own], y + spread, ".", color=_COLOURS[name], mew=0, alpha=0.6)
+        colour = cycle_colour(_COLOURS[name])
+        axes.plot(values[own], y + spread, ".", color=colour, mew=0, alpha=0.6)
         middle = mean(values[own])
         reach = 0.0 if middle.high is None else middle.high - middle.value
         axes.errorbar(

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from jaxae._utils.files import atomic
-
-# From the Okabe-Ito palette, which is safe for colour-blind readers.
-BLUE, ORANGE = "#0072B2", "#D55E00"
 
 _SAVING: dict[Any, Any] = {
     "savefig.dpi": 300,
@@ -30,6 +28,14 @@ _UNDATED: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
     ".svg": {"Date": None},
 }
+
+
+def cycle_colour(index: int) -> str:
+    """Return a colour of rcParams["axes.prop_cycle"], in hexadecimal.
+
+    Matplotlib would look up "C0" when the figure is drawn, perhaps in another style.
+    """
+    return to_hex(f"C{index}")
 
 
 class SavedWell(Figure):

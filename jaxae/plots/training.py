@@ -6,12 +6,12 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxae.config import Width
 from jaxae.plots.sizes import axes_for, root_of
+from jaxae.plots.style import cycle_colour
 from jaxae.training import EpochMetrics
 
 _PER_IMAGE = "per image\n(error summed over pixels)"
@@ -51,7 +51,7 @@ def training_curve(
     beta = "β" if kl_weight is None else f"{kl_weight:g}"
     kl = "KL" if beta == "1" else f"{beta} × KL"
     noise = f", noise {input_noise:g}" if input_noise else ""
-    own, other = _colour(0), _colour(1)
+    own, other = cycle_colour(0), cycle_colour(1)
     with axes_for(ax, width, 0.74 if in_parts else 0.66) as axes:
         _line(axes, epochs, train, f"training loss, running mean{noise}", color=other, ls="--")
         _line(axes, epochs, test, "test loss", color=own)
@@ -94,7 +94,7 @@ def seed_curves(
         for index, (name, rows) in enumerate(found.items()):
             epochs = [first.epoch for first, *_ in rows]
             errors = np.array([[_squared_error(row) for row in at_epoch] for at_epoch in rows])
-            seeds, colour = errors.shape[1], _colour(index)
+            seeds, colour = errors.shape[1], cycle_colour(index)
             if seeds > 1:
                 _band(axes, epochs, errors.min(axis=1), errors.max(axis=1), color=colour)
             label = f"{name}, {seeds} seeds" if seeds > 1 else f"{name}, 1 seed"
@@ -106,11 +106,6 @@ def seed_curves(
 
 def _squared_error(row: EpochMetrics) -> float:
     return row.test_loss if row.test_squared_error is None else row.test_squared_error
-
-
-def _colour(index: int) -> str:
-    # By value: "C0" would change with the style that is in force when the figure is saved.
-    return to_hex(f"C{index}")
 
 
 def _line(axes: Axes, epochs: Any, values: Any, label: str, **style: Any) -> None:
