@@ -229,10 +229,10 @@ def test_a_class_without_images_is_refused() -> None:
 def test_a_file_is_the_same_under_any_style_of_the_user(
     runs: Path, tmp_path: Path, suffix: str
 ) -> None:
-    file = tmp_path / f"out/ae_vae.{suffix}"
+    file = tmp_path / f"out/interpolation.{suffix}"
     options: Any = {"classes": ["0", "2"], "palette": "tab10", "width": "slide", "dpi": 60}
     with mpl.rc_context({"font.size": 20, "svg.hashsalt": "mine", "pdf.fonttype": 3}):
-        jaxae.draw("ae_vae", [runs / "ae", runs / "vae"], file, **options)
+        jaxae.draw("interpolation", [runs / "ae", runs / "vae"], file, **options)
     assert read_provenance(file)["options"] == options
     with plt.style.context("dark_background"):
         assert jaxae.verify(file) == []
