@@ -14,10 +14,10 @@ from PIL import Image
 
 import jaxae
 from jaxae.cli.app import main
-from jaxae.drawing import rendering
+from jaxae.drawing import names_of, rendering
 from jaxae.drawing.provenance import parameters_hash, read_provenance
 from jaxae.drawing.registry import FIGURES
-from jaxae.drawing.source import Source, names_of
+from jaxae.drawing.source import Source
 from tests.idx_files import write_blobs
 
 SMALL = ("--epochs", "2", "--hidden-dim", "16")

@@ -17,9 +17,9 @@ from jaxae import Box, EpochMetrics, ModelConfig, TrainConfig, analysis
 from jaxae.analysis.embedding import Embedding
 from jaxae.config import Architecture
 from jaxae.data import Split
-from jaxae.drawing import registry as drawing
+from jaxae.drawing import MissingFigureError, clouds, curves, tiles
 from jaxae.drawing.options import Options
-from jaxae.drawing.registry import FIGURES, MissingFigureError
+from jaxae.drawing.registry import AFTER_TRAINING, FIGURES
 from tests import made_up
 from tests.readback import assert_shows, box_of, cloud, drawn, from_the_top, strip
 
@@ -88,7 +88,7 @@ def mosaic(images: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 @BOTH_BOXES
 def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: bool) -> None:
-    (axes,) = drawn(drawing.latent([one], options(fit_box, "tab10"))).axes
+    (axes,) = drawn(clouds.latent([one], options(fit_box, "tab10"))).axes
     own, box = one.embedding, box_for(one, fit_box)
     assert_shows(axes, own.z)
     assert box_of(axes) == pytest.approx((box.x_min, box.y_min, box.x_max, box.y_max))
@@ -100,13 +100,13 @@ def test_latent_shows_training_and_test_images_with_the_box(one: Any, fit_box: b
 
 
 def test_latent_shows_the_principal_plane_of_many_dimensions(three_d: Any) -> None:
-    axes = drawn(drawing.latent([three_d], Options())).axes[0]
+    axes = drawn(clouds.latent([three_d], Options())).axes[0]
     assert_shows(axes, jaxae.pca_plane(three_d.embedding.z).project(three_d.embedding.z))
 
 
 @BOTH_BOXES
 def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -> None:
-    (axes,) = drawn(drawing.grid([one], options(fit_box))).axes
+    (axes,) = drawn(tiles.grid([one], options(fit_box))).axes
     box = box_for(one, fit_box)
     expected = mosaic(jaxae.latent_grid(one.embedding.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
@@ -114,7 +114,7 @@ def test_grid_is_decoded_from_the_box_that_it_lies_on(one: Any, fit_box: bool) -
 
 
 def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) -> None:
-    (axes,) = drawn(drawing.grid([three_d], Options())).axes
+    (axes,) = drawn(tiles.grid([three_d], Options())).axes
     own = three_d.embedding
     plane = jaxae.pca_plane(own.z)
     expected = mosaic(jaxae.latent_grid(own.model, LECTURE, plane=plane))
@@ -123,7 +123,7 @@ def test_grid_of_a_principal_plane_is_decoded_there_and_says_so(three_d: Any) ->
 
 
 def test_reconstructions_are_of_the_first_test_images_of_each_class(one: Any) -> None:
-    (axes,) = drawn(drawing.reconstructions([one], Options())).axes
+    (axes,) = drawn(tiles.reconstructions([one], Options())).axes
     test = one.embedding.dataset.test
     # Ten in all; no test image is of the sixth class.
     rows = [row for label in range(5) for row in np.flatnonzero(test.labels == label)[:2]]
@@ -138,14 +138,14 @@ def test_reconstructions_are_of_the_first_test_images_of_each_class(one: Any) ->
 def test_curve_shows_the_history_of_the_run(two: list[Any]) -> None:
     expected = [("squared error per", {"30.5"}), ("squared error + 4 × KL per", {"32.5", "40.5"})]
     for source, (loss, last) in zip(two, expected, strict=True):
-        (axes,) = drawn(drawing.curve([source], Options())).axes
+        (axes,) = drawn(curves.curve([source], Options())).axes
         assert axes.get_ylabel().startswith(loss)
         assert {text.get_text() for text in axes.texts} == last
 
 
 @BOTH_BOXES
 def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.coverage([one], options(fit_box))).axes[0]
+    axes = drawn(tiles.coverage([one], options(fit_box))).axes[0]
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     spacing = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 11
@@ -162,7 +162,7 @@ def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_
 
 @BOTH_BOXES
 def test_entropy_always_uses_the_percentile_box(one: Any, fit_box: bool) -> None:
-    axes = drawn(drawing.entropy([one], options(fit_box))).axes[0]
+    axes = drawn(clouds.entropy([one], options(fit_box))).axes[0]
     own, box = one.embedding, box_for(one, True)
     expected = analysis.entropy_map(own.z, own.labels, box)
     shown: Any = axes.images[0].get_array()
@@ -175,7 +175,7 @@ def test_entropy_always_uses_the_percentile_box(one: Any, fit_box: bool) -> None
 def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
     one: Any, fit_box: bool
 ) -> None:
-    figure = drawn(drawing.gaps([one], options(fit_box)))
+    figure = drawn(tiles.gaps([one], options(fit_box)))
     own, box = one.embedding, box_for(one, fit_box)
     points = jaxae.grid_points(box).reshape(-1, 2)
     radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 22
@@ -200,7 +200,7 @@ def test_gaps_show_tiles_with_confidence_and_distance_to_training_images(
 def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
     two: list[Any],
 ) -> None:
-    rows = from_the_top(drawn(drawing.interpolation(two, Options())))
+    rows = from_the_top(drawn(tiles.interpolation(two, Options())))
     test = two[0].embedding.dataset.test
     ends = np.array([test.images[list(test.labels).index(label)] for label in (0, 1)])
     for axes, run in zip(rows, two, strict=True):
@@ -222,7 +222,7 @@ def test_interpolation_of_one_class_is_between_two_of_its_images(one: Any) -> No
     few = Split(own.test.images[rows], own.test.labels[rows])
     embedding = Embedding(one.embedding.model, dataclasses.replace(own, test=few))
     same: Any = SimpleNamespace(**{**vars(one), "embedding": embedding})
-    (axes,) = drawn(drawing.interpolation([same], Options())).axes
+    (axes,) = drawn(tiles.interpolation([same], Options())).axes
     for image, expected in zip(axes.images[1:], np.asarray(few.images)[:2], strict=True):
         np.testing.assert_allclose(np.asarray(image.get_array()), expected / 255)
     assert [text.get_text() for text in axes.get_xticklabels()] == ["original: 8"] * 2
@@ -230,19 +230,19 @@ def test_interpolation_of_one_class_is_between_two_of_its_images(one: Any) -> No
 
 
 def test_prior_decodes_samples_of_a_variational_models_prior(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.prior(two[1:], Options())).axes
+    (axes,) = drawn(tiles.prior(two[1:], Options())).axes
     z = np.random.default_rng(0).normal(size=(144, 2))
     images = jaxae.decode(two[1].embedding.model, z).reshape(12, 12, *made_up.SHAPE)
     np.testing.assert_allclose(strip(axes), mosaic(images[::-1]), rtol=1e-5, atol=1e-6)
     with pytest.raises(MissingFigureError, match=r"runs/ae-1 has no prior"):
-        drawing.prior(two[:1], Options())
+        tiles.prior(two[:1], Options())
 
 
 @BOTH_BOXES
 def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
     two: list[Any], fit_box: bool
 ) -> None:
-    figure = drawn(drawing.ae_vae(two, options(fit_box)))
+    figure = drawn(clouds.ae_vae(two, options(fit_box)))
     by_title = {axes.get_title(): axes for axes in figure.axes}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "each model's own percentile box (1st to 99th)",
@@ -266,7 +266,7 @@ def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
 
 
 def test_seeds_has_a_curve_for_each_study(two: list[Any]) -> None:
-    (axes,) = drawn(drawing.seeds(two, Options())).axes
+    (axes,) = drawn(curves.seeds(two, Options())).axes
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["ae 1, 2 seeds", "vae 2, 2 seeds"]
     starts = [np.asarray(line.get_ydata(), float)[0] for line in axes.lines]
@@ -277,10 +277,10 @@ def test_curves_that_were_not_recorded_are_missing(two: list[Any]) -> None:
     old = source("vae")
     old.histories = [old.histories[0], [old.histories[1][0]._replace(test_squared_error=None)]]
     with pytest.raises(MissingFigureError, match="runs/vae-0/seed-0: no test_squared_error"):
-        drawing.seeds([two[0], old], Options())
+        curves.seeds([two[0], old], Options())
     new = source()
     new.histories, new.snapshot.history = [[], []], []
-    for draw in (drawing.seeds, drawing.curve):
+    for draw in (curves.seeds, curves.curve):
         with pytest.raises(MissingFigureError, match="no epoch is complete"):
             draw([new], Options())
 
@@ -296,13 +296,13 @@ def test_without_a_classifier_gaps_are_missing_and_confidence_is_left_out() -> N
     unclassified = source()
     unclassified.classifier = None
     with pytest.raises(MissingFigureError, match="one class"):
-        drawing.gaps([unclassified], Options())
-    panels = drawn(drawing.ae_vae([unclassified, unclassified], Options())).axes
+        tiles.gaps([unclassified], Options())
+    panels = drawn(clouds.ae_vae([unclassified, unclassified], Options())).axes
     assert any(axes.get_title().endswith("% of the box in gaps") for axes in panels)
 
 
 def test_the_panels_of_ae_vae_line_up(two: list[Any]) -> None:
-    figure = drawn(drawing.ae_vae(two, Options()))
+    figure = drawn(clouds.ae_vae(two, Options()))
     above, below = figure.axes[:2], figure.axes[2:]
     for axes, others in ((above, below), (below, above)):
         (left, right) = (panel.get_window_extent() for panel in axes)
@@ -317,10 +317,10 @@ def test_ae_vae_compares_models_of_the_same_data(two: list[Any]) -> None:
     labels = other.embedding.labels
     other.embedding = SimpleNamespace(plane=other.embedding.plane, labels=labels[:-1])
     with pytest.raises(MissingFigureError, match="runs/ae-1 and runs/ae-0 have different data"):
-        drawing.ae_vae([two[0], other], Options())
+        clouds.ae_vae([two[0], other], Options())
 
 
 def test_the_registry_states_which_runs_a_figure_needs() -> None:
-    assert drawing.AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
+    assert AFTER_TRAINING == ("latent", "grid", "reconstructions", "curve")
     several = {name: (d.least, d.most) for name, d in FIGURES.items() if d.most > 1}
     assert several == {"interpolation": (1, 4), "ae_vae": (2, 2), "seeds": (1, 4)}

@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Any, get_args
 
+from jaxae.analysis import Embedding
 from jaxae.config import BoxName, Width
+from jaxae.latent import LECTURE_BOX, Box
+from jaxae.models import VariationalAutoencoder
 from jaxae.plots.colours import check_palette
 from jaxae.plots.sizes import check_width
 
@@ -47,6 +50,11 @@ class Options:
         check_width(self.width)
         if self.dpi is not None and not _LEAST_DPI <= self.dpi <= _MOST_DPI:
             raise ValueError(f"dpi is {self.dpi}; expected {_LEAST_DPI} to {_MOST_DPI}")
+
+    def box_for(self, embedding: Embedding) -> Box:
+        """Return the box of a model's grid."""
+        own = "cloud" if isinstance(embedding.model, VariationalAutoencoder) else "lecture"
+        return embedding.percentile_box if (self.box or own) == "cloud" else LECTURE_BOX
 
     def as_json(self) -> dict[str, Any]:
         """Return the options that differ from the defaults, by name."""

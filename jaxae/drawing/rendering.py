@@ -20,8 +20,8 @@ from jaxae.drawing.provenance import (
     read_provenance,
     versions,
 )
-from jaxae.drawing.registry import FIGURES, MissingFigureError, check_defined
-from jaxae.drawing.source import Source
+from jaxae.drawing.registry import FIGURES, check_defined
+from jaxae.drawing.source import MissingFigureError, Source
 from jaxae.plots import save_figure
 from jaxae.plots.colours import class_colours
 

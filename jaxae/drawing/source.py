@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxae._utils.text import printable
 from jaxae.analysis import Classifier, Embedding, classifier_of
 from jaxae.config import Checkpoint, RunConfig
 from jaxae.data import Dataset
@@ -20,8 +19,9 @@ from jaxae.models import Autoencoder
 from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
 
-# What the name of a run is followed by, for each checkpoint.
-_SUFFIXES: dict[Checkpoint, str] = {"newest": "", "best": ", best epoch"}
+
+class MissingFigureError(ValueError):
+    """The runs are intact, but this figure is not defined for them."""
 
 
 class Snapshot(NamedTuple):
@@ -206,29 +206,13 @@ class Source:
         }
 
 
-def names_of(sources: Sequence[Source]) -> list[str]:
-    """Return a different name for each source, to show in a figure that compares them.
-
-    The names are those of the models where these differ, otherwise those of the folders, with the
-    checkpoint unless it is the newest.
-    """
-    names = [source.name for source in sources]
-    if len(set(names)) < len(names):
-        names = [
-            folder + _SUFFIXES.get(source.checkpoint, f", epoch {source.checkpoint}")
-            for folder, source in zip(folders_of(sources), sources, strict=True)
-        ]
-    # Matplotlib would typeset what is between two dollar signs.
-    return [printable(name).replace("$", r"\$") for name in names]
+Sources = Sequence[Source]
 
 
-def folders_of(sources: Sequence[Source]) -> list[str]:
-    """Return the folders' names, with as many parents as it takes for them to differ."""
-    paths = [source.path.resolve().parts for source in sources]
-    depth = 1
-    while len({path[-depth:] for path in paths}) < len(set(paths)):
-        depth += 1
-    return ["/".join(path[-depth:]) for path in paths]
+def check_plane(source: Source) -> None:
+    """Raise MissingFigureError unless a run has two latent dimensions or more."""
+    if len(source.embedding.plane.axes) < 2:
+        raise MissingFigureError(f"{source.path}: one latent dimension has no plane")
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
