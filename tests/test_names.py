@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from jaxae import plots
 from jaxae.plots.names import NamesInCloud, placed
+from jaxae.plots.sizes import root_of
 from tests.readback import DIGITS, drawn, frame_of
 
 CLOTHES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle\xa0boot".split(
@@ -114,3 +115,12 @@ def test_names_without_room_are_left_out() -> None:
         z, labels, [f"class {k}" for k in range(47)], box=None, ax=figure.add_subplot()
     )
     assert len(extents(drawn(figure).axes[0])) < 47
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_a_cloud_without_points_has_no_names(latent_dim: int) -> None:
+    axes = Figure().add_subplot()
+    nothing = np.zeros((0, latent_dim))
+    plots.latent_scatter(nothing, np.zeros(0, int), DIGITS, ax=axes)
+    drawn(root_of(axes))
+    assert not axes.texts

@@ -65,12 +65,13 @@ def test_the_default_colours_are_those_of_the_digits() -> None:
     assert found == list(TEN)
 
 
-def test_a_label_without_a_name_and_labels_of_another_length_are_refused() -> None:
+def test_labels_without_a_name_and_labels_that_are_not_one_per_embedding_are_refused() -> None:
     z, _ = embedding()
     with pytest.raises(ValueError, match=r"no name for label 3, 5, 8, only for 0, 1, 2; .*\{3: 'n"):
         plots.latent_scatter(z[:3], np.array([3, 5, 8]), ["three", "five", "eight"])
-    with pytest.raises(ValueError, match="4 labels for 3 embeddings"):
-        plots.latent_scatter(z[:3], np.arange(4), DIGITS)
+    for labels in (np.arange(4), np.zeros(3), np.zeros((3, 1), int)):
+        with pytest.raises(ValueError, match="expected 3 integers, one for each embedding"):
+            plots.latent_scatter(z[:3], labels, DIGITS)
 
 
 def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:

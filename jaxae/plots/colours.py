@@ -27,14 +27,14 @@ def names_by_label(labels: npt.NDArray[np.integer], class_names: ClassNames) -> 
     """Return the name of each label, after a check that every label has one.
 
     Args:
-      labels: integers.
+      labels: integers, 0 or more.
       class_names: a sequence names the labels 0, 1, 2 and so on; a mapping names its keys.
 
     Raises:
       ValueError: a label has no name.
     """
     names = dict(class_names if isinstance(class_names, Mapping) else enumerate(class_names))
-    missing = [int(label) for label in np.unique(labels) if label not in names]
+    missing = [int(label) for label in np.unique(labels) if label not in names or label < 0]
     if missing:
         raise ValueError(
             f"class_names has no name for label {_some(missing)}, only for {_some(list(names))}; "

@@ -1,5 +1,6 @@
 """The latent plane: embeddings, the sampling box, and the entropy of the labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -127,32 +128,28 @@ def scatter_on(
     palette: Palette | None = None,
 ) -> None:
     """Draw `latent_scatter` on existing axes, without its key."""
-    if len(z) != len(labels):
-        raise ValueError(f"{len(labels)} labels for {len(z)} embeddings; expected one for each")
+    labels = np.asarray(labels)
+    if labels.shape != (len(z),) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels are {labels.dtype} of shape {labels.shape}; expected {len(z)} integers, one "
+            "for each embedding"
+        )
     names = names_by_label(labels, class_names)
     colours = class_colours(max(names, default=-1) + 1, palette)
     points, shown = plane.project(z), np.unique(labels)
     name_axes(axes, plane)
     if points.shape[1] == 1:
-        # One row per class, with random offsets so that density is visible.
-        spread = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
-        rows = np.searchsorted(shown, labels)
-        _dots(axes, np.stack([points[:, 0], rows + spread], axis=1), colours[labels])
-        axes.set_ylabel("class")
-        axes.set_ylim(-0.7, len(shown) - 0.3)
-        # A "$" in a class name does not start a formula; SVG forbids control characters.
-        ticks = axes.set_yticks(
-            range(len(shown)), [printable(names[label]) for label in shown], parse_math=False
-        )
-        room = 0.8 * _size_in_points(axes)[1] / len(shown)
-        for tick in ticks:
-            tick.label1.set_fontsize(min(tick.label1.get_fontsize(), room))
+        # Random offsets, so that density is visible.
+        offsets = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
+        rows = np.searchsorted(shown, labels) + offsets
+        _name_rows(axes, [names[label] for label in shown])
+        _dots(axes, np.stack([points[:, 0], rows], axis=1), colours[labels])
         return
     axes.set_aspect("equal")
     if box is not None:
         _draw_box(axes, box, n)
     _dots(axes, points, colours[labels])
-    medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
+    medians = np.reshape([np.median(points[labels == label], axis=0) for label in shown], (-1, 2))
     NamesInCloud(axes, medians, [names[label] for label in shown], colours[shown])
 
 
@@ -195,6 +192,18 @@ def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -
         handletextpad=0.5,
         labelspacing=0.2,
     )
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name rows at y = 0, 1, 2 and so on, in letters that are small enough for one row."""
+    axes.set_ylabel("class")
+    axes.set_ylim(-0.7, len(names) - 0.3)
+    # A "$" in a class name does not start a formula; SVG forbids control characters.
+    shown = [printable(name) for name in names]
+    ticks = axes.set_yticks(range(len(names)), shown, parse_math=False)
+    room = 0.8 * _size_in_points(axes)[1] / max(len(names), 1)
+    for tick in ticks:
+        tick.label1.set_fontsize(min(tick.label1.get_fontsize(), room))
 
 
 def _dots(axes: Axes, points: Array, colours: Array) -> None:
