@@ -112,4 +112,4 @@ def _dots(
         )
     axes.set_yticks(range(len(groups)), [f"{name}\nn = {len(own)}" for name, own in groups.items()])
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    axes.set_xlabel(wrapped(xlabel, 0.35 * inches, "axes.labelsize"))
+    axes.set_xlabel(wrapped(xlabel, 0.4 * inches, "axes.labelsize"))
