@@ -77,10 +77,10 @@ def trained(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(trained: Path, blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with finished runs of two models, ae and vae, not to be changed."""
+    """A folder with finished runs of two models, ae and a deeper vae, not to be changed."""
     folder = tmp_path_factory.mktemp("both")
     shutil.copytree(trained, folder / "ae")
-    options = ("--model=vae", f"--data-dir={blobs}", "--epochs=2", "--hidden-dim=16")
+    options = ("--model=vae", f"--data-dir={blobs}", "--epochs=2", "--hidden-dim", "16", "8")
     assert main(["train", f"--run-dir={folder / 'vae'}", *options]) == 0
     return folder
 

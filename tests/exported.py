@@ -8,11 +8,9 @@ import numpy.typing as npt
 from flax import nnx
 
 from jaxae import Autoencoder, ModelConfig, Run, TrainConfig, create_model
-from jaxae.config import Architecture, DataConfig, RunConfig
+from jaxae.config import DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.recorder import Recorder
-
-KINDS: tuple[Architecture, ...] = ("ae", "vae", "conv")
 
 
 def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencoder:
@@ -37,9 +35,8 @@ def batch(n: int, *shape: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(n).random((n, *shape), np.float32)
 
 
-def write_run(path: Path, kind: Architecture) -> None:
+def write_run(path: Path, config: ModelConfig) -> None:
     """Write a run for images of 8×6 pixels that was not trained."""
-    config = ModelConfig(latent_dim=3, hidden_dim=16, model=kind)
     run = Run.create(path, config_of(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
     state = run.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
     Recorder(run, state).close()

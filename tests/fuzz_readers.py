@@ -148,6 +148,9 @@ _RESUMED = _CONFIG | {"format": 2, "resumed": [{"epoch": 3, **_COMPUTED}]}
 def _check_config(given: Any, config: RunConfig) -> None:
     """Check settings against the JSON that they were read from, which may lack defaults."""
     written = json.loads(json.dumps(asdict(config)))
+    match given["model"].get("hidden_dim"):
+        case [width]:
+            given["model"]["hidden_dim"] = width
     for name in ("model", "train", "data"):
         assert written[name] | given[name] == written[name], (written[name], given[name])
 
@@ -230,8 +233,10 @@ META = Reader(
 # safetensors.
 
 
-def _whole_safetensors(kind: Any, image_shape: tuple[int, int]) -> bytes:
-    config = ModelConfig(1, 2, kind)
+_MODELS = (ModelConfig(1, 2), ModelConfig(1, 2, "vae"), ModelConfig(1, (2, 3)))
+
+
+def _whole_safetensors(config: ModelConfig, image_shape: tuple[int, int]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         model = create_model(config, image_shape, seed=0)
@@ -254,15 +259,15 @@ def _verify_safetensors(path: Path, result: tuple[Autoencoder, RunConfig]) -> No
     header, body = _parse_safetensors(path.read_bytes())
     if "jaxae" in header.get("__metadata__", {}):
         _check_config(json.loads(header["__metadata__"]["jaxae"]), config)
-    for (part, layer, kind), param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
-        entry = header[f"{part}.{layer}.{'weight' if kind == 'kernel' else kind}"]
+    for name, param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+        entry = header[".".join(map(str, name)).replace("kernel", "weight")]
         begin, end = entry["data_offsets"]
         array = np.frombuffer(body[begin:end], "<f4").reshape(entry["shape"])
         found = np.asarray(param[...])
         assert found.tobytes() == np.ascontiguousarray(array.T).tobytes()
 
 
-_WHOLE = [_whole_safetensors(kind, (2, 2)) for kind in ("ae", "vae")]
+_WHOLE = [_whole_safetensors(config, (2, 2)) for config in _MODELS]
 
 
 def _any_safetensors(rng: random.Random) -> bytes:
@@ -295,7 +300,7 @@ def _without_metadata(content: bytes) -> bytes:
 
 
 # As PyTorch saves them. Images of 28×28 pixels are assumed to be MNIST.
-_RESAVED = [_without_metadata(_whole_safetensors(kind, (28, 28))) for kind in ("ae", "vae")]
+_RESAVED = [_without_metadata(_whole_safetensors(config, (28, 28))) for config in _MODELS]
 
 
 def _any_resaved(rng: random.Random) -> bytes:

@@ -12,7 +12,7 @@ from jaxae import Dataset, ModelConfig, Split
 from jaxae.analysis import Classifier
 from jaxae.analysis.classifier import Network
 from jaxae.analysis.embedding import Embedding
-from jaxae.config import Architecture
+from jaxae.config import Model
 
 # Names differ from labels; no test image is of the last class.
 NAMES = ("0", "1", "7", "8", "9", "x")
@@ -36,7 +36,7 @@ def dataset() -> Dataset:
     return Dataset("strips", train, _split(rng, (20, 40, 15, 10, 25), 40, (0.5, -0.8)), NAMES)
 
 
-def model(kind: Architecture = "ae", seed: int = 0) -> Any:
+def model(kind: Model = "ae", seed: int = 0) -> Any:
     """A model that maps the first two pixels, 0 to 1, to z, −15 to 15; random otherwise."""
     made: Any = jaxae.create_model(ModelConfig(2, 12, kind), SHAPE, seed)
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def model(kind: Architecture = "ae", seed: int = 0) -> Any:
     return made
 
 
-def embedding(kind: Architecture = "ae", seed: int = 0) -> Embedding:
+def embedding(kind: Model = "ae", seed: int = 0) -> Embedding:
     return Embedding(model(kind, seed), dataset())
 
 

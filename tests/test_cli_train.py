@@ -15,6 +15,7 @@ from flax import nnx
 from jaxae import ModelConfig, Run, TrainConfig, load_dataset
 from jaxae._utils.text import printable
 from jaxae.cli import begin
+from jaxae.cli.options import words
 from tests.commands import contents, edit_config, jaxae, refusal
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
@@ -47,7 +48,7 @@ def test_metrics_have_one_row_per_epoch(trained: Path) -> None:
 
 def test_config_records_how_the_run_was_made(trained: Path, blobs: Path) -> None:
     config = json.loads((trained / "config.json").read_text())
-    assert config["model"] == {"latent_dim": 2, "hidden_dim": 16, "model": "ae"}
+    assert config["model"] == dataclasses.asdict(ModelConfig(hidden_dim=16))
     assert config["train"] == dataclasses.asdict(TrainConfig(epochs=2))
     assert config["data"]["source"] == str(blobs)
     assert config["data"]["checksum"] == load_dataset(blobs).checksum
@@ -69,23 +70,23 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
         precision="bfloat16",
         stream=True,
     )
-    model = ModelConfig(latent_dim=3, hidden_dim=5, model="vae")
+    model = ModelConfig(latent_dim=3, hidden_dim=(5, 4), model="vae", architecture="conv")
     given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}
     options = [(f"--{name.replace('_', '-')}", value) for name, value in given.items()]
-    args = [arg for option, value in options for arg in (option, value) if arg is not True]
+    args = [arg for option, value in options for arg in (option, *words(value)) if arg != "True"]
     assert jaxae("train", "--data-dir", blobs, "--run-dir", run, *args) == 0
     opened = Run.open(run)
     assert (opened.config.train, opened.config.model) == (train, model)
 
 
 @pytest.mark.parametrize("command", ["train", "study"])
-@pytest.mark.parametrize("kind", ["ae", "conv"])
+@pytest.mark.parametrize("kind", ["dense", "conv"])
 def test_a_kl_weight_without_a_divergence_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
 ) -> None:
     run = tmp_path / "run"
-    line = refusal(capsys, command, "--run-dir", run, "--model", kind, "--kl-weight", 4)
-    assert f"kl_weight is 4, but model {kind} has no divergence" in line
+    line = refusal(capsys, command, "--run-dir", run, "--architecture", kind, "--kl-weight", 4)
+    assert "kl_weight is 4, but model ae has no divergence" in line
     assert not run.exists()
 
 

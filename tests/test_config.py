@@ -14,7 +14,7 @@ from jaxae.config import DataConfig, ProcessConfig, RunConfig
 from jaxae.runs.config_file import parse_config
 
 LECTURE: list[tuple[Any, dict[str, Any]]] = [
-    (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae"}),
+    (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae", "architecture": "dense"}),
     (
         TrainConfig,
         {
@@ -54,7 +54,9 @@ LEAST = math.ulp(0.0)
                 (CheckpointConfig, "checkpoint_steps"),
             )
         ),
-        (ModelConfig, "model", ["ae", "vae", "conv"], ["gan", "AE", "", None]),
+        (ModelConfig, "hidden_dim", [(8, 4), (9,) * 100], [(8, 0), (True, 8), (8, 4.0), ("8", 4)]),
+        (ModelConfig, "model", ["ae", "vae"], ["gan", "AE", "", None]),
+        (ModelConfig, "architecture", ["dense", "conv"], ["flat", "", None]),
         (TrainConfig, "learning_rate", [LEAST, 1e-3, 1, 1e30], [0, -LEAST, math.nan, math.inf]),
         (TrainConfig, "schedule", ["constant", "onecycle"], ["linear", "", None]),
         (TrainConfig, "precision", ["float32", "bfloat16", "tf32"], ["float64", "", None]),
@@ -103,9 +105,31 @@ def test_processes_are_told_whole_or_not_at_all(told: tuple[Any, Any, Any], good
 DATA = DataConfig("blobs", "nowhere", "0" * 64, (8, 6), 300)
 
 
+@pytest.mark.parametrize("numbers", [0, 101])
+def test_a_bad_number_of_hidden_layers_is_refused(numbers: int) -> None:
+    with pytest.raises(ValueError, match=rf"^hidden_dim has {numbers} numbers; expected 1 to 100"):
+        ModelConfig(hidden_dim=(2,) * numbers)
+
+
+def test_one_hidden_layer_is_given_by_a_number_or_a_tuple() -> None:
+    assert ModelConfig(hidden_dim=(16,)) == ModelConfig(hidden_dim=16) == ModelConfig(2, 16)
+    assert ModelConfig(hidden_dim=(16,)).hidden_dim == 16
+    assert ModelConfig(hidden_dim=16).widths == (16,)
+    assert ModelConfig(hidden_dim=(16, 8)).widths == (16, 8)
+
+
+def test_convolutions_may_be_named_as_they_were_before_they_were_an_architecture() -> None:
+    config = RunConfig(ModelConfig(), TrainConfig(), DATA)
+    written = json.loads(json.dumps(dataclasses.asdict(config)))
+    written["model"] = {"latent_dim": 3, "hidden_dim": 16, "model": "conv"}
+    assert parse_config(written).model == ModelConfig(3, 16, "ae", "conv")
+    del written["model"]["model"]
+    assert parse_config(written).model == ModelConfig(3, 16, "ae", "dense")
+
+
 def test_a_config_comes_back_from_json() -> None:
     config = RunConfig(
-        ModelConfig(3, 16, "vae"),
+        ModelConfig(3, (16, 8), "vae", "conv"),
         TrainConfig(7, 64, 0.5, "onecycle", 9, 2.0, 0.25, "bfloat16", True),
         DATA,
         CheckpointConfig(7, 3),

@@ -17,9 +17,10 @@ from jax.sharding import Mesh
 import jaxae
 from jaxae import Dataset, ModelConfig, TrainConfig
 from jaxae.cli.app import main
-from jaxae.config import Architecture, Precision
+from jaxae.config import Precision
 from jaxae.distributed.mesh import check_precision, find_devices, make_mesh, put_rows_replicated
 from jaxae.training.seeds import fit_seeds
+from tests.kinds import KINDS
 
 pytestmark = pytest.mark.slow
 # 300 images in batches of 37: no batch divides evenly among the devices.
@@ -34,13 +35,12 @@ def train(
     dataset: Dataset,
     mesh: Mesh,
     config: TrainConfig,
-    architecture: Architecture = "ae",
+    kind: str = "ae",
     stream: bool = False,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
     """Return the losses of each epoch, and the parameters."""
-    model = jaxae.create_model(
-        ModelConfig(hidden_dim=32, model=architecture), dataset.image_shape, 0
-    )
+    own = dataclasses.replace(KINDS[kind], hidden_dim=32)
+    model = jaxae.create_model(own, dataset.image_shape, 0)
     config = dataclasses.replace(config, stream=stream)
     rows = jaxae.fit(model, dataset, config, mesh=mesh)
     losses = [(row.train_loss, row.test_loss) for row in rows]
@@ -234,11 +234,11 @@ def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
     assert 2**-12 < error < 2**-5
 
 
-@pytest.mark.parametrize("architecture", ["ae", "vae", "conv"])
-def test_bfloat16_trains_float32_parameters(tiny: Dataset, architecture: Architecture) -> None:
+@pytest.mark.parametrize("kind", ["ae", "vae", "conv"])
+def test_bfloat16_trains_float32_parameters(tiny: Dataset, kind: str) -> None:
     config = TrainConfig(epochs=2, batch_size=32, precision="bfloat16")
-    losses, parameters = train(tiny, mesh_of(1), config, architecture)
-    exact, _ = train(tiny, mesh_of(1), TrainConfig(epochs=2, batch_size=32), architecture)
+    losses, parameters = train(tiny, mesh_of(1), config, kind)
+    exact, _ = train(tiny, mesh_of(1), TrainConfig(epochs=2, batch_size=32), kind)
     assert parameters.dtype == np.float32
     assert not np.array_equal(losses, exact)
     np.testing.assert_allclose(losses, exact, rtol=0.02)

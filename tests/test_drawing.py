@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import jaxae
+from jaxae import ModelConfig
 from jaxae.cli.app import main
 from jaxae.drawing import names_of, rendering
-from jaxae.drawing.provenance import parameters_hash, read_provenance
+from jaxae.drawing.options import Options
+from jaxae.drawing.provenance import metadata_for, parameters_hash, read_provenance
 from jaxae.drawing.registry import FIGURES
 from jaxae.drawing.source import Source
 from tests.idx_files import write_blobs
@@ -198,6 +200,36 @@ def test_verify_names_the_run_that_changed(runs: Path, tmp_path: Path) -> None:
     (both[1] / "config.json").write_text(json.dumps(config))
     (problem,) = jaxae.verify(file)
     assert "runs/vae has other settings or parameters" in problem
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae"])
+def test_a_figure_drawn_before_there_were_architectures_is_verified(
+    runs: Path, tmp_path: Path, kind: str
+) -> None:
+    file, source = tmp_path / "curve.png", Source(runs / kind)
+    jaxae.draw("curve", [source], file)
+    said = read_provenance(file)
+    del said["sources"][0]["runs"][0]["config"]["model"]["architecture"]
+    rendering._write("curve", [source], Options(), file, metadata_for(".png", said))
+    assert "architecture" not in str(read_provenance(file))
+    assert jaxae.verify(file) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (ModelConfig(), "autoencoder"),
+        (ModelConfig(hidden_dim=(8, 4), model="vae"), "variational"),
+        (ModelConfig(architecture="conv"), "convolutional"),
+        (ModelConfig(model="vae", architecture="conv"), "convolutional, variational"),
+    ],
+)
+def test_a_model_is_named_by_its_architecture_and_objective(
+    model: ModelConfig, expected: str, tmp_path: Path
+) -> None:
+    source = Source(tmp_path)
+    source.runs = [SimpleNamespace(config=SimpleNamespace(model=model))]  # type: ignore[list-item]
+    assert source.name == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 import jaxae
 from jaxae import Box, EpochMetrics, ModelConfig, TrainConfig, analysis
 from jaxae.analysis.embedding import Embedding
-from jaxae.config import Architecture
+from jaxae.config import Model
 from jaxae.data import Split
 from jaxae.drawing import MissingFigureError, clouds, curves, tiles
 from jaxae.drawing.options import Options
@@ -29,7 +29,7 @@ BOTH_BOXES = pytest.mark.parametrize(
 )
 
 
-def source(kind: Architecture = "ae", seed: int = 0, latent_dim: int = 2) -> Any:
+def source(kind: Model = "ae", seed: int = 0, latent_dim: int = 2) -> Any:
     """Stand in for a run, with an untrained model."""
     own = made_up.embedding(kind, seed)
     if latent_dim != 2:

@@ -12,7 +12,8 @@ from jaxae import ModelConfig, decode, encode
 from jaxae._utils.text import printable
 from jaxae.interchange import onnx, stablehlo
 from tests.commands import jaxae, python
-from tests.exported import KINDS, batch, random_model, write_run
+from tests.exported import batch, random_model, write_run
+from tests.kinds import KINDS
 
 BATCHES = (1, 7, 300)
 PROGRAMS = ("encoder", "decoder")
@@ -21,7 +22,7 @@ PROGRAMS = ("encoder", "decoder")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "run"
-    write_run(path, "ae")
+    write_run(path, ModelConfig(3, 16))
     return path
 
 
@@ -29,20 +30,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "image_shape"), [("ae", (8, 6)), ("vae", (8, 6)), ("conv", (8, 6)), ("conv", (7, 5))]
+    ("kind", "image_shape"), [*((kind, (8, 6)) for kind in KINDS), ("deep", (7, 5))]
 )
 @pytest.mark.slow
 def test_onnx_runtime_computes_the_same_for_batches_of_any_size(
-    tmp_path: Path, kind: Any, image_shape: tuple[int, int]
+    tmp_path: Path, kind: str, image_shape: tuple[int, int]
 ) -> None:
     pytest.importorskip("jax2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), image_shape)
+    model = random_model(KINDS[kind], image_shape)
     files = onnx.write(tmp_path / "model.onnx", model)
     assert files == [tmp_path / "model-encoder.onnx", tmp_path / "model-decoder.onnx"]
     encoder, decoder = map(onnxruntime.InferenceSession, files)
     for n in (0, *BATCHES):
-        images, z = batch(n, *image_shape), batch(n, 3)
+        images, z = batch(n, *image_shape), batch(n, 2)
         (encoded,) = encoder.run(["z"], {"images": images})
         (decoded,) = decoder.run(["images"], {"z": z})
         np.testing.assert_allclose(encoded, encode(model, images), atol=1e-5, strict=True)
@@ -70,10 +71,10 @@ def test_stablehlo_runs_without_jaxae(tmp_path: Path) -> None:
     pytest.importorskip("flatbuffers")
     expected = {}
     for kind in KINDS:
-        model = random_model(ModelConfig(latent_dim=3, hidden_dim=16, model=kind), (8, 6))
+        model = random_model(KINDS[kind], (8, 6))
         files = stablehlo.write(tmp_path / f"{kind}.hlo", model)
         assert files == [tmp_path / f"{kind}-{name}.hlo" for name in PROGRAMS]
-        for file, compute, shape in zip(files, (encode, decode), ((8, 6), (3,)), strict=True):
+        for file, compute, shape in zip(files, (encode, decode), ((8, 6), (2,)), strict=True):
             given: dict[str, Any] = {str(n): batch(n, *shape) for n in BATCHES}
             np.savez(file.with_suffix(".npz"), **given)
             expected[file] = {n: compute(model, array) for n, array in given.items()}

@@ -23,6 +23,7 @@ from jaxae.distributed.mesh import replicate
 from jaxae.latent.batching import _apply, _size_for, in_chunks
 from jaxae.latent.codec import _DECODE_CHUNKS, _ENCODE_CHUNKS
 from tests.conftest import compilations, rounded_products
+from tests.kinds import KINDS
 
 SHAPE = (8, 6)
 SIZES = st.one_of(st.integers(0, 300), st.sampled_from([1023, 2047, 2048, 2049, 8192, 8193]))
@@ -187,9 +188,9 @@ def test_the_first_bad_example_is_named(model: Autoencoder) -> None:
         jaxae.decode(model, z)
 
 
-@pytest.mark.parametrize("kind", ["ae", "vae", "conv"])
-def test_every_product_has_full_float32_precision(kind: Any) -> None:
-    model = jaxae.create_model(ModelConfig(2, 16, kind), SHAPE, 0)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_product_has_full_float32_precision(kind: str) -> None:
+    model = jaxae.create_model(KINDS[kind], SHAPE, 0)
     for part, example in ((model.encoder, np.zeros(SHAPE)), (model.decoder, np.zeros(2))):
         leaves, structure = jax.tree.flatten(part)
         program = _apply.lower(lambda part, x: part(x), structure, leaves, jnp.float32(example))
@@ -220,9 +221,9 @@ def test_any_number_of_devices_gives_the_same(model: Autoencoder, k: int) -> Non
         np.testing.assert_allclose(decoded, jaxae.decode(model, points[:n]), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["vae", "conv"])
-def test_other_models_run_on_several_devices_too(kind: Any) -> None:
-    config = ModelConfig(2, 16, kind)
+@pytest.mark.parametrize("kind", ["conv", "deep"])
+def test_other_models_run_on_several_devices_too(kind: str) -> None:
+    config = KINDS[kind]
     model, several = jaxae.create_model(config, SHAPE, 0), spread(4, config)
     images, z = random_images(1500), random_points(1500)
     expected = jaxae.encode(model, images), jaxae.decode(model, z)

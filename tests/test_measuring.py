@@ -17,12 +17,13 @@ from jaxae.analysis.claims import Claim
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.measurements import classifier_of, measure
 from jaxae.analysis.report import NUMBERS, Report
-from jaxae.config import Architecture
 from jaxae.training.seeds import fit_seeds
+from tests.kinds import KINDS
 
 
-def model_of(dataset: Dataset, kind: Architecture = "ae", latent_dim: int = 2) -> Any:
-    return jaxae.create_model(ModelConfig(latent_dim, 16, kind), dataset.image_shape, 0)
+def model_of(dataset: Dataset, kind: str = "ae", latent_dim: int = 2) -> Any:
+    config = dataclasses.replace(KINDS[kind], latent_dim=latent_dim)
+    return jaxae.create_model(config, dataset.image_shape, 0)
 
 
 def report_of(dataset: Dataset, model: Any) -> Report:
@@ -36,13 +37,13 @@ def report_of(dataset: Dataset, model: Any) -> Report:
     return report
 
 
-@pytest.mark.parametrize("kind", ["ae", "vae", "conv"])
-def test_a_report_has_every_number_of_its_model(kind: Architecture, tiny: Dataset) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_report_has_every_number_of_its_model(kind: str, tiny: Dataset) -> None:
     model = model_of(tiny, kind)
     report = report_of(tiny, model)
     of_variational = {"divergence", "log_evidence"}
     missing = set(NUMBERS) - report.numbers.keys() - report.undefined.keys()
-    assert missing == (set() if kind == "vae" else of_variational)
+    assert missing == (set() if KINDS[kind].model == "vae" else of_variational)
     assert {f"purity/{name}" for name in tiny.class_names} <= report.numbers.keys()
 
 

@@ -360,6 +360,7 @@ OTHERS = {
     "latent_dim": 3,
     "hidden_dim": 17,
     "model": "vae",
+    "architecture": "conv",
     "precision": "bfloat16",
     "stream": True,
 }
@@ -384,6 +385,7 @@ def test_an_option_given_with_its_default_is_not_ignored(
 ) -> None:
     default = ModelConfig().hidden_dim
     assert "was started with 16" in refused(capsys, stopped, "--hidden-dim", default)
+    assert "--hidden-dim 16 8 would change" in refused(capsys, stopped, "--hidden-dim", 16, 8)
     resume(stopped, "--hidden-dim=16", "--seed=0")
 
 

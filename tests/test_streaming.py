@@ -136,8 +136,8 @@ def test_a_run_stopped_in_a_long_epoch_goes_on_from_the_part(
 
 @pytest.mark.slow
 def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    def part(batch_size: int, n: int = 60_000, kind: Architecture = "ae") -> tuple[int, int]:
-        model = jaxae.create_model(ModelConfig(model=kind), (28, 28), 0)
+    def part(batch_size: int, n: int = 60_000, kind: Architecture = "dense") -> tuple[int, int]:
+        model = jaxae.create_model(ModelConfig(architecture=kind), (28, 28), 0)
         graphdef, params = nnx.split(model, nnx.Param)
         optimizer = jaxae.make_optimizer(TrainConfig(), n)
         state = jaxae.init_state(params, optimizer, 0)

@@ -324,7 +324,7 @@ def test_states_of_other_seeds_epochs_or_models_are_refused(whole: Path, tiny: D
     for wrong in (states[:1], [states[0], states[1]._replace(epoch=jnp.int32(0))]):
         with pytest.raises(ValueError, match="expected one state for each seed"):
             fit_seeds(tiny, ModelConfig(), TrainConfig(), [0, 1], states=wrong)
-    wider = ModelConfig(hidden_dim=runs[0].config.model.hidden_dim + 1)
+    wider = ModelConfig(hidden_dim=17)
     with pytest.raises(
         ValueError, match=r"^state\.params.* is float32\[.*; this model and optimizer"
     ):

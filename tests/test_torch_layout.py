@@ -11,7 +11,8 @@ import safetensors.numpy
 
 from jaxae import ModelConfig, decode, encode
 from jaxae.interchange import safetensors as format_safetensors
-from tests.exported import KINDS, batch, config_of, random_model
+from tests.exported import batch, config_of, random_model
+from tests.kinds import KINDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "interchange.md").read_text()
 # It expects mnist.safetensors in the working directory.
@@ -21,36 +22,48 @@ _BLOCK = r"```python\n(from collections import OrderedDict\n.*?)```"
 DENSE = {
     "encoder.hidden.weight": (16, 48),
     "encoder.hidden.bias": (16,),
-    "encoder.latent.weight": (3, 16),
-    "encoder.latent.bias": (3,),
-    "decoder.hidden.weight": (16, 3),
+    "encoder.latent.weight": (2, 16),
+    "encoder.latent.bias": (2,),
+    "decoder.hidden.weight": (16, 2),
     "decoder.hidden.bias": (16,),
     "decoder.pixels.weight": (48, 16),
     "decoder.pixels.bias": (48,),
 }
+CONV = DENSE | {
+    "encoder.first.weight": (16, 1, 3, 3),
+    "encoder.first.bias": (16,),
+    "encoder.second.weight": (32, 16, 3, 3),
+    "encoder.second.bias": (32,),
+    "encoder.hidden.weight": (16, 128),
+    "decoder.features.weight": (128, 16),
+    "decoder.features.bias": (128,),
+    "decoder.first.weight": (64, 32, 3, 3),
+    "decoder.first.bias": (64,),
+    "decoder.pixels.weight": (4, 16, 3, 3),
+    "decoder.pixels.bias": (4,),
+}
 SHAPES = {
     "ae": DENSE,
-    "vae": DENSE | {"encoder.log_variance.weight": (3, 16), "encoder.log_variance.bias": (3,)},
-    "conv": DENSE
+    "vae": DENSE | {"encoder.log_variance.weight": (2, 16), "encoder.log_variance.bias": (2,)},
+    "conv": CONV,
+    "deep": CONV
     | {
-        "encoder.first.weight": (16, 1, 3, 3),
-        "encoder.first.bias": (16,),
-        "encoder.second.weight": (32, 16, 3, 3),
-        "encoder.second.bias": (32,),
-        "encoder.hidden.weight": (16, 128),
-        "decoder.features.weight": (128, 16),
-        "decoder.features.bias": (128,),
-        "decoder.first.weight": (64, 32, 3, 3),
-        "decoder.first.bias": (64,),
-        "decoder.pixels.weight": (4, 16, 3, 3),
-        "decoder.pixels.bias": (4,),
+        "encoder.deeper.0.weight": (9, 16),
+        "encoder.deeper.0.bias": (9,),
+        "encoder.latent.weight": (2, 9),
+        "encoder.log_variance.weight": (2, 9),
+        "encoder.log_variance.bias": (2,),
+        "decoder.hidden.weight": (9, 2),
+        "decoder.hidden.bias": (9,),
+        "decoder.deeper.0.weight": (16, 9),
+        "decoder.deeper.0.bias": (16,),
     },
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: Any) -> None:
-    config = ModelConfig(latent_dim=3, hidden_dim=16, model=kind)
+def test_parameters_have_pytorchs_names_and_shapes(tmp_path: Path, kind: str) -> None:
+    config = KINDS[kind]
     file = tmp_path / "model.safetensors"
     format_safetensors.write(file, random_model(config, (8, 6)), config_of(config, (8, 6)))
     arrays = safetensors.numpy.load_file(file)
@@ -107,7 +120,7 @@ def test_the_heads_of_a_vae_fit_pytorchs_linear_layers(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    config = ModelConfig(hidden_dim=16, model="conv")
+    config = ModelConfig(hidden_dim=(16, 9), architecture="conv")
     model = random_model(config, (28, 28))
     format_safetensors.write(tmp_path / "conv", model, config_of(config, (28, 28)))
     nn = torch.nn
@@ -115,8 +128,10 @@ def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: P
         "encoder.first": nn.Conv2d(1, 16, 3, stride=2),
         "encoder.second": nn.Conv2d(16, 32, 3, stride=2),
         "encoder.hidden": nn.Linear(32 * 7 * 7, 16),
-        "encoder.latent": nn.Linear(16, 2),
-        "decoder.hidden": nn.Linear(2, 16),
+        "encoder.deeper.0": nn.Linear(16, 9),
+        "encoder.latent": nn.Linear(9, 2),
+        "decoder.hidden": nn.Linear(2, 9),
+        "decoder.deeper.0": nn.Linear(9, 16),
         "decoder.features": nn.Linear(16, 32 * 7 * 7),
         "decoder.first": nn.Conv2d(32, 64, 3, padding=1),
         "decoder.pixels": nn.Conv2d(16, 4, 3, padding=1),
@@ -131,8 +146,12 @@ def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: P
         x = torch.from_numpy(images)[:, None]
         for name in ("encoder.first", "encoder.second"):
             x = layers[name](ends(x)).relu()
-        encoded = layers["encoder.latent"](layers["encoder.hidden"](x.flatten(1)).relu())
-        x = layers["decoder.features"](layers["decoder.hidden"](torch.from_numpy(z)).relu()).relu()
+        x = x.flatten(1)
+        for name in ("encoder.hidden", "encoder.deeper.0"):
+            x = layers[name](x).relu()
+        encoded, x = layers["encoder.latent"](x), torch.from_numpy(z)
+        for name in ("decoder.hidden", "decoder.deeper.0", "decoder.features"):
+            x = layers[name](x).relu()
         x = nn.functional.pixel_shuffle(layers["decoder.first"](x.view(-1, 32, 7, 7)), 2).relu()
         decoded = nn.functional.pixel_shuffle(layers["decoder.pixels"](x), 2).sigmoid()[:, 0]
     np.testing.assert_allclose(encoded.numpy(), encode(model, images), atol=1e-5, strict=True)

@@ -16,25 +16,26 @@ from jax import lax
 from jax.scipy import special, stats
 
 from jaxae.analysis.estimates import UndefinedError
-from jaxae.models import Params, VariationalAutoencoder
+from jaxae.models import Autoencoder, Params
 from jaxae.training import kl_divergence, to_unit_interval
 
 _IMAGES_AT_A_TIME = 20
 
 
-def divergences(
-    model: VariationalAutoencoder, images: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float32]:
+def divergences(model: Autoencoder, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Compute KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
 
     The images are uint8 of shape (n, height, width); the result has shape (n,).
+
+    Raises:
+      ValueError: the model is not variational.
     """
     graphdef, params = nnx.split(model, nnx.Param)
     return np.asarray(_divergences(graphdef, params, images))
 
 
 def log_evidence_bound(
-    model: VariationalAutoencoder,
+    model: Autoencoder,
     images: npt.NDArray[np.uint8],
     *,
     samples: int = 100,
@@ -47,7 +48,7 @@ def log_evidence_bound(
     rises to log p(x).
 
     Args:
-      model: a trained model.
+      model: a trained variational model.
       images: uint8 of shape (n, height, width).
       samples: K ≥ 1, the number of samples per image.
       kl_weight: β > 0, the weight used in training; the decoder's variance is β/2.
@@ -58,7 +59,7 @@ def log_evidence_bound(
 
     Raises:
       UndefinedError: a weight of 0, for which p(x|z) has no variance.
-      ValueError: no samples, or a weight below 0.
+      ValueError: no samples, a weight below 0, or a model that is not variational.
     """
     if samples < 1 or kl_weight < 0:
         raise ValueError(
@@ -73,7 +74,7 @@ def log_evidence_bound(
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def _bounds(
-    graphdef: nnx.GraphDef[VariationalAutoencoder],
+    graphdef: nnx.GraphDef[Autoencoder],
     params: Params,
     images: jax.Array,
     keys: jax.Array,
@@ -84,7 +85,7 @@ def _bounds(
 
     def of_one(example: tuple[jax.Array, jax.Array]) -> jax.Array:
         x = to_unit_interval(example[0])
-        mean, log_variance = model.encoder.posterior(x)
+        mean, log_variance = _posterior(model, x)
         deviation = jnp.exp(0.5 * log_variance)
         noise = jax.random.normal(example[1], (samples, len(mean)))
         z = mean[None] + deviation[None] * noise
@@ -101,12 +102,19 @@ def _bounds(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _divergences(
-    graphdef: nnx.GraphDef[VariationalAutoencoder], params: Params, images: jax.Array
+    graphdef: nnx.GraphDef[Autoencoder], params: Params, images: jax.Array
 ) -> jax.Array:
-    encoder = nnx.merge(graphdef, params).encoder
+    model = nnx.merge(graphdef, params)
 
     def of_one(image: jax.Array) -> jax.Array:
-        return kl_divergence(*encoder.posterior(to_unit_interval(image)))
+        return kl_divergence(*_posterior(model, to_unit_interval(image)))
 
     with jax.default_matmul_precision("float32"):
         return jax.vmap(of_one)(images)
+
+
+def _posterior(model: Autoencoder, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    mean, log_variance = model.posterior(x)
+    if log_variance is None:
+        raise ValueError("a plain autoencoder has no posterior; expected a variational one")
+    return mean, log_variance

@@ -23,7 +23,7 @@ from jaxae.analysis.separation import knn_accuracy, neighbour_confusion, silhoue
 from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.data import Dataset, Split
 from jaxae.latent import LECTURE_BOX, Box, decode
-from jaxae.models import VariationalAutoencoder
+from jaxae.models import Autoencoder
 
 _NEIGHBOURS = 10
 _EVIDENCE_IMAGES, _EVIDENCE_SAMPLES = 2000, 100
@@ -58,7 +58,7 @@ def measure(
         report.add("classifier_accuracy", proportion, round(classifier.test_accuracy * n), n)
         _nonsense(report, embedding, classifier, "")
         _nonsense(report, embedding, classifier, "central_")
-    if isinstance(embedding.model, VariationalAutoencoder):
+    if embedding.model.is_variational:
         _evidence(report, embedding.model, embedding.dataset, kl_weight)
     return report
 
@@ -163,9 +163,7 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
     add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
 
 
-def _evidence(
-    report: Report, model: VariationalAutoencoder, dataset: Dataset, kl_weight: float
-) -> None:
+def _evidence(report: Report, model: Autoencoder, dataset: Dataset, kl_weight: float) -> None:
     images = np.asarray(dataset.test.images)
     some, samples = images[:_EVIDENCE_IMAGES], _EVIDENCE_SAMPLES
     bound = functools.partial(log_evidence_bound, samples=samples, kl_weight=kl_weight)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import operator
 import os
 import re
@@ -22,6 +23,7 @@ from jaxae.cli.arrays import Decode, Encode
 from jaxae.cli.console import warn
 from jaxae.cli.export import Export, Import
 from jaxae.cli.figures import Figures
+from jaxae.cli.options import TYPES
 from jaxae.cli.report import Report
 from jaxae.cli.study import Study
 from jaxae.cli.train import Train
@@ -131,6 +133,8 @@ def _check_options(command: str, args: Sequence[str]) -> None:
             raise ValueError(
                 f"{command} has no option --{option}{hint} (see jaxae {command} --help)"
             )
+    if "--model=conv" in args or ("--model", "conv") in itertools.pairwise(args):
+        raise ValueError("--model conv is now --architecture conv; --model is ae or vae")
 
 
 def _options(kind: Any) -> Iterator[str]:
@@ -145,7 +149,7 @@ def _parse_as(kind: Any, prog: str, args: Sequence[str], **options: Any) -> Any:
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.cli(kind, prog=prog, args=args, **options)
+            return tyro.cli(kind, prog=prog, args=args, registry=TYPES, **options)
     except SystemExit as stop:
         if not stop.code:
             raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jaxae
 from jaxae._utils.locking import locked
 from jaxae.cli.console import say, warn
+from jaxae.cli.options import words
 from jaxae.config import ModelConfig, RunConfig, TrainConfig, check_divergence
 
 if TYPE_CHECKING:
@@ -147,10 +148,10 @@ def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: jaxae.Run
         if name == "epochs":
             why = f"the {train.schedule} schedule of {run.path} covers {began[name]} epochs"
         else:
-            why = f"{run.path} was started with {began[name]}"
-        option = f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+            why = f"{run.path} was started with {' '.join(words(began[name]))}"
+        option = [f"--{name.replace('_', '-')}", *([] if value is True else words(value))]
         raise ValueError(
-            f"{option} would change the result of --resume: {why}; "
+            f"{' '.join(option)} would change the result of --resume: {why}; "
             "omit it, or train from the start in another --run-dir"
         )
 

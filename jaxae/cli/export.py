@@ -106,4 +106,5 @@ class Import:
             sync(self.run.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        say(f"{self.run}: {config.model.model} for images of {config.data.image_shape}")
+        kind = f"{config.model.architecture} {config.model.model}"
+        say(f"{self.run}: {kind} for images of {config.data.image_shape}")

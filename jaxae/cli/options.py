@@ -37,6 +37,29 @@ CheckpointOption = Annotated[
     ),
 ]
 
+# How the command line reads a type for which tyro's own notation is hard to read.
+TYPES = tyro.constructors.ConstructorRegistry()
+
+
+@TYPES.primitive_rule
+def _numbers(
+    info: tyro.constructors.PrimitiveTypeInfo,
+) -> tyro.constructors.PrimitiveConstructorSpec[tuple[int, ...]] | None:
+    if info.type != int | tuple[int, ...]:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="INT [INT ...]",
+        instance_from_str=lambda args: tuple(map(int, args)),
+        is_instance=lambda value: isinstance(value, int | tuple),
+        str_from_instance=words,
+    )
+
+
+def words(value: object) -> list[str]:
+    """Return the value of an option as the arguments that give it on the command line."""
+    return list(map(str, value)) if isinstance(value, tuple) else [str(value)]
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:

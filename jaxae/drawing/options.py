@@ -6,7 +6,6 @@ from typing import Any, get_args
 from jaxae.analysis import Embedding
 from jaxae.config import BoxName, Width
 from jaxae.latent import LECTURE_BOX, Box
-from jaxae.models import VariationalAutoencoder
 from jaxae.plots.colours import check_palette
 from jaxae.plots.sizes import check_width
 
@@ -53,7 +52,7 @@ class Options:
 
     def box_for(self, embedding: Embedding) -> Box:
         """Return the box of a model's grid."""
-        own = "cloud" if isinstance(embedding.model, VariationalAutoencoder) else "lecture"
+        own = "cloud" if embedding.model.is_variational else "lecture"
         return embedding.percentile_box if (self.box or own) == "cloud" else LECTURE_BOX
 
     def as_json(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from jaxae._utils.text import did_you_mean
 from jaxae.analysis import UndefinedError
-from jaxae.config import BoxName, Width
+from jaxae.config import BoxName, ModelConfig, TrainConfig, Width
 from jaxae.drawing.options import Options
 from jaxae.drawing.provenance import (
     Provenance,
@@ -111,7 +111,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
             )
             for source in before["sources"]
         ]
-        runs_before = [source["runs"] for source in before["sources"]]
+        runs_before = [[_in_full(run) for run in source["runs"]] for source in before["sources"]]
         versions_before = before["versions"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -122,7 +122,7 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
     found = [
         f"{source.path} has other settings or parameters than it had"
         for source, runs, current in zip(sources, runs_before, now["sources"], strict=True)
-        if runs != current["runs"]
+        if runs != [_in_full(run) for run in current["runs"]]
     ]
     found += [
         f"{package} is {version}, was {versions_before.get(package)}"
@@ -136,6 +136,13 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
         if redrawn.read_bytes() != path.read_bytes():
             found.append("the drawing differs")
     return found
+
+
+def _in_full(run: Provenance) -> Provenance:
+    # With defaults for the settings that an older version did not have.
+    config = run["config"]
+    settings = {"model": ModelConfig(**config["model"]), "train": TrainConfig(**config["train"])}
+    return run | {"config": config | settings}
 
 
 def _write(

@@ -19,6 +19,14 @@ from jaxae.models import Autoencoder
 from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
 
+# By architecture and objective.
+_NAMES = {
+    ("dense", "ae"): "autoencoder",
+    ("dense", "vae"): "variational",
+    ("conv", "ae"): "convolutional",
+    ("conv", "vae"): "convolutional, variational",
+}
+
 
 class MissingFigureError(ValueError):
     """The runs are intact, but this figure is not defined for them."""
@@ -189,8 +197,8 @@ class Source:
     @property
     def name(self) -> str:
         """Name of the model in figures."""
-        names = {"ae": "autoencoder", "vae": "variational", "conv": "convolutional"}
-        return names[self.runs[0].config.model.model]
+        config = self.runs[0].config.model
+        return _NAMES[config.architecture, config.model]
 
     def provenance(self, file: Path) -> dict[str, Any]:
         """Return a description of the runs, with the path relative to a figure's file."""

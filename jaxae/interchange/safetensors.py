@@ -9,8 +9,10 @@ arrays' shapes.
 
 import dataclasses
 import functools
+import itertools
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from flax import nnx
 
 from jaxae._utils.files import atomic
 from jaxae._utils.text import reason
-from jaxae.config import FORMAT, Architecture, DataConfig, ModelConfig, RunConfig, TrainConfig
+from jaxae.config import FORMAT, DataConfig, ModelConfig, RunConfig, TrainConfig
 from jaxae.data import load_dataset
 from jaxae.interchange.torch_layout import torch_layouts
 from jaxae.models import Autoencoder, abstract_model, parameters
@@ -113,18 +115,23 @@ def _parse_metadata(about: str) -> RunConfig:
 
 def _infer_config(file: Any) -> RunConfig:
     names = set(file.keys())
-    sizes = {}
-    for layer in ("latent", "hidden"):
+
+    def units(layer: str) -> int:
         name = f"encoder.{layer}.weight"
         if name not in names:
             raise ValueError(f"{name} is missing; expected the names that jaxae export writes")
-        sizes[f"{layer}_dim"] = next(iter(file.get_slice(name).get_shape()), 0)
-    model: Architecture = "ae"
-    if "encoder.log_variance.weight" in names:
-        model = "vae"
-    elif "encoder.first.weight" in names:
-        model = "conv"
-    return RunConfig(ModelConfig(model=model, **sizes), TrainConfig(), _mnist())
+        return next(iter(file.get_slice(name).get_shape()), 0)
+
+    layers = ["hidden"]
+    while f"encoder.deeper.{len(layers) - 1}.weight" in names:
+        layers.append(f"deeper.{len(layers) - 1}")
+    model = ModelConfig(
+        units("latent"),
+        tuple(map(units, layers)),
+        "vae" if "encoder.log_variance.weight" in names else "ae",
+        "conv" if "encoder.first.weight" in names else "dense",
+    )
+    return RunConfig(model, TrainConfig(), _mnist())
 
 
 @functools.cache
@@ -135,7 +142,8 @@ def _mnist() -> DataConfig:
 def _read_model(file: Any, config: RunConfig, size: int) -> Autoencoder:
     height, width = config.data.image_shape
     # A lower bound: the first dense layer of every model has one input per pixel or more.
-    fewest = config.model.hidden_dim * (height * width + config.model.latent_dim)
+    sizes = height * width, *config.model.widths, config.model.latent_dim
+    fewest = sum(math.prod(pair) for pair in itertools.pairwise(sizes))
     if 4 * fewest > size:
         raise ValueError(
             f"a model of hidden_dim {config.model.hidden_dim} and latent_dim "
@@ -149,7 +157,8 @@ def _read_model(file: Any, config: RunConfig, size: int) -> Autoencoder:
         missing, extra = sorted(expected.keys() - names), sorted(names - expected.keys())
         parts = [f"{', '.join(missing)} missing"] * bool(missing)
         parts += [f"{', '.join(extra)} unknown"] * bool(extra)
-        raise ValueError(f"{'; '.join(parts)} for model {config.model.model}")
+        kind = f"{config.model.architecture} {config.model.model}"
+        raise ValueError(f"{'; '.join(parts)} for a {kind}")
     state = dict(nnx.to_flat_state(abstract))
     for name, (key, layout) in expected.items():
         claimed = file.get_slice(name)

@@ -2,11 +2,11 @@
 
 Every module maps one example; `jax.vmap` maps a batch. An encoder maps an image of shape (height,
 width), values 0 to 1, to z of shape (latent_dim,); a decoder maps z to such an image. All of them
-take the same arguments: `config`, the sizes of the hidden layer and of latent space; `image_shape`,
-height and width in pixels; and `rngs`, which draws the initial kernels (LeCun normal; biases start
-at zero).
+take the same arguments: `config`, the sizes of the hidden layers and of latent space;
+`image_shape`, height and width in pixels; and `rngs`, which draws the initial kernels (LeCun
+normal; biases start at zero).
 
-dense         encoder and decoder with one hidden layer
+dense         encoder and decoder with hidden layers only
 conv          encoder and decoder with two convolutions each
 autoencoder   encoder and decoder together, plain or variational; create_model
 """
@@ -19,6 +19,7 @@ from jaxae.models.autoencoder import create_model as create_model
 from jaxae.models.autoencoder import parameters as parameters
 from jaxae.models.conv import ConvDecoder as ConvDecoder
 from jaxae.models.conv import ConvEncoder as ConvEncoder
+from jaxae.models.conv import VariationalConvEncoder as VariationalConvEncoder
 from jaxae.models.dense import Decoder as Decoder
 from jaxae.models.dense import Encoder as Encoder
 from jaxae.models.dense import VariationalEncoder as VariationalEncoder

@@ -7,7 +7,7 @@ import jax
 from flax import nnx
 
 from jaxae.config import ModelConfig
-from jaxae.models.conv import ConvDecoder, ConvEncoder
+from jaxae.models.conv import ConvDecoder, ConvEncoder, VariationalConvEncoder
 from jaxae.models.dense import Decoder, Encoder, VariationalEncoder
 
 Params = nnx.State[Any, Any]
@@ -27,25 +27,23 @@ class Autoencoder(nnx.Module):
       (28, 28)
     """
 
-    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {
-        "ae": (Encoder, Decoder),
-        "conv": (ConvEncoder, ConvDecoder),
-    }
+    is_variational: ClassVar[bool] = False
+    _ENCODERS: ClassVar[dict[str, Any]] = {"dense": Encoder, "conv": ConvEncoder}
+    _DECODERS: ClassVar[dict[str, Any]] = {"dense": Decoder, "conv": ConvDecoder}
 
     def __init__(
         self, config: ModelConfig, image_shape: tuple[int, int] = (28, 28), *, rngs: nnx.Rngs
     ):
         """Draw the initial parameters."""
-        if config.model not in self._PARTS:
+        if self.is_variational != (config.model == "vae"):
             raise ValueError(
                 f"{type(self).__name__} got model {config.model!r}; expected "
-                f"{' or '.join(self._PARTS)} (create_model picks the class that fits)"
+                f"{'vae' if self.is_variational else 'ae'} (create_model picks the class that fits)"
             )
         self.image_shape = image_shape
         self.latent_dim = config.latent_dim
-        make_encoder, make_decoder = self._PARTS[config.model]
-        self.encoder = make_encoder(config, image_shape, rngs=rngs)
-        self.decoder = make_decoder(config, image_shape, rngs=rngs)
+        self.encoder = self._ENCODERS[config.architecture](config, image_shape, rngs=rngs)
+        self.decoder = self._DECODERS[config.architecture](config, image_shape, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
@@ -66,7 +64,11 @@ class VariationalAutoencoder(Autoencoder):
     autoencoder. See Kingma and Welling 2014.
     """
 
-    _PARTS: ClassVar[dict[str, tuple[Any, Any]]] = {"vae": (VariationalEncoder, Decoder)}
+    is_variational = True
+    _ENCODERS: ClassVar[dict[str, Any]] = {
+        "dense": VariationalEncoder,
+        "conv": VariationalConvEncoder,
+    }
 
     encoder: VariationalEncoder
 

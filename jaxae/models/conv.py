@@ -8,54 +8,58 @@ same number of contributions. Sizes that are not multiples of four are padded by
 cropped at the end of the decoder.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jaxae.config import ModelConfig
+from jaxae.models.dense import Encoder, HiddenLayers, VariationalEncoder
 
 _CHANNELS = (16, 32)
 _KERNEL = 3
 
 
-class ConvEncoder(nnx.Module):
-    """Maps an image to its point in latent space: two convolutions → hidden, ReLU → latent."""
+class ConvEncoder(Encoder):
+    """Maps an image to its point in latent space: two convolutions, then a dense encoder."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         first, second = _CHANNELS
-        height, width = _quartered(image_shape)
         self.first = nnx.Linear(_KERNEL**2, first, rngs=rngs)
         self.second = nnx.Linear(_KERNEL**2 * first, second, rngs=rngs)
-        self.hidden = nnx.Linear(height * width * second, config.hidden_dim, rngs=rngs)
-        self.latent = nnx.Linear(config.hidden_dim, config.latent_dim, rngs=rngs)
+        super().__init__(config, _features_shape(image_shape), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Map an image of shape (height, width), values 0 to 1, to z of shape (latent_dim,)."""
-        features = nnx.relu(self.first(im2col(x[..., None], stride=2)))
-        features = nnx.relu(self.second(im2col(features, stride=2)))
-        return self.latent(nnx.relu(self.hidden(features.reshape(-1))))
+    def features(self, x: jax.Array) -> jax.Array:
+        """Map an image to the features that `latent` and other heads read, of shape (units,)."""
+        x = nnx.relu(self.first(im2col(x[..., None], stride=2)))
+        x = nnx.relu(self.second(im2col(x, stride=2)))
+        return super().features(x)
 
 
-class ConvDecoder(nnx.Module):
-    """Maps a point in latent space to an image: hidden → features → two convolutions."""
+class VariationalConvEncoder(VariationalEncoder, ConvEncoder):
+    """A `VariationalEncoder` with two convolutions before its hidden layers."""
+
+
+class ConvDecoder(HiddenLayers):
+    """Maps a point in latent space to an image: hidden layers → features → two convolutions."""
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
+        super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
         self.image_shape = image_shape
+        self.features_shape = _features_shape(image_shape)
         first, second = _CHANNELS
-        height, width = _quartered(image_shape)
-        self.features_shape = (height, width, second)
-        self.hidden = nnx.Linear(config.latent_dim, config.hidden_dim, rngs=rngs)
-        self.features = nnx.Linear(config.hidden_dim, height * width * second, rngs=rngs)
+        self.features = nnx.Linear(config.widths[0], math.prod(self.features_shape), rngs=rngs)
         self.first = nnx.Linear(_KERNEL**2 * second, 4 * first, rngs=rngs)
         self.pixels = nnx.Linear(_KERNEL**2 * first, 4, rngs=rngs)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
-        features = nnx.relu(self.features(nnx.relu(self.hidden(z)))).reshape(self.features_shape)
-        features = nnx.relu(pixel_shuffle(self.first(im2col(features))))
-        image = pixel_shuffle(self.pixels(im2col(features)))
+        x = nnx.relu(self.features(self.hidden_features(z))).reshape(self.features_shape)
+        x = nnx.relu(pixel_shuffle(self.first(im2col(x))))
+        image = pixel_shuffle(self.pixels(im2col(x)))
         height, width = self.image_shape
         return nnx.sigmoid(image[:height, :width, 0])
 
@@ -92,6 +96,6 @@ def pixel_shuffle(x: jax.Array) -> jax.Array:
     return tiles.transpose(0, 2, 1, 3, 4).reshape(2 * height, 2 * width, channels // 4)
 
 
-def _quartered(image_shape: tuple[int, int]) -> tuple[int, int]:
+def _features_shape(image_shape: tuple[int, int]) -> tuple[int, int, int]:
     height, width = image_shape
-    return -(-height // 4), -(-width // 4)
+    return -(-height // 4), -(-width // 4), _CHANNELS[-1]

@@ -1,5 +1,6 @@
-"""The dense encoder and decoder, with one hidden layer each."""
+"""The dense encoder and decoder, with any number of hidden layers."""
 
+import itertools
 import math
 
 import jax
@@ -8,42 +9,62 @@ from flax import nnx
 from jaxae.config import ModelConfig
 
 
-class Encoder(nnx.Module):
-    """Maps an image to its point in latent space: flatten → hidden, ReLU → latent."""
+class HiddenLayers(nnx.Module):
+    """Dense layers, each followed by ReLU: `hidden`, then those in `deeper`."""
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+    def __init__(self, inputs: int, widths: tuple[int, ...], *, rngs: nnx.Rngs):
+        """Draw the initial parameters of layers with these numbers of inputs and of units."""
+        self.hidden = nnx.Linear(inputs, widths[0], rngs=rngs)
+        pairs = itertools.pairwise(widths)
+        self.deeper = nnx.List([nnx.Linear(before, width, rngs=rngs) for before, width in pairs])
+
+    def hidden_features(self, x: jax.Array) -> jax.Array:
+        """Map an array of shape (inputs,) to the output of the last layer, of shape (units,)."""
+        for layer in (self.hidden, *self.deeper):
+            x = nnx.relu(layer(x))
+        return x
+
+
+class Encoder(HiddenLayers):
+    """Maps an image to its point in latent space: flatten → hidden layers → latent."""
+
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
-        self.hidden = nnx.Linear(math.prod(image_shape), config.hidden_dim, rngs=rngs)
-        self.latent = nnx.Linear(config.hidden_dim, config.latent_dim, rngs=rngs)
+        super().__init__(math.prod(image_shape), config.widths, rngs=rngs)
+        self.latent = nnx.Linear(config.widths[-1], config.latent_dim, rngs=rngs)
+
+    def features(self, x: jax.Array) -> jax.Array:
+        """Map an image to the features that `latent` and other heads read, of shape (units,)."""
+        return self.hidden_features(x.reshape(-1))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map an image of shape (height, width), values 0 to 1, to z of shape (latent_dim,)."""
-        return self.latent(nnx.relu(self.hidden(x.reshape(-1))))
-
-
-class Decoder(nnx.Module):
-    """Maps a point in latent space to an image: hidden, ReLU → pixels, sigmoid."""
-
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
-        """Draw the initial parameters."""
-        self.image_shape = image_shape
-        self.hidden = nnx.Linear(config.latent_dim, config.hidden_dim, rngs=rngs)
-        self.pixels = nnx.Linear(config.hidden_dim, math.prod(image_shape), rngs=rngs)
-
-    def __call__(self, z: jax.Array) -> jax.Array:
-        """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
-        return nnx.sigmoid(self.pixels(nnx.relu(self.hidden(z)))).reshape(self.image_shape)
+        return self.latent(self.features(x))
 
 
 class VariationalEncoder(Encoder):
     """Maps an image to a normal distribution over latent space; a call returns its mean."""
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         super().__init__(config, image_shape, rngs=rngs)
-        self.log_variance = nnx.Linear(config.hidden_dim, config.latent_dim, rngs=rngs)
+        self.log_variance = nnx.Linear(config.widths[-1], config.latent_dim, rngs=rngs)
 
     def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
-        h = nnx.relu(self.hidden(x.reshape(-1)))
-        return self.latent(h), self.log_variance(h)
+        features = self.features(x)
+        return self.latent(features), self.log_variance(features)
+
+
+class Decoder(HiddenLayers):
+    """Maps a point in latent space to an image: hidden layers → pixels, sigmoid."""
+
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+        """Draw the initial parameters."""
+        super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
+        self.image_shape = image_shape
+        self.pixels = nnx.Linear(config.widths[0], math.prod(image_shape), rngs=rngs)
+
+    def __call__(self, z: jax.Array) -> jax.Array:
+        """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
+        return nnx.sigmoid(self.pixels(self.hidden_features(z))).reshape(self.image_shape)
