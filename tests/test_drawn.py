@@ -256,7 +256,7 @@ def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
         points = jaxae.grid_points(box).reshape(-1, 2)
         gap = cdist(points, own.z).min(axis=1) > radius
         images = jaxae.decode(own.model, points[gap])
-        sure = made_up.probabilities(run.classifier, images).max(axis=1).mean()
+        sure = made_up.probabilities(two[0].classifier, images).max(axis=1).mean()
         below = by_title[f"{fraction:.1%} of the box in gaps,\nmean confidence there {sure:.2f}"]
         expected = mosaic(jaxae.latent_grid(own.model, box))
         np.testing.assert_allclose(strip(below), expected, rtol=1e-5, atol=1e-6)
@@ -314,8 +314,9 @@ def test_the_panels_of_ae_vae_line_up(two: list[Any]) -> None:
 
 def test_ae_vae_compares_models_of_the_same_data(two: list[Any]) -> None:
     other = source()
-    labels = other.embedding.labels
-    other.embedding = SimpleNamespace(plane=other.embedding.plane, labels=labels[:-1])
+    data = other.embedding.dataset
+    fewer = dataclasses.replace(data, test=Split(data.test.images[1:], data.test.labels[1:]))
+    other.embedding = Embedding(other.embedding.model, fewer)
     with pytest.raises(MissingFigureError, match="runs/ae-1 and runs/ae-0 have different data"):
         clouds.ae_vae([two[0], other], Options())
 

@@ -41,10 +41,11 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
     sides = []
     for source, name in zip(sources, names_of(sources), strict=True):
         check_plane(source)
-        embedding, classifier = source.embedding, source.classifier
-        if not np.array_equal(embedding.labels, first.labels):
+        embedding = source.embedding
+        if embedding.dataset.checksum != first.dataset.checksum:
             paths = f"{sources[0].path} and {source.path}"
             raise MissingFigureError(f"{paths} have different data; expected runs of the same data")
+        classifier = sources[0].classifier  # It depends only on the data.
         box = embedding.percentile_box
         tiles = embedding.tiles(box)
         fraction = analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
