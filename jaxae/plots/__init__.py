@@ -2,7 +2,8 @@
 
 They neither change pyplot's global state nor show a window.
 
-latent       latent_scatter, entropy_map: the latent plane
+latent       latent_scatter: embeddings in the latent plane
+entropy      entropy_map: where in the plane classes mix
 grids        reconstruction_grid, coverage_grid, image_grid: decoded images
 images       reconstructions, interpolations: rows of images
 gaps         gap_tiles: tiles in gaps against occupied tiles
@@ -16,6 +17,7 @@ style        colours of curves, and save_figure
 
 from jaxae.plots.comparison import Side as Side
 from jaxae.plots.comparison import side_by_side as side_by_side
+from jaxae.plots.entropy import entropy_map as entropy_map
 from jaxae.plots.gaps import gap_tiles as gap_tiles
 from jaxae.plots.grids import coverage_grid as coverage_grid
 from jaxae.plots.grids import image_grid as image_grid
@@ -23,7 +25,6 @@ from jaxae.plots.grids import reconstruction_grid as reconstruction_grid
 from jaxae.plots.images import Ends as Ends
 from jaxae.plots.images import interpolations as interpolations
 from jaxae.plots.images import reconstructions as reconstructions
-from jaxae.plots.latent import entropy_map as entropy_map
 from jaxae.plots.latent import latent_scatter as latent_scatter
 from jaxae.plots.sizes import WIDTHS as WIDTHS
 from jaxae.plots.style import cycle_colour as cycle_colour

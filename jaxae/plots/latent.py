@@ -1,4 +1,4 @@
-"""The latent plane: embeddings, the sampling box, and the entropy of the labels."""
+"""The latent plane: embeddings and the sampling box."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from jaxae._utils.text import printable
-from jaxae.analysis.entropy import LEAST_PER_CELL
 from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, pca_plane
 from jaxae.plots.colours import ClassNames, Palette, class_colours, names_by_label
@@ -69,50 +68,6 @@ def latent_scatter(
         scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
         if box is not None and not is_line:
             explain(axes, *box_key("sampling box", f"{n} × {n} points to decode"))
-    return root_of(axes)
-
-
-def entropy_map(
-    entropy: Array,
-    box: Box,
-    classes: int,
-    *,
-    plane: Plane | None = None,
-    least: int = LEAST_PER_CELL,
-    ax: Axes | None = None,
-    width: Width | None = None,
-) -> Figure:
-    """Show the entropy of the labels in each cell of a box: where classes mix.
-
-    Args:
-      entropy: from `analysis.entropy_map`, in bits; NaN for cells with too few embeddings.
-      box: the box that was divided into cells.
-      classes: number of classes; the colour scale ends at log₂ of it, or at 1 bit.
-      plane: the plane of the box, for the names of the axes; by default z₁ and z₂.
-      least: number of embeddings below which a cell is NaN, for the key.
-      ax: axes to draw on; by default those of a new figure.
-      width: width of a new figure: "column", "page", "slide" or inches.
-
-    Returns:
-      The figure; cells with too few embeddings have the colour of the background.
-    """
-    with axes_for(ax, width) as axes:
-        image = axes.imshow(
-            entropy,
-            origin="lower",
-            extent=(box.x_min, box.x_max, box.y_min, box.y_max),
-            cmap="cividis",
-            vmin=0,
-            vmax=np.log2(max(classes, 2)),
-            interpolation="none",
-        )
-        name_axes(axes, plane)
-        bar = root_of(axes).colorbar(image, cax=axes.inset_axes((1.03, 0, 0.05, 1)))
-        bar.set_label("entropy of\nthe labels (bits)")
-        bar.outline.set_visible(False)
-        if np.isnan(entropy).any():
-            blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["axes.edgecolor"])
-            explain(axes, [blank], [f"fewer than {least} embeddings in a cell"])
     return root_of(axes)
 
 
