@@ -152,6 +152,10 @@ def test_the_run_has_to_precede_a_list(runs: Path, capsys: Any) -> None:
         ({"classes": []}, "classes is empty"),
         ({"width": "poster"}, "width is 'poster'; expected column"),
         ({"palette": "tap10"}, "unknown palette 'tap10'; expected jaxae, .*; did you mean tab10"),
+        (
+            {"width": 100, "dpi": 301},
+            "width and dpi give 30,100 pixels across; expected at most 30",
+        ),
         ({"dpi": float("nan")}, "dpi is nan; expected 10 to 2400"),
     ],
 )

@@ -7,9 +7,10 @@ from jaxae.analysis import Embedding
 from jaxae.config import BoxName, Width
 from jaxae.latent import LECTURE_BOX, Box
 from jaxae.plots.colours import check_palette
-from jaxae.plots.sizes import check_width
+from jaxae.plots.sizes import WIDTHS, check_width
 
 _LEAST_DPI, _MOST_DPI = 10, 2400
+_MOST_PIXELS = 30_000  # A square of so many takes 3.6 GB.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Options:
         check_width(self.width)
         if self.dpi is not None and not _LEAST_DPI <= self.dpi <= _MOST_DPI:
             raise ValueError(f"dpi is {self.dpi}; expected {_LEAST_DPI} to {_MOST_DPI}")
+        inches = WIDTHS[self.width][0] if isinstance(self.width, str) else self.width or 0
+        pixels = inches * (self.dpi or 300)
+        if pixels > _MOST_PIXELS:
+            raise ValueError(
+                f"width and dpi give {pixels:,.0f} pixels across; expected at most {_MOST_PIXELS:,}"
+            )
 
     def box_for(self, embedding: Embedding) -> Box:
         """Return the box of a model's grid."""
