@@ -120,7 +120,7 @@ def test_a_figure_that_the_runs_do_not_have_is_named_and_the_others_are_drawn(
         (("--classes", "0", "cat"), "has no class 'cat'; expected some of 0, 1, 2"),
         (("--classes",), "classes is empty"),
         (("--width", "Column"), "'Column' is not one of .*page.*FLOAT"),
-        (("--width", "0"), "width is 0.0; expected column, page, slide, or from 1 to 100 inches"),
+        (("--width", "0"), "width is 0.0; expected column, page, slide, or from 2 to 100 inches"),
         (("--width", "nan"), "width is nan; expected column, page, slide"),
         (("--dpi", "9"), "dpi is 9; expected 10 to 2400"),
         (("--dpi", "2401"), "dpi is 2401; expected 10 to 2400"),

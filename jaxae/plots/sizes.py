@@ -23,12 +23,12 @@ _STEPS = 6
 
 
 def check_width(width: Width | None) -> None:
-    """Raise ValueError unless a width is one of `WIDTHS`, or a number of inches from 1 to 100."""
+    """Raise ValueError unless a width is one of `WIDTHS`, or a number of inches from 2 to 100."""
     if width is None or (isinstance(width, str) and width in WIDTHS):
         return
-    if isinstance(width, str) or not 1 <= width <= 100:
+    if isinstance(width, str) or not 2 <= width <= 100:
         raise ValueError(
-            f"width is {width!r}; expected {', '.join(WIDTHS)}, or from 1 to 100 inches"
+            f"width is {width!r}; expected {', '.join(WIDTHS)}, or from 2 to 100 inches"
         )
 
 
