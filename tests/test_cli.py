@@ -116,6 +116,8 @@ def test_missing_data_are_named_and_make_no_run(
         (("encode", "run", "--devcie", "cpu"), "--devcie; did you mean --device or --devices? "),
         (("report", "run", "--bogus"), "report has no option --bogus (see jaxae report --help"),
         (("report", "run", "--debgu"), "report has no option --debgu; did you mean --debug? "),
+        (("train", "--fit-box"), "train has no option --fit-box; did you mean --box cloud? "),
+        (("encode", "--fit_box"), "encode has no option --fit_box (see jaxae encode --help"),
         (("--verison",), "no option --verison before a command; did you mean --version? "),
     ],
 )
