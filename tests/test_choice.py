@@ -1,25 +1,20 @@
 """The choice of figures on the command line: which figures, of which runs, classes and look."""
 
-import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-import jaxae
 from jaxae import Dataset, Split
 from jaxae.cli.figures import WORDS
-from jaxae.drawing import Options, Source, check
-from jaxae.drawing.provenance import read_provenance
+from jaxae.drawing import Options, Source, check, names_of
 from jaxae.drawing.registry import FIGURES
-from tests.commands import jaxae as command
-from tests.commands import refusal
+from tests.commands import jaxae, refusal
 
 NAMES = ", ".join(FIGURES)
 
@@ -52,7 +47,7 @@ def test_only_the_named_figures_are_drawn_once(
 ) -> None:
     out = tmp_path / "my figures"
     only = ("grid", "latent", "grid")
-    assert command("figures", runs / "ae", "--only", *only, "--format", "pdf", "--out", out) == 0
+    assert jaxae("figures", runs / "ae", "--only", *only, "--format", "pdf", "--out", out) == 0
     assert capsys.readouterr().out.split("\n") == [f"{out}/grid.pdf", f"{out}/latent.pdf", ""]
     assert {path.name for path in out.iterdir()} == {"grid.pdf", "latent.pdf"}
 
@@ -69,11 +64,11 @@ def test_several_runs_get_the_figures_that_compare_them(
         (studies, {"seeds-x-study-y-study.png"}),
     ):
         out = tmp_path / "out"
-        assert command("figures", *given, "--out", out) == 0
+        assert jaxae("figures", *given, "--out", out) == 0
         assert {path.name for path in out.iterdir()} == expected
         shutil.rmtree(out)
     assert [source.path for source in seen["seeds"][0]] == studies
-    assert command("figures", *many[:2]) == 0
+    assert jaxae("figures", *many[:2]) == 0
     assert (tmp_path / "a/figures/ae_vae-a-b.png").is_file()
 
 
@@ -96,14 +91,14 @@ def test_a_figure_that_the_runs_do_not_have_is_named_and_the_others_are_drawn(
     both = (runs / "ae", runs / "vae")
     out = ("--out", tmp_path / "out")
     with pytest.raises(SystemExit) as stop:
-        command("figures", *both, "--only", "latent", "ae_vae", *out)
+        jaxae("figures", *both, "--only", "latent", "ae_vae", *out)
     assert stop.value.code == 1
     assert capsys.readouterr().out.splitlines() == [
         "no latent: 2 runs were given; expected 1",
         str(tmp_path / "out/ae_vae-ae-vae.png"),
     ]
     with pytest.raises(SystemExit):
-        command("figures", study, "--only", "grid", *out)
+        jaxae("figures", study, "--only", "grid", *out)
     expected = f"no grid: {study} is a study; expected one of its runs, such as {study}/seed-0\n"
     assert capsys.readouterr().out == expected
 
@@ -144,39 +139,10 @@ def test_the_run_has_to_precede_a_list(runs: Path, capsys: Any) -> None:
     assert "expected a run's folder before --only and --classes" in line
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"box": "big"}, "box is 'big'; expected one of cloud, lecture"),
-        ({"classes": "cat"}, "classes is 'cat'; expected a list of names"),
-        ({"classes": []}, "classes is empty"),
-        ({"width": "poster"}, "width is 'poster'; expected column"),
-        ({"palette": "tap10"}, "unknown palette 'tap10'; expected jaxae, .*; did you mean tab10"),
-        (
-            {"width": 100, "dpi": 301},
-            "width and dpi give 30,100 pixels across; expected at most 30",
-        ),
-        ({"dpi": float("nan")}, "dpi is nan; expected 10 to 2400"),
-    ],
-)
-def test_draw_refuses_an_option_before_it_reads_the_run(
-    options: dict[str, Any], expected: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=expected):
-        jaxae.draw("latent", [tmp_path / "nowhere"], tmp_path / "latent.png", **options)
-
-
-def test_draw_refuses_a_suffix_and_a_name(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"type '.gif' .*expected .png, .pdf, .svg"):
-        jaxae.draw("latent", [tmp_path / "nowhere"], tmp_path / "latent.gif")
-    with pytest.raises(ValueError, match=r"unknown figure 'seed'; .* did you mean seeds"):
-        jaxae.draw("seed", [tmp_path / "nowhere"], tmp_path / "x.png")
-
-
 def test_figures_show_only_images_of_the_chosen_classes(
     runs: Path, seen: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command("figures", runs / "ae", "--classes", "2", "0", "--out", tmp_path)
+    jaxae("figures", runs / "ae", "--classes", "2", "0", "--out", tmp_path)
     ((shown,), _), whole = seen["latent"], Source(runs / "ae")
     for split in ("train", "test"):
         every = getattr(whole.embedding.dataset, split)
@@ -229,61 +195,24 @@ def test_a_class_without_images_is_refused() -> None:
         source(("a", "b"), [0, 1], [0]).labels_of(["b"])
 
 
-@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
-def test_a_file_is_the_same_under_any_style_of_the_user(
-    runs: Path, tmp_path: Path, suffix: str
-) -> None:
-    file = tmp_path / f"out/interpolation.{suffix}"
-    options: Any = {"classes": ["0", "2"], "palette": "tab10", "width": "slide", "dpi": 60}
-    with mpl.rc_context({"font.size": 20, "svg.hashsalt": "mine", "pdf.fonttype": 3}):
-        jaxae.draw("interpolation", [runs / "ae", runs / "vae"], file, **options)
-    assert read_provenance(file)["options"] == options
-    with plt.style.context("dark_background"):
-        assert jaxae.verify(file) == []
-        assert mpl.rcParams["axes.facecolor"] == "black"
-    with pytest.raises(ValueError, match="is not a run"):
-        shutil.move(file, tmp_path / file.name)
-        jaxae.verify(tmp_path / file.name)
-
-
-def test_dpi_is_that_of_the_file(runs: Path, tmp_path: Path) -> None:
-    for dpi in (100, 200):
-        jaxae.draw("curve", [runs / "ae"], tmp_path / f"{dpi}.png", dpi=dpi)
-    few, many = (plt.imread(tmp_path / f"{dpi}.png").shape for dpi in (100, 200))
-    assert many[:2] == pytest.approx(np.multiply(few[:2], 2), abs=1)
-
-
-@pytest.mark.parametrize(("fit_box", "box"), [(True, "cloud"), (False, "lecture")])
-def test_a_file_of_an_earlier_version_is_verified(
-    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit_box: bool, box: Any
-) -> None:
-    monkeypatch.setattr(Options, "as_json", lambda _: {"fit_box": fit_box})
-    jaxae.draw("grid", [runs / "vae"], tmp_path / "grid.png", box=box)
-    assert read_provenance(tmp_path / "grid.png")["options"] == {"fit_box": fit_box}
-    assert jaxae.verify(tmp_path / "grid.png") == []
-
-
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("sources", "expected"),
     [
-        ({"options": {"glow": 1}}, "option 'glow' is unknown; expected box, classes, palette"),
-        ({"options": {"width": "poster"}}, "width is 'poster'; expected column"),
-        ({"options": {"dpi": "many"}}, ""),
-        ({"figure": "hologram"}, "figure 'hologram' is unknown"),
+        ([("ae", "runs/a", "newest"), ("vae", "runs/b", "best")], ["ae", "vae"]),
+        ([("ae", "runs/a", "newest"), ("ae", "runs/b", "newest")], ["a", "b"]),
+        ([("ae", "x/a", "newest"), ("ae", "y/a", "newest")], ["x/a", "y/a"]),
+        (
+            [("ae", "a", "newest"), ("ae", "a", "best"), ("ae", "a", 3)],
+            ["a", "a, best epoch", "a, epoch 3"],
+        ),
+        ([("ae", "$a$", "newest"), ("ae", "b\n", "newest")], [r"\$a\$", r"b\n"]),
     ],
 )
-def test_a_file_of_a_later_version_is_refused(
-    runs: Path, tmp_path: Path, capsys: Any, changes: dict[str, Any], reason: str
+def test_sources_have_different_names_in_a_figure(
+    sources: list[tuple[str, str, Any]], expected: list[str], tmp_path: Path
 ) -> None:
-    file = tmp_path / "curve.png"
-    versions = {"jaxae": "9"}
-    said = {"figure": "curve", "options": {}, "sources": [], "versions": versions, **changes}
-    Figure().savefig(file, metadata={"Description": json.dumps(said)})
-    line = refusal(capsys, "figures", "--verify", file)
-    assert f"{file} has provenance in a format that this version does not read: {reason}" in line
-
-
-def test_options_survive_the_file() -> None:
-    options = Options("cloud", ("a", "b"), "tab10", 4.5, 72)
-    assert Options.from_json(json.loads(json.dumps(options.as_json()))) == options
-    assert Options().as_json() == {}
+    made: list[Any] = [
+        SimpleNamespace(name=name, path=tmp_path / folder, checkpoint=checkpoint)
+        for name, folder, checkpoint in sources
+    ]
+    assert names_of(made) == expected

@@ -15,7 +15,7 @@ from PIL import Image
 import jaxae
 from jaxae import ModelConfig
 from jaxae.cli.app import main
-from jaxae.drawing import names_of, rendering
+from jaxae.drawing import rendering
 from jaxae.drawing.options import Options
 from jaxae.drawing.provenance import metadata_for, parameters_hash, read_provenance
 from jaxae.drawing.registry import FIGURES
@@ -230,26 +230,3 @@ def test_a_model_is_named_by_its_architecture_and_objective(
     source = Source(tmp_path)
     source.runs = [SimpleNamespace(config=SimpleNamespace(model=model))]  # type: ignore[list-item]
     assert source.name == expected
-
-
-@pytest.mark.parametrize(
-    ("sources", "expected"),
-    [
-        ([("ae", "runs/a", "newest"), ("vae", "runs/b", "best")], ["ae", "vae"]),
-        ([("ae", "runs/a", "newest"), ("ae", "runs/b", "newest")], ["a", "b"]),
-        ([("ae", "x/a", "newest"), ("ae", "y/a", "newest")], ["x/a", "y/a"]),
-        (
-            [("ae", "a", "newest"), ("ae", "a", "best"), ("ae", "a", 3)],
-            ["a", "a, best epoch", "a, epoch 3"],
-        ),
-        ([("ae", "$a$", "newest"), ("ae", "b\n", "newest")], [r"\$a\$", r"b\n"]),
-    ],
-)
-def test_sources_have_different_names_in_a_figure(
-    sources: list[tuple[str, str, Any]], expected: list[str], tmp_path: Path
-) -> None:
-    made: list[Any] = [
-        SimpleNamespace(name=name, path=tmp_path / folder, checkpoint=checkpoint)
-        for name, folder, checkpoint in sources
-    ]
-    assert names_of(made) == expected
