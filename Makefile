@@ -41,6 +41,7 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and tables of figures/, from saved runs
 	$(BIN)/python figures/draw.py
 	$(BIN)/python figures/table.py
+	$(BIN)/python -m tests.baseline
 
 runs/%/config.json: | $(VENV)/installed
 	$(BIN)/jaxae train --model $(if $(filter vae,$*),vae,ae) --run-dir runs/$*

@@ -1,0 +1,74 @@
+"""The committed pictures, drawn again and compared."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import style
+from PIL import Image
+
+import jaxae
+from figures.draw import FOLDER, PICTURES
+from jaxae import Source
+from jaxae.config import ModelConfig, RunConfig, TrainConfig
+from jaxae.drawing import FIGURES, Options
+from jaxae.drawing.source import Snapshot
+from tests import baseline
+
+# Both pictures are averaged over squares of this many pixels, which a text of a few letters fills.
+_SQUARE = 32
+# The largest difference of such a mean, 0 to 255. Half precision, and the rounding of another
+# processor, change the last digit of some numbers in a picture, but not a word or a colour.
+_TOLERANCE = 8
+# They also decide whether a cell with nearly too few embeddings is white.
+_TOLERANCES = {"entropy": 48}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The runs and the studies of the pictures, by the folders that the script names."""
+    mnist = jaxae.load_dataset("mnist")
+    with np.load(baseline.FILE) as arrays:
+        classifier = baseline.classifier(arrays)
+        found: dict[str, Any] = {}
+        for kind, folder in baseline.MODELS.items():
+            run = jaxae.Run.create(
+                tmp_path_factory.mktemp("runs") / kind,
+                RunConfig(ModelConfig(model=kind), TrainConfig(), mnist.describe("mnist")),
+                mesh=jaxae.make_mesh(jaxae.find_devices()),
+            )
+            state = run.initial_state(jaxae.models.parameters(baseline.model(arrays, kind)))
+            jaxae.Recorder(run, state).close()
+            found[folder] = Source(run.path, data=mnist)
+            found[folder].classifier = classifier
+            # A study of runs without checkpoints, as if they had been read already.
+            study = Source(run.path)
+            study.snapshots = [
+                Snapshot(found[folder].snapshot.model, "", history)
+                for history in baseline.histories(arrays, kind)
+            ]
+            found[baseline.STUDIES[kind]] = study
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_committed_picture_is_what_is_drawn_today(
+    name: str, sources: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / f"{name}.png"
+    with style.context("jaxae.paper", after_reset=True):
+        figure = FIGURES[name].function([sources[run] for run in PICTURES[name]], Options())
+        jaxae.save_figure(figure, path)
+    committed, today = _means(FOLDER / path.name), _means(path)
+    assert committed.shape == today.shape
+    assert np.abs(committed - today).max() <= _TOLERANCES.get(name, _TOLERANCE)
+
+
+def _means(path: Path) -> np.ndarray:
+    """Return the mean colour of each square of a picture, shape (rows, columns, 3)."""
+    with Image.open(path) as image:
+        rows, columns = image.height // _SQUARE, image.width // _SQUARE
+        pixels = np.asarray(image.convert("RGB"), float)[: rows * _SQUARE, : columns * _SQUARE]
+    return pixels.reshape(rows, _SQUARE, columns, _SQUARE, 3).mean(axis=(1, 3))
