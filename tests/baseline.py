@@ -13,12 +13,12 @@ from figures.draw import FOLDER
 from jaxae import EpochMetrics, ModelConfig, Source, create_model
 from jaxae.analysis import Classifier, fit_classifier
 from jaxae.analysis.classifier import Network
-from jaxae.config import Architecture
+from jaxae.config import Model
 from jaxae.models import Autoencoder, parameters
 
 FILE = Path(__file__).with_suffix(".npz")
-MODELS: dict[Architecture, str] = {"ae": "runs/mnist", "vae": "runs/vae"}
-STUDIES: dict[Architecture, str] = {"ae": "runs/study-ae", "vae": "runs/study-vae"}
+MODELS: dict[Model, str] = {"ae": "runs/mnist", "vae": "runs/vae"}
+STUDIES: dict[Model, str] = {"ae": "runs/study-ae", "vae": "runs/study-vae"}
 MNIST = (28, 28)
 
 Arrays = dict[str, Any]
@@ -39,7 +39,7 @@ def collect() -> Arrays:
     return arrays
 
 
-def model(arrays: Arrays, kind: Architecture) -> Autoencoder:
+def model(arrays: Arrays, kind: Model) -> Autoencoder:
     """Return one of the two models, in float32."""
     made = create_model(ModelConfig(model=kind), MNIST, seed=0)
     _fill(made, arrays, kind)

@@ -19,7 +19,7 @@ from pypdf import PdfReader
 import jaxae
 from jaxae import LECTURE_BOX, Box, grid_points, pca_plane, plots
 from jaxae.latent.plane import Plane
-from jaxae.plots.colours import TEN
+from jaxae.plots.colours import TEN, class_colours
 from tests.readback import (
     DIGITS,
     assert_shows,
@@ -113,7 +113,7 @@ def test_a_key_says_what_the_box_and_its_points_are() -> None:
     key: Any = drawn(plots.latent_scatter(z, labels, DIGITS, n=7)).axes[0].get_legend()
     assert [text.get_text() for text in key.get_texts()] == [
         "sampling box",
-        "7 × 7 points to decode",
+        "7 × 7 points decoded in the grid",
     ]
     assert plots.latent_scatter(z, labels, DIGITS, box=None).axes[0].get_legend() is None
 
@@ -127,6 +127,21 @@ def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
     np.testing.assert_allclose(points, [(x, y) for y in (2, 3.5, 5) for x in (-1, 3, 7)])
     axes = drawn(plots.latent_scatter(z, labels, DIGITS, box=None)).axes[0]
     assert not axes.patches and not axes.lines
+
+
+def test_a_colour_bar_names_the_colours_of_the_classes_that_are_shown() -> None:
+    z, _ = embedding()
+    labels = np.array([3, 5, 8])[np.arange(500) % 3]
+    names = {3: "three", 5: "five", 8: "eight", 9: "nine"}
+    axes = drawn(plots.latent_scatter(z, labels, names)).axes[0]
+    (bar,) = axes.child_axes
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["three", "five", "eight"]
+    np.testing.assert_allclose(bar.get_yticks(), range(3))  # Each in the middle of its colour.
+    assert bar.get_ylim() == (-0.5, 2.5)
+    (key,) = (c for c in bar.collections if c.get_array() is not None)
+    np.testing.assert_allclose(key.to_rgba(np.arange(3.0)), class_colours(9)[[3, 5, 8]])
+    whole, part = axes.get_window_extent(), bar.get_window_extent()
+    np.testing.assert_allclose((part.y0, part.y1), (whole.y0, whole.y1))
 
 
 def test_scatter_of_many_dimensions_shows_the_principal_plane_and_says_so() -> None:
@@ -190,7 +205,8 @@ def test_class_names_are_neither_formulas_nor_markup(tmp_path: Path, latent_dim:
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()  # Raises unless well-formed.
     texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
     for name in (*names[:3], r"a\x1bb"):
-        assert texts.count(name) == 1
+        # In the cloud and beside the colour bar, or beside the row.
+        assert texts.count(name) == (2 if latent_dim == 2 else 1)
 
 
 def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:

@@ -84,7 +84,8 @@ class Figures:
     ] = None
 
     dpi: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Dots per inch, 10 to 2400; by default 300. In pdf and svg, those of points and images."""
+    """Dots per inch, 10 to 2400; by default 300, or 150 for a slide. In pdf and svg, those of
+    points and images."""
 
     palette: Annotated[
         str | None,

@@ -7,18 +7,21 @@ from jaxae import analysis, plots
 from jaxae.drawing.names import names_of
 from jaxae.drawing.options import Options
 from jaxae.drawing.source import MissingFigureError, Sources, check_plane
-from jaxae.latent import latent_grid
+from jaxae.latent import LECTURE_BOX, latent_grid
 
 
 def latent(sources: Sources, options: Options) -> Figure:
     """Draw every embedding, coloured by class, with the sampling box and its grid."""
     embedding = sources[0].embedding
+    box = options.box_for(embedding)
+    which = "the lecture's" if box == LECTURE_BOX else "1st to 99th percentile"
     return plots.latent_scatter(
         embedding.z,
         embedding.labels,
         embedding.dataset.class_names,
         plane=embedding.plane,
-        box=options.box_for(sources[0].embedding),
+        box=box,
+        box_name=f"sampling box ({which})",
         palette=options.palette,
         width=options.width or "column",
     )

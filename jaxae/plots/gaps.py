@@ -98,7 +98,9 @@ def _dots(
     for y, (name, own) in enumerate(groups.items()):
         spread = rng.uniform(-0.25, 0.25, len(own))
         colour = cycle_colour(_COLOURS[name])
-        axes.plot(values[own], y + spread, ".", color=colour, mew=0, alpha=0.6)
+        # Larger where they are few.
+        size = mpl.rcParams["lines.markersize"] * np.clip(8 / np.sqrt(len(own)), 1, 2)
+        axes.plot(values[own], y + spread, ".", color=colour, mew=0, ms=size, alpha=0.6)
         middle = mean(values[own])
         reach = 0.0 if middle.high is None else middle.high - middle.value
         axes.errorbar(

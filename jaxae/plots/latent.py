@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -33,6 +35,7 @@ def latent_scatter(
     plane: Plane | None = None,
     box: Box | None = LECTURE_BOX,
     n: int = 12,
+    box_name: str = "sampling box",
     palette: Palette | None = None,
     ax: Axes | None = None,
     width: Width | None = None,
@@ -47,6 +50,7 @@ def latent_scatter(
         more than two dimensions.
       box: the box to draw, in the plane's coordinates; None for none.
       n: number of grid points along each side of the box.
+      box_name: what the key calls the box.
       palette: colours of the labels 0, 1, 2 and so on: "jaxae" (the default, ten colours that
         colour-blind readers can distinguish, continued with colours of "turbo"), the name of a
         Matplotlib colour map, such as "tab10", or a sequence of colours.
@@ -66,8 +70,10 @@ def latent_scatter(
     rows = 0.7 + 0.03 * max(0, len(np.unique(labels)) - 15)
     with axes_for(ax, width, rows if is_line else None) as axes:
         scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
+        if not is_line:
+            _add_colour_bar(axes, labels, class_names, palette)
         if box is not None and not is_line:
-            explain(axes, *box_key("sampling box", f"{n} × {n} points to decode"))
+            explain(axes, *box_key(box_name, f"{n} × {n} points decoded in the grid"))
     return root_of(axes)
 
 
@@ -149,16 +155,39 @@ def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -
     )
 
 
+def _add_colour_bar(
+    axes: Axes, labels: Array, class_names: ClassNames, palette: Palette | None
+) -> None:
+    """Add a bar beside the axes with the colour and the name of each class in the cloud."""
+    shown = np.unique(labels)
+    if len(shown) == 0:
+        return
+    colours = class_colours(int(shown.max()) + 1, palette)[shown]
+    norm = BoundaryNorm(np.arange(len(shown) + 1) - 0.5, len(shown))
+    # An inset is as high as the axes, whose height follows from the scale of the plane.
+    bar = axes.inset_axes((1.03, 0, 0.05, 1))
+    key = root_of(axes).colorbar(ScalarMappable(norm, ListedColormap(colours)), cax=bar)
+    names = names_by_label(labels, class_names)
+    key.outline.set_visible(False)
+    bar.minorticks_off()
+    bar.tick_params(length=0)
+    _name_ticks(bar, [names[label] for label in shown], _size_in_points(axes)[1])
+
+
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Name rows at y = 0, 1, 2 and so on, in letters that are small enough for one row."""
+    """Give each class a row, at y = 0, 1, 2 and so on."""
     axes.set_ylabel("class")
     axes.set_ylim(-0.7, len(names) - 0.3)
+    _name_ticks(axes, names, _size_in_points(axes)[1])
+
+
+def _name_ticks(axes: Axes, names: Sequence[str], height: float) -> None:
+    """Name y = 0, 1, 2 and so on, in letters that are small enough for a height in points."""
     # A "$" in a class name does not start a formula; SVG forbids control characters.
-    shown = [printable(name) for name in names]
-    ticks = axes.set_yticks(range(len(names)), shown, parse_math=False)
-    room = 0.8 * _size_in_points(axes)[1] / max(len(names), 1)
+    ticks = axes.set_yticks(range(len(names)), list(map(printable, names)), parse_math=False)
     for tick in ticks:
-        tick.label1.set_fontsize(min(tick.label1.get_fontsize(), room))
+        for label in (tick.label1, tick.label2):
+            label.set_fontsize(min(label.get_fontsize(), 0.8 * height / max(len(names), 1)))
 
 
 def _dots(axes: Axes, points: Array, colours: Array) -> None:

@@ -17,6 +17,7 @@ from jaxae._utils.text import printable
 Array = npt.NDArray[np.floating]
 
 _PAD = 0.25  # between a name and its frame, in font sizes
+_LETTERS = 18  # in font sizes, the width of axes below which names become smaller
 _STEPS = 1000  # at most, until no two names overlap
 
 
@@ -61,6 +62,7 @@ class NamesInCloud(LineCollection):
             )
             for point, name, colour in zip(points, names, colours, strict=True)
         ]
+        self._largest = max((float(name.get_fontsize()) for name in self._names), default=0)
         for artist in (self, *self._names):
             artist.set_in_layout(False)
         axes.add_collection(self, autolim=False)
@@ -69,6 +71,10 @@ class NamesInCloud(LineCollection):
         """Place the names, and draw the lines to them; the names are drawn next."""
         assert self.axes is not None
         area = self.axes.bbox.get_points()
+        point: Any = renderer.points_to_pixels(1)
+        width = float(np.ptp(area[:, 0])) / point
+        for name in self._names:  # In a small panel, smaller names hide less of the cloud.
+            name.set_fontsize(np.clip(width / _LETTERS, self._largest / 2, self._largest))
         points = self.axes.transData.transform(self._points)
         sizes = np.array([self._size(name, renderer) for name in self._names]).reshape(-1, 2)
         seen = ((area[0] <= points) & (points <= area[1])).all(axis=1)
