@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from figures.draw import FOLDER
+from figures.draw import RUNS
 from jaxae import EpochMetrics, ModelConfig, Source, create_model
 from jaxae.analysis import Classifier, fit_classifier
 from jaxae.analysis.classifier import Network
@@ -17,8 +17,8 @@ from jaxae.config import Model
 from jaxae.models import Autoencoder, parameters
 
 FILE = Path(__file__).with_suffix(".npz")
-MODELS: dict[Model, str] = {"ae": "runs/mnist", "vae": "runs/vae"}
-STUDIES: dict[Model, str] = {"ae": "runs/study-ae", "vae": "runs/study-vae"}
+MODELS: dict[Model, str] = {"ae": "mnist", "vae": "vae"}
+STUDIES: dict[Model, str] = {"ae": "study-ae", "vae": "study-vae"}
 MNIST = (28, 28)
 
 Arrays = dict[str, Any]
@@ -26,7 +26,7 @@ Arrays = dict[str, Any]
 
 def collect() -> Arrays:
     """Return every array of the runs, by name."""
-    sources = {kind: Source(FOLDER.parent / run) for kind, run in MODELS.items()}
+    sources = {kind: Source(RUNS / run) for kind, run in MODELS.items()}
     arrays: Arrays = {}
     for kind, source in sources.items():
         arrays |= _flat(kind, source.snapshot.model)
@@ -34,7 +34,7 @@ def collect() -> Arrays:
     arrays |= _flat("classifier", classifier.network)
     arrays["accuracy"] = classifier.test_accuracy
     for kind, study in STUDIES.items():
-        histories = Source(FOLDER.parent / study).histories
+        histories = Source(RUNS / study).histories
         arrays[f"seeds/{kind}"] = np.array(histories, np.float64)
     return arrays
 

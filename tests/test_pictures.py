@@ -21,8 +21,8 @@ _SQUARE = 32
 # The largest difference of such a mean, 0 to 255. Half precision, and the rounding of another
 # processor, change the last digit of some numbers in a picture, but not a word or a colour.
 _TOLERANCE = 8
-# They also decide whether a cell with nearly too few embeddings is white.
-_TOLERANCES = {"entropy": 48}
+# They also decide whether a cell with nearly too few embeddings is blank: squares that may differ.
+_EXCEPT = {"entropy": 4}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 Snapshot(found[folder].snapshot.model, "", history)
                 for history in baseline.histories(arrays, kind)
             ]
+            study.runs = len(study.snapshots) * found[folder].runs
             found[baseline.STUDIES[kind]] = study
     return found
 
@@ -63,7 +64,8 @@ def test_a_committed_picture_is_what_is_drawn_today(
         jaxae.save_figure(figure, path)
     committed, today = _means(FOLDER / path.name), _means(path)
     assert committed.shape == today.shape
-    assert np.abs(committed - today).max() <= _TOLERANCES.get(name, _TOLERANCE)
+    differs = (np.abs(committed - today) > _TOLERANCE).any(axis=-1)
+    assert differs.sum() <= _EXCEPT.get(name, 0)
 
 
 def _means(path: Path) -> np.ndarray:
