@@ -65,8 +65,9 @@ class Figures:
         tuple[str, ...] | None,
         tyro.conf.arg(
             metavar="CLASS ...",
-            help="Show only images of these classes, given by name or label. The plane and the "
-            "classifier stay those of all classes. It has no effect on curve, prior and seeds.",
+            help="Show only images of these classes, given by name or label. Boxes, gaps and "
+            "distances are then those of these images, but the plane and the classifier stay those "
+            "of all classes. This has no effect on curve, prior and seeds.",
         ),
     ] = None
 
