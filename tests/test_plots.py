@@ -136,6 +136,7 @@ def test_a_colour_bar_names_the_colours_of_the_classes_that_are_shown() -> None:
     axes = drawn(plots.latent_scatter(z, labels, names)).axes[0]
     (bar,) = axes.child_axes
     assert [text.get_text() for text in bar.get_yticklabels()] == ["three", "five", "eight"]
+    assert bar.get_title(loc="left") == "class"
     np.testing.assert_allclose(bar.get_yticks(), range(3))  # Each in the middle of its colour.
     assert bar.get_ylim() == (-0.5, 2.5)
     (key,) = (c for c in bar.collections if c.get_array() is not None)

@@ -169,6 +169,7 @@ def _add_colour_bar(
     key = root_of(axes).colorbar(ScalarMappable(norm, ListedColormap(colours)), cax=bar)
     names = names_by_label(labels, class_names)
     key.outline.set_visible(False)
+    bar.set_title("class", fontsize="small", loc="left")
     bar.minorticks_off()
     bar.tick_params(length=0)
     _name_ticks(bar, [names[label] for label in shown], _size_in_points(axes)[1])
