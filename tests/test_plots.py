@@ -134,7 +134,7 @@ def test_a_colour_bar_names_the_colours_of_the_classes_that_are_shown() -> None:
     labels = np.array([3, 5, 8])[np.arange(500) % 3]
     names = {3: "three", 5: "five", 8: "eight", 9: "nine"}
     axes = drawn(plots.latent_scatter(z, labels, names)).axes[0]
-    (bar,) = axes.child_axes
+    bar: Any = axes.child_axes[0]
     assert [text.get_text() for text in bar.get_yticklabels()] == ["three", "five", "eight"]
     assert bar.get_title(loc="left") == "class"
     np.testing.assert_allclose(bar.get_yticks(), range(3))  # Each in the middle of its colour.
