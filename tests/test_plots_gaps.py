@@ -1,7 +1,9 @@
 """Tiles in gaps and occupied tiles, read back from the figure."""
 
+from itertools import pairwise
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -71,6 +73,29 @@ def test_gap_tiles_show_all_values_of_both_groups_with_their_means_intervals(
     assert bottom > 1 and top < 0  # Gaps on top, as in the tiles above.
 
 
+def test_an_interval_has_no_impossible_values() -> None:
+    images, confidence = np.zeros((4, 4, 5)), np.array([1.0, 1.0, 1.0, 0.4])
+    figure = drawn(plots.gap_tiles(images, np.ones(4, bool), confidence, np.array([0, 0, 0, 9.0])))
+    for axes, low, high in zip(values_of(figure), (0.37, 0), (1, 9.41), strict=True):
+        (bar,) = axes.containers[0][2]
+        (segment,) = bar.get_segments()
+        # The means ± 3.18 standard errors of 0.15 and 2.25, but for 1.33 and −4.91.
+        np.testing.assert_allclose(segment[:, 0], [low, high], atol=0.01)
+
+
+@pytest.mark.parametrize("font", [8, 10, 12])
+def test_the_text_of_gap_tiles_does_not_overlap_in_a_column(
+    gaps: dict[str, Any], font: float
+) -> None:
+    with mpl.rc_context({"font.size": font}):
+        figure = drawn(plots.gap_tiles(**gaps, predicted=["9"] * 40, width="column"))
+    for axes in [*from_the_top(figure)[:2], *values_of(figure)]:
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            if labels and labels[0].get_rotation() == 0:
+                boxes = [label.get_window_extent() for label in labels if label.get_text()]
+                assert all(not a.overlaps(b) for a, b in pairwise(boxes))
+
+
 def test_gap_tiles_show_ten_of_each_kind(gaps: dict[str, Any]) -> None:
     for axes in from_the_top(drawn(plots.gap_tiles(**gaps)))[:2]:
         assert strip(axes).shape == (4, 50)
@@ -91,7 +116,8 @@ def test_gap_tiles_show_the_predicted_class_with_its_confidence(gaps: dict[str, 
     picked = np.flatnonzero(gaps["in_gap"])[np.argsort(gaps["distance"][gaps["in_gap"]])]
     said = [text.get_text() for text in above.get_xticklabels()]
     assert said == [f"${i}\n{gaps['confidence'][i]:.2f}" for i in picked[[0, 4, 9, 13]]]
-    assert "nearest to training images first" in above.get_title(loc="left")
+    said_above = above.get_title(loc="left").replace("\n", " ")
+    assert "nearest to training images first" in said_above
 
 
 @pytest.mark.parametrize(

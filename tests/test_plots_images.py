@@ -135,6 +135,8 @@ def test_frames_and_grid_name_the_components_of_a_plane() -> None:
     plane = pca_plane(embedding(latent_dim=3)[0])
     figure = plots.coverage_grid(tiles(), np.ones((12, 12)), 1.0, 0.5, plane=plane)
     assert figure.axes[0].get_ylabel() == "principal component 2"
+    said = figure.axes[0].get_title(loc="left").replace("\n", " ")
+    assert said.endswith("distance to the nearest embedding in 3 dimensions (half tiles)")
 
 
 def test_frames_keep_their_colours_on_the_scale_and_leave_the_tiles_visible() -> None:
@@ -197,6 +199,12 @@ def test_reconstructions_continue_below_rather_than_become_illegible() -> None:
         assert axes.get_xlim() == (0, 9)
     # 0.3 inches, in which 28 pixels are a tenth of a millimetre or more each.
     assert first.get_position().width * figure.get_figwidth() / 9 >= 0.3
+
+
+def test_reconstructions_may_have_eight_bits() -> None:
+    eight = np.arange(24, dtype=np.uint8).reshape(1, 4, 6)
+    figure = plots.reconstructions(eight / 255, 255 - eight)
+    np.testing.assert_allclose(strip(figure.axes[0]), np.vstack([eight[0], 255 - eight[0]]) / 255)
 
 
 def test_few_reconstructions_are_not_enlarged() -> None:

@@ -15,8 +15,8 @@ from matplotlib.text import Text
 
 from jaxae import plots
 from jaxae.config import Width
-from jaxae.plots.tiles import mosaic_of
-from tests.readback import drawn
+from jaxae.plots.tiles import mosaic_of, text_inches, wrapped
+from tests.readback import drawn, tiles
 
 Images = npt.NDArray[np.floating]
 
@@ -144,3 +144,28 @@ def test_images_of_several_channels_are_joined_as_grey_ones_are() -> None:
     assert joined.shape == (10, 24, 3)
     for channel in range(3):
         np.testing.assert_array_equal(joined[..., channel], mosaic_of(colour[..., channel]))
+
+
+def test_text_is_broken_into_lines_of_similar_length() -> None:
+    words = "seven words that all belong to two lines"
+    room = 0.7 * text_inches(words, "axes.titlesize")
+    lines = wrapped(words, room, "axes.titlesize").split("\n")
+    assert lines == ["seven words that all", "belong to two lines"]
+    assert wrapped(words, 2 * room, "axes.titlesize") == words
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.reconstructions(tiles()[0], tiles()[0, :3]), "same shape"),
+        (lambda: plots.reconstructions(tiles()[0, :0], tiles()[0, :0]), "one or more"),
+        (lambda: plots.reconstructions(tiles()[0], tiles()[0], ["7"]), "1 names .* 12 images"),
+        (lambda: plots.reconstruction_grid(tiles()[0]), r"shape \(12, .*\(rows, columns, height"),
+        (lambda: plots.reconstruction_grid(tiles()[:, :1]), "two or more columns"),
+        (lambda: plots.image_grid(tiles()[0], columns=5), "12 images .* multiple of 5"),
+    ],
+)
+def test_images_of_another_number_or_shape_are_refused(draw: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        draw()
+    assert "\n" not in str(error.value)

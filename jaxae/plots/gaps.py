@@ -13,7 +13,7 @@ from jaxae.analysis import mean
 from jaxae.config import Width
 from jaxae.plots.sizes import figure_for, root_of
 from jaxae.plots.style import cycle_colour
-from jaxae.plots.tiles import inches_of, name_columns, show_rows, wrapped
+from jaxae.plots.tiles import inches_of, name_columns, show_rows, text_inches, wrapped
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +64,11 @@ def gap_tiles(
     with figure_for(figure, width) as made:
         inches = inches_of(made)
         # Heights as multiples of the width, which is the same for all.
-        tile, dots = images.shape[1] / images.shape[2] / columns, 0.1 * len(groups)
+        tile = images.shape[1] / images.shape[2] / columns
+        # Two lines of text name each group.
+        names = (*groups, f"{shown} of {len(images)}")
+        across = inches - max(text_inches(name, "ytick.labelsize") for name in names)
+        dots = max(0.1, 2.8 * mpl.rcParams["font.size"] / (72 * across)) * len(groups)
         *strips, below = made.subplots(
             len(groups) + 1, gridspec_kw={"height_ratios": [*[tile] * len(groups), dots]}
         )
@@ -74,13 +78,13 @@ def gap_tiles(
             axes.set_xlim(0, columns)
             axes.set_yticks([axes.get_ylim()[0] / 2], [f"{name}\n{len(picked)} of {len(own)}"])
             middles = [k + 0.5 for k in range(len(picked))]
-            room = inches / (columns + 1)
+            room = across / (columns + 0.5)
             name_columns(axes, middles, [said[i] for i in picked], room, side=-1)
         strips[0].set_title(wrapped(caption, 0.8 * inches, "axes.titlesize"), loc="left")
         below.set_axis_off()
         below.set_box_aspect(dots)
         left, right = (below.inset_axes((x, 0, 0.46, 1)) for x in (0, 0.54))
-        _dots(left, groups, confidence, "classifier's confidence", inches)
+        _dots(left, groups, confidence, "classifier's confidence", inches, largest=1.0)
         _dots(right, groups, distance, "distance to the nearest training image (pixels)", inches)
         right.set_yticklabels([])
         right.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
@@ -92,8 +96,14 @@ def _evenly(order: Array, most: int) -> Array:
 
 
 def _dots(
-    axes: Axes, groups: Mapping[str, Array], values: Array, xlabel: str, inches: float
+    axes: Axes,
+    groups: Mapping[str, Array],
+    values: Array,
+    xlabel: str,
+    inches: float,
+    largest: float = np.inf,
 ) -> None:
+    """Draw values and the means of groups, with intervals within the possible values from 0."""
     rng = np.random.default_rng(0)
     for y, (name, own) in enumerate(groups.items()):
         spread = rng.uniform(-0.25, 0.25, len(own))
@@ -102,11 +112,12 @@ def _dots(
         size = mpl.rcParams["lines.markersize"] * np.clip(8 / np.sqrt(len(own)), 1, 2)
         axes.plot(values[own], y + spread, ".", color=colour, mew=0, ms=size, alpha=0.6)
         middle = mean(values[own])
-        reach = 0.0 if middle.high is None else middle.high - middle.value
+        low = middle.value if middle.low is None else max(middle.low, 0.0)
+        high = middle.value if middle.high is None else min(middle.high, largest)
         axes.errorbar(
             middle.value,
             y,
-            xerr=reach,
+            xerr=[[middle.value - low], [high - middle.value]],
             fmt="D",
             color=mpl.rcParams["text.color"],
             capsize=mpl.rcParams["lines.markersize"] / 2,

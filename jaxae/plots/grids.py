@@ -43,6 +43,9 @@ def reconstruction_grid(
 
     Returns:
       The figure; its axes are in latent units and extend half a tile beyond the box.
+
+    Raises:
+      ValueError: the images are not a grid of two or more columns.
     """
     with axes_for(ax, width) as axes:
         grid_on(axes, images, box, plane=plane)
@@ -80,9 +83,13 @@ def coverage_grid(
         axes.add_collection(frames)
         # A title, unlike a label of the scale, does not shrink the axes where it is wider.
         room = axes.get_window_extent().width / root_of(axes).dpi
+        space = ""
+        if plane is not None and plane.is_pca:
+            # In the plane, an embedding may look nearer than it is.
+            space = f" in {plane.axes.shape[1]} dimensions"
         lines = (
             f"{coverage:.0%} of the box is occupied, {1 - coverage:.0%} lies in gaps",
-            "distance to the nearest embedding (half tiles)",
+            f"distance to the nearest embedding{space} (half tiles)",
         )
         title = "\n".join(wrapped(line, room, "axes.titlesize") for line in lines)
         axes.set_title(title, loc="left")
@@ -106,7 +113,12 @@ def image_grid(
       title: text above the images; by default none.
       ax: axes to draw on; by default those of a new figure.
       width: largest width of a new figure; by default that of rcParams["figure.figsize"].
+
+    Raises:
+      ValueError: the images do not fill their rows.
     """
+    if len(images) == 0 or len(images) % columns:
+        raise ValueError(f"{len(images)} images were given; expected a multiple of {columns}")
     with axes_for(ax, width) as axes:
         show_rows(axes, images.reshape(-1, columns, *images.shape[1:]))
         if title is not None:
@@ -116,6 +128,11 @@ def image_grid(
 
 def grid_on(axes: Axes, images: Array, box: Box, *, plane: Plane | None = None) -> None:
     """Draw `reconstruction_grid` on existing axes."""
+    if np.ndim(images) < 4 or images.shape[1] < 2:
+        raise ValueError(
+            f"images have shape {np.shape(images)}; expected (rows, columns, height, width) with "
+            "two or more columns, as from latent_grid"
+        )
     rows, columns, height, width = images.shape[:4]
     dx = (box.x_max - box.x_min) / (columns - 1)
     dy = (box.y_max - box.y_min) / (rows - 1) if rows > 1 else dx

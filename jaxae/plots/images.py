@@ -33,7 +33,7 @@ def reconstructions(
 
     Args:
       originals: shape (n, height, width), n ≥ 1, uint8 or floats 0 to 1.
-      reconstructed: the same shape, floats 0 to 1.
+      reconstructed: the same shape, uint8 or floats 0 to 1.
       class_names: the name of each image's class, shown above the images; neighbours of one class
         share their name.
       figure: the figure or subfigure to draw on; by default a new one.
@@ -42,8 +42,20 @@ def reconstructions(
     Returns:
       The figure, with one column per image. Images that do not fit side by side at a legible size
       continue below.
+
+    Raises:
+      ValueError: the images or the names differ in number or shape, or there are none.
     """
-    pairs = np.stack([_unit(originals), reconstructed])
+    if originals.shape != reconstructed.shape or len(originals) == 0:
+        raise ValueError(
+            f"images of shapes {originals.shape} and {reconstructed.shape} were given; expected "
+            "one or more, and the same shape"
+        )
+    if class_names is not None and len(class_names) != len(originals):
+        raise ValueError(
+            f"{len(class_names)} names were given for {len(originals)} images; expected one each"
+        )
+    pairs = np.stack([_unit(originals), _unit(reconstructed)])
     with figure_for(figure, width) as made:
         inches = inches_of(made)
         blocks = -(-len(originals) // tiles_across(inches))

@@ -1,7 +1,7 @@
 """Images side by side in one picture, and the names above or below them."""
 
 from collections.abc import Sequence
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -16,7 +16,7 @@ from jaxae.config import Width
 from jaxae.plots.sizes import WIDTHS, root_of
 
 Array = npt.NDArray[Any]
-FontSize = Literal["axes.labelsize", "axes.titlesize", "xtick.labelsize"]
+FontSize = Literal["axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize"]
 
 # The narrowest tile that is legible, in multiples of the font size.
 _NARROWEST = 2.7
@@ -67,7 +67,7 @@ def name_columns(
       side: 1 for names above, −1 for names below.
     """
     lines = [[printable(line) for line in name.split("\n")] for name in names]
-    slanted = any(_points(line, "xtick.labelsize") > 72 * room for name in lines for line in name)
+    slanted = any(text_inches(line, "xtick.labelsize") > room for name in lines for line in name)
     said = [(" " if slanted else "\n").join(name) for name in lines]
     # A "$" in a name does not start a formula.
     axes.set_xticks(middles, said, parse_math=False)
@@ -78,12 +78,16 @@ def name_columns(
 
 
 def wrapped(text: str, inches: float, size: FontSize) -> str:
-    """Break text into lines that fit into a width, in the font size of an rcParam."""
-    return fill(text, max(1, int(len(text) * 72 * inches / _points(text, size))))
+    """Break text into lines of similar length that fit into a width."""
+    lines = text_inches(text, size) / inches
+    most = max(1, int(len(text) / lines))  # characters in a line
+    count = len(wrap(text, most))
+    even = range(-(-len(text) // count), most)
+    return fill(text, next((n for n in even if len(wrap(text, n)) == count), most))
 
 
-def _points(text: str, size: FontSize) -> float:
-    """Return the width of a line of text in points, in the font size of an rcParam."""
+def text_inches(text: str, size: FontSize) -> float:
+    """Return the width of a line of text, in the font size of an rcParam."""
     font = FontProperties(size=mpl.rcParams[size])
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(width)
+    return float(width / 72)
