@@ -17,9 +17,9 @@ from PIL import Image
 from pypdf import PdfReader
 
 import jaxae
-from jaxae import LECTURE_BOX, Box, grid_points, pca_plane, plots
+from jaxae import LECTURE_BOX, Box, fitted_box, grid_points, pca_plane, plots
 from jaxae.latent.plane import Plane
-from jaxae.plots.colours import TEN, class_colours
+from jaxae.plots.colours import TEN
 from tests.readback import (
     DIGITS,
     assert_shows,
@@ -74,6 +74,26 @@ def test_labels_without_a_name_and_labels_that_are_not_one_per_embedding_are_ref
             plots.latent_scatter(z[:3], labels, DIGITS)
 
 
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (np.array([[0, 1], [np.nan, 2], [3, np.inf]]), "2 of 3 embeddings are not finite"),
+        (np.array([[0, 1, 2], [np.nan, 2, 3], [0, 0, 0]]), "1 of 3 embeddings are not finite"),
+        (np.zeros(3), r"shape \(3,\); expected \(n, latent_dim\)"),
+        (np.zeros((3, 0)), r"shape \(3, 0\); expected \(n, latent_dim\)"),
+    ],
+)
+def test_embeddings_that_cannot_be_drawn_are_refused(z: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.latent_scatter(z, np.zeros(3, int), DIGITS)
+
+
+def test_lists_and_names_that_are_numbers_are_accepted() -> None:
+    figure: Any = plots.latent_scatter([[0, 1], [2, 3]], [0, 1], range(2))  # type: ignore[arg-type]
+    names = [text.get_text() for text in figure.axes[0].child_axes[0].get_yticklabels()]
+    assert names == ["0", "1"]
+
+
 def test_scatter_has_equal_axes_and_the_box_with_its_grid() -> None:
     z, labels = embedding()
     axes = drawn(plots.latent_scatter(z, labels, DIGITS)).axes[0]
@@ -108,16 +128,6 @@ def test_dots_get_smaller_and_fainter_as_they_get_denser() -> None:
     assert 1 > opacities[0] >= opacities[1] >= opacities[2] > opacities[3] > 0
 
 
-def test_a_key_says_what_the_box_and_its_points_are() -> None:
-    z, labels = embedding()
-    key: Any = drawn(plots.latent_scatter(z, labels, DIGITS, n=7)).axes[0].get_legend()
-    assert [text.get_text() for text in key.get_texts()] == [
-        "sampling box",
-        "7 × 7 points decoded in the grid",
-    ]
-    assert plots.latent_scatter(z, labels, DIGITS, box=None).axes[0].get_legend() is None
-
-
 def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
     z, labels = embedding()
     box = Box(-1, 7, 2, 5)
@@ -129,20 +139,12 @@ def test_scatter_draws_the_box_and_the_grid_that_it_is_given_or_none() -> None:
     assert not axes.patches and not axes.lines
 
 
-def test_a_colour_bar_names_the_colours_of_the_classes_that_are_shown() -> None:
-    z, _ = embedding()
-    labels = np.array([3, 5, 8])[np.arange(500) % 3]
-    names = {3: "three", 5: "five", 8: "eight", 9: "nine"}
-    axes = drawn(plots.latent_scatter(z, labels, names)).axes[0]
-    bar: Any = axes.child_axes[0]
-    assert [text.get_text() for text in bar.get_yticklabels()] == ["three", "five", "eight"]
-    assert bar.get_title(loc="left") == "class"
-    np.testing.assert_allclose(bar.get_yticks(), range(3))  # Each in the middle of its colour.
-    assert bar.get_ylim() == (-0.5, 2.5)
-    (key,) = (c for c in bar.collections if c.get_array() is not None)
-    np.testing.assert_allclose(key.to_rgba(np.arange(3.0)), class_colours(9)[[3, 5, 8]])
-    whole, part = axes.get_window_extent(), bar.get_window_extent()
-    np.testing.assert_allclose((part.y0, part.y1), (whole.y0, whole.y1))
+def test_a_plane_of_which_one_axis_has_collapsed_is_not_a_line() -> None:
+    z, labels = embedding()
+    z = z * [1, 1e-3]
+    axes = drawn(plots.latent_scatter(z, labels, DIGITS, box=fitted_box(z))).axes[0]
+    extent = axes.get_window_extent()
+    assert extent.height == pytest.approx(extent.width)
 
 
 def test_scatter_of_many_dimensions_shows_the_principal_plane_and_says_so() -> None:

@@ -10,6 +10,7 @@ gaps         gap_tiles: tiles in gaps against occupied tiles
 training     training_curve, seed_curves: losses against the epoch
 comparison   side_by_side: several models
 colours      names and colours of classes
+keys         what boxes, points and colours mean
 names        names of classes in a cloud
 sizes        the width of a figure
 style        colours of curves, and save_figure

@@ -33,7 +33,8 @@ def names_by_label(labels: npt.NDArray[np.integer], class_names: ClassNames) -> 
     Raises:
       ValueError: a label has no name.
     """
-    names = dict(class_names if isinstance(class_names, Mapping) else enumerate(class_names))
+    given = class_names if isinstance(class_names, Mapping) else dict(enumerate(class_names))
+    names = {label: str(name) for label, name in given.items()}
     missing = [int(label) for label in np.unique(labels) if label not in names or label < 0]
     if missing:
         raise ValueError(

@@ -10,7 +10,8 @@ from jaxae.config import Width
 from jaxae.latent import Box, Plane
 from jaxae.plots.colours import ClassNames, Palette
 from jaxae.plots.grids import grid_on
-from jaxae.plots.latent import box_key, explain, scatter_on
+from jaxae.plots.keys import box_key, explain
+from jaxae.plots.latent import scatter_on
 from jaxae.plots.sizes import figure_for, root_of
 
 Array = npt.NDArray[Any]
@@ -76,7 +77,7 @@ def side_by_side(
             )
             cloud.set_title(side.name)
             # As wide as the grid, whatever the shape of the cloud.
-            cloud.set_aspect("equal", adjustable="datalim")
+            cloud.set_aspect(cloud.get_aspect(), adjustable="datalim")
             cloud.set_box_aspect(1)
             grid_on(grid, side.images, side.box, plane=side.plane)
             grid.set_title(side.caption, fontsize="small", loc="right" if wide else "center")

@@ -12,7 +12,8 @@ from matplotlib.patches import Patch
 from jaxae.analysis.entropy import LEAST_PER_CELL
 from jaxae.config import Width
 from jaxae.latent import Box, Plane
-from jaxae.plots.latent import explain, name_axes
+from jaxae.plots.keys import explain
+from jaxae.plots.latent import name_axes
 from jaxae.plots.sizes import axes_for, root_of
 
 Array = npt.NDArray[Any]

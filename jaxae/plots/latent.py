@@ -6,25 +6,21 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.figure import Figure, FigureBase
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from jaxae._utils.text import printable
 from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points, pca_plane
 from jaxae.plots.colours import ClassNames, Palette, class_colours, names_by_label
+from jaxae.plots.keys import FRAME, GRID_DOT, add_colour_bar, box_key, explain, name_ticks
 from jaxae.plots.names import NamesInCloud
-from jaxae.plots.sizes import axes_for, root_of
+from jaxae.plots.sizes import axes_for, root_of, size_in_points
 
 Array = npt.NDArray[Any]
 
-# Width of the sampling box's frame and size of its grid's dots, in line widths.
-_FRAME, _GRID_DOT = 0.7, 1.8
+# A plane that is longer than this multiple of its width has axes of different scales.
+_LONGEST = 10
 
 
 def latent_scatter(
@@ -58,12 +54,14 @@ def latent_scatter(
       width: width of a new figure: "column", "page", "slide" or inches.
 
     Returns:
-      The figure. A single latent dimension is shown along x, with one row per class.
+      The figure. A single latent dimension is shown along x, with one row per class. Both axes of
+      a plane have the same scale, unless one side is more than ten times as long as the other.
 
     Raises:
-      ValueError: z and labels differ in length, a label has no name, or the palette is unknown or
-        has too few colours.
+      ValueError: z is not an array of finite embeddings, z and labels differ in length, a label has
+        no name, or the palette is unknown or has too few colours.
     """
+    z = _checked(z)
     plane = plane or pca_plane(z)
     is_line = len(plane.axes) == 1
     # Of one latent dimension: high enough for the names of the rows in a column's width.
@@ -71,7 +69,7 @@ def latent_scatter(
     with axes_for(ax, width, rows if is_line else None) as axes:
         scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
         if not is_line:
-            _add_colour_bar(axes, labels, class_names, palette)
+            add_colour_bar(axes, *_shown(labels, class_names, palette))
         if box is not None and not is_line:
             explain(axes, *box_key(box_name, f"{n} × {n} points decoded in the grid"))
     return root_of(axes)
@@ -89,29 +87,57 @@ def scatter_on(
     palette: Palette | None = None,
 ) -> None:
     """Draw `latent_scatter` on existing axes, without its key."""
-    labels = np.asarray(labels)
+    z, labels = _checked(z), np.asarray(labels)
     if labels.shape != (len(z),) or labels.dtype.kind not in "iu":
         raise ValueError(
             f"labels are {labels.dtype} of shape {labels.shape}; expected {len(z)} integers, one "
             "for each embedding"
         )
-    names = names_by_label(labels, class_names)
-    colours = class_colours(max(names, default=-1) + 1, palette)
-    points, shown = plane.project(z), np.unique(labels)
+    names, colours = _shown(labels, class_names, palette)
+    shown, index = np.unique(labels, return_inverse=True)
+    points = plane.project(z)
     name_axes(axes, plane)
     if points.shape[1] == 1:
         # Random offsets, so that density is visible.
         offsets = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
-        rows = np.searchsorted(shown, labels) + offsets
-        _name_rows(axes, [names[label] for label in shown])
-        _dots(axes, np.stack([points[:, 0], rows], axis=1), colours[labels])
+        _name_rows(axes, names)
+        _dots(axes, np.stack([points[:, 0], index + offsets], axis=1), colours[index])
         return
-    axes.set_aspect("equal")
     if box is not None:
         _draw_box(axes, box, n)
-    _dots(axes, points, colours[labels])
+    axes.update_datalim(points)
+    axes.autoscale_view()
+    _set_scales(axes)
+    _dots(axes, points, colours[index])
     medians = np.reshape([np.median(points[labels == label], axis=0) for label in shown], (-1, 2))
-    NamesInCloud(axes, medians, [names[label] for label in shown], colours[shown])
+    NamesInCloud(axes, medians, names, colours)
+
+
+def _shown(
+    labels: Array, class_names: ClassNames, palette: Palette | None
+) -> tuple[list[str], Array]:
+    """Return the names and the colours of the classes that occur, in order of their labels."""
+    shown, names = np.unique(labels), names_by_label(labels, class_names)
+    colours = class_colours(max(names, default=-1) + 1, palette)
+    return [names[label] for label in shown], colours[shown]
+
+
+def _set_scales(axes: Axes) -> None:
+    """Give both axes the same scale, unless the view would be a mere line."""
+    width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
+    if max(width, height) <= _LONGEST * min(width, height):
+        axes.set_aspect("equal")
+    else:
+        axes.set_box_aspect(1)
+
+
+def _checked(z: Array) -> Array:
+    z = np.asarray(z)
+    if z.ndim != 2 or z.shape[1] == 0:
+        raise ValueError(f"z has shape {z.shape}; expected (n, latent_dim)")
+    if bad := len(z) - int(np.isfinite(z).all(axis=1).sum()):
+        raise ValueError(f"{bad} of {len(z)} embeddings are not finite; expected finite values")
+    return z
 
 
 def name_axes(axes: Axes, plane: Plane | None) -> None:
@@ -128,67 +154,11 @@ def name_axes(axes: Axes, plane: Plane | None) -> None:
         axes.set_ylabel("" if plane is not None and len(plane.axes) == 1 else "$z_2$")
 
 
-def box_key(box: str, points: str) -> tuple[list[Artist], list[str]]:
-    """Return the symbols and texts of a key that explains a box and the points of its grid."""
-    colour, line_width = mpl.rcParams["text.color"], mpl.rcParams["lines.linewidth"]
-    frame = Patch(facecolor="none", edgecolor=colour, linewidth=_FRAME * line_width)
-    dot = Line2D([], [], linestyle="none", marker=".", color=colour, markeredgewidth=0)
-    dot.set_markersize(2 * _GRID_DOT * line_width)
-    return [frame, dot], [box, points]
-
-
-def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -> None:
-    """Add a key above axes or a figure."""
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-    where.legend(
-        symbols,
-        texts,
-        **(place if isinstance(where, Axes) else {"loc": "outside upper center"}),
-        fontsize="small",
-        frameon=False,
-        borderpad=0,
-        borderaxespad=0.3,
-        handlelength=1,
-        handleheight=1,
-        handletextpad=0.5,
-        labelspacing=0.2,
-    )
-
-
-def _add_colour_bar(
-    axes: Axes, labels: Array, class_names: ClassNames, palette: Palette | None
-) -> None:
-    """Add a bar beside the axes with the colour and the name of each class in the cloud."""
-    shown = np.unique(labels)
-    if len(shown) == 0:
-        return
-    colours = class_colours(int(shown.max()) + 1, palette)[shown]
-    norm = BoundaryNorm(np.arange(len(shown) + 1) - 0.5, len(shown))
-    # An inset is as high as the axes, whose height follows from the scale of the plane.
-    bar = axes.inset_axes((1.03, 0, 0.05, 1))
-    key = root_of(axes).colorbar(ScalarMappable(norm, ListedColormap(colours)), cax=bar)
-    names = names_by_label(labels, class_names)
-    key.outline.set_visible(False)
-    bar.set_title("class", fontsize="small", loc="left")
-    bar.minorticks_off()
-    bar.tick_params(length=0)
-    _name_ticks(bar, [names[label] for label in shown], _size_in_points(axes)[1])
-
-
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Give each class a row, at y = 0, 1, 2 and so on."""
     axes.set_ylabel("class")
     axes.set_ylim(-0.7, len(names) - 0.3)
-    _name_ticks(axes, names, _size_in_points(axes)[1])
-
-
-def _name_ticks(axes: Axes, names: Sequence[str], height: float) -> None:
-    """Name y = 0, 1, 2 and so on, in letters that are small enough for a height in points."""
-    # A "$" in a class name does not start a formula; SVG forbids control characters.
-    ticks = axes.set_yticks(range(len(names)), list(map(printable, names)), parse_math=False)
-    for tick in ticks:
-        for label in (tick.label1, tick.label2):
-            label.set_fontsize(min(label.get_fontsize(), 0.8 * height / max(len(names), 1)))
+    name_ticks(axes, names, size_in_points(axes)[1])
 
 
 def _dots(axes: Axes, points: Array, colours: Array) -> None:
@@ -210,18 +180,9 @@ def _dots(axes: Axes, points: Array, colours: Array) -> None:
 
 def _dot_style(axes: Axes, dots: int) -> tuple[float, float]:
     """Return the area in square points and the opacity of dots that cover a part of the axes."""
-    width, height = _size_in_points(axes)
-    if axes.get_aspect() != "auto":
-        (x_min, x_max), (y_min, y_max) = axes.get_xlim(), axes.get_ylim()
-        scale = min(width / (x_max - x_min), height / (y_max - y_min))
-        width, height = scale * (x_max - x_min), scale * (y_max - y_min)
+    width, height = size_in_points(axes)
     room = width * height / max(dots, 1)
     return float(np.clip(room, 0.6, 9)), float(np.clip(0.7 * room, 0.15, 0.8))
-
-
-def _size_in_points(axes: Axes) -> tuple[float, float]:
-    point = root_of(axes).dpi / 72
-    return axes.bbox.width / point, axes.bbox.height / point
 
 
 def _draw_box(axes: Axes, box: Box, n: int) -> None:
@@ -233,9 +194,9 @@ def _draw_box(axes: Axes, box: Box, n: int) -> None:
             *size,
             fill=False,
             edgecolor=colour,
-            lw=_FRAME * line_width,
+            lw=FRAME * line_width,
             zorder=3,
         )
     )
     x, y = grid_points(box, n).reshape(-1, 2).T
-    axes.plot(x, y, ".", color=colour, markersize=_GRID_DOT * line_width, mew=0, zorder=3)
+    axes.plot(x, y, ".", color=colour, markersize=GRID_DOT * line_width, mew=0, zorder=3)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import Affine2D, Bbox, BboxTransformFrom
 
 from jaxae.config import Width
@@ -78,6 +80,24 @@ def root_of(drawn: Axes | Figure | SubFigure) -> Figure:
         parent = parent.figure
     assert isinstance(parent, Figure)
     return parent
+
+
+def size_in_points(axes: Axes) -> tuple[float, float]:
+    """Return the width and the height of axes as they will be drawn, in points."""
+    point = root_of(axes).dpi / 72
+    width, height = axes.bbox.width / point, axes.bbox.height / point
+    wide, high = 1.0, axes.get_box_aspect()
+    if axes.get_aspect() != "auto":
+        wide, high = float(np.ptp(axes.get_xlim())), float(np.ptp(axes.get_ylim()))
+    if high is None:
+        return width, height
+    scale = min(width / wide, height / high)
+    return scale * wide, scale * high
+
+
+def font_size(size: float | str) -> float:
+    """Return a font size, such as 8 or "small", in points."""
+    return float(FontProperties(size=size).get_size_in_points())
 
 
 def _trim(figure: Figure) -> None:
