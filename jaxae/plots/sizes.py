@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Affine2D, Bbox, BboxTransformFrom
 
 from jaxae.config import Width
@@ -123,6 +124,26 @@ def _trim(figure: Figure) -> None:
     figure.set_size_inches(right - left, top - bottom)
     for axes, place in places:
         axes.set_position(place.transformed(Affine2D().scale(width, height) + kept))
+        axes.set_in_layout(True)  # Which set_position ends.
+    figure.set_layout_engine(_Kept(figure))
+
+
+class _Kept(ConstrainedLayoutEngine):
+    """The layout that a figure has, until its size changes or something is added to it."""
+
+    def __init__(self, figure: Figure):
+        super().__init__(compress=True)
+        self._kept: tuple[float, ...] | None = self._state_of(figure)
+
+    def execute(self, fig: Figure) -> None:
+        """Lay the figure out, if it has ever changed."""
+        if self._state_of(fig) != self._kept:
+            self._kept = None
+            super().execute(fig)
+
+    @staticmethod
+    def _state_of(figure: Figure) -> tuple[float, ...]:
+        return (*figure.get_size_inches(), len(figure.get_children()))
 
 
 def _kept(low: float, high: float, size: float) -> tuple[float, float]:
