@@ -96,6 +96,10 @@ class TrainConfig:
     """Read the images as they are needed, instead of keeping them on the devices.
     Chosen automatically if they take more than two fifths of a device's memory."""
 
+    validation: int = 0
+    """Training images that are kept out of training to choose the best checkpoint.
+    They are drawn at random, the same ones for every seed and model."""
+
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
         _require_count("epochs", self.epochs)
@@ -109,6 +113,10 @@ class TrainConfig:
         _require_one_of("precision", self.precision, get_args(Precision))
         if not _is_whole(self.seed) or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
+        if not _is_whole(self.validation) or self.validation < 0:
+            raise ValueError(
+                f"validation is {self.validation!r}; expected a whole number of 0 or more"
+            )
         for name in ("kl_weight", "input_noise"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -124,6 +132,15 @@ def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
         )
 
 
+def check_validation(validation: int, images: int) -> None:
+    """Raise ValueError unless some of the training images are left when others are kept out."""
+    if not 0 <= validation < images:
+        raise ValueError(
+            f"validation is {validation}, of {images} training images; expected 0 to {images - 1}, "
+            "so that some are left to train on"
+        )
+
+
 @dataclass(frozen=True)
 class CheckpointConfig:
     """When the state of training is saved; the result does not depend on it."""
@@ -132,7 +149,7 @@ class CheckpointConfig:
     """Epochs between checkpoints; the last epoch is always saved."""
 
     keep: int = 2
-    """Number of recent checkpoints to keep, in addition to the one with the lowest test loss."""
+    """Number of recent checkpoints to keep, in addition to the best one, if there is one."""
 
     checkpoint_steps: int = 10_000
     """Steps between checkpoints within an epoch that is streamed or long."""
@@ -177,6 +194,7 @@ class DataConfig:
 
 # The format of new runs; a run keeps the format it was created with. Format 1 draws the initial
 # parameters and the order of the images from one stream of random numbers, format 2 from two.
+# Format 1 keeps the checkpoint with the lowest test loss as the best one, format 2 does not.
 FORMAT = 2
 
 
@@ -196,11 +214,24 @@ class RunConfig:
     """Format of the run's folder; determines how its random numbers are drawn."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless the format is known and `imported_from` is a string or None."""
+        """Raise ValueError for an unknown format, a bad field, or too many validation images."""
         if type(self.format) is not int or not 1 <= self.format <= FORMAT:
             raise ValueError(f"format is {self.format!r}; this version reads 1 to {FORMAT}")
         if not isinstance(self.imported_from, str | None):
             raise ValueError(f"imported_from is {self.imported_from!r}; expected a file's name")
+        check_validation(self.train.validation, self.data.train_examples)
+
+    @property
+    def epoch_examples(self) -> int:
+        """Number of images in an epoch: the training images that are not kept out."""
+        return self.data.train_examples - self.train.validation
+
+    @property
+    def best_by(self) -> Literal["validation_loss", "test_loss"] | None:
+        """The metric that is lowest at the best checkpoint; None if there is no best one."""
+        if self.train.validation:
+            return "validation_loss"
+        return "test_loss" if self.format == 1 else None
 
 
 @dataclass(frozen=True)

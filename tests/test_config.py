@@ -27,6 +27,7 @@ LECTURE: list[tuple[Any, dict[str, Any]]] = [
             "input_noise": 0.0,
             "precision": "float32",
             "stream": False,
+            "validation": 0,
         },
     ),
     (CheckpointConfig, {"checkpoint_every": 5, "keep": 2, "checkpoint_steps": 10_000}),
@@ -61,6 +62,7 @@ LEAST = math.ulp(0.0)
         (TrainConfig, "schedule", ["constant", "onecycle"], ["linear", "", None]),
         (TrainConfig, "precision", ["float32", "bfloat16", "tf32"], ["float64", "", None]),
         (TrainConfig, "seed", [0, 1, 2**32 - 1], [-1, 2**32, 1.0, True, None]),
+        (TrainConfig, "validation", [0, 1, 10**9], [-1, 0.5, 1.0, True, "1", None]),
         (TrainConfig, "kl_weight", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
         (TrainConfig, "input_noise", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
     ],
@@ -130,11 +132,18 @@ def test_convolutions_may_be_named_as_they_were_before_they_were_an_architecture
 def test_a_config_comes_back_from_json() -> None:
     config = RunConfig(
         ModelConfig(3, (16, 8), "vae", "conv"),
-        TrainConfig(7, 64, 0.5, "onecycle", 9, 2.0, 0.25, "bfloat16", True),
+        TrainConfig(7, 64, 0.5, "onecycle", 9, 2.0, 0.25, "bfloat16", True, 50),
         DATA,
         CheckpointConfig(7, 3),
     )
     assert parse_config(json.loads(json.dumps(dataclasses.asdict(config)))) == config
+
+
+@pytest.mark.parametrize("validation", [300, 301, 10**9])
+def test_a_run_without_an_image_to_train_on_is_refused(validation: int) -> None:
+    assert RunConfig(ModelConfig(), TrainConfig(validation=299), DATA).epoch_examples == 1
+    with pytest.raises(ValueError, match=rf"^validation is {validation}, of 300 training images"):
+        RunConfig(ModelConfig(), TrainConfig(validation=validation), DATA)
 
 
 @pytest.mark.parametrize(

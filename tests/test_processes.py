@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 Floats = npt.NDArray[np.floating]
 
 # Neither the batch nor the data can be shared evenly by 2 or 3 processes of 3 devices.
-_SIZES = ("--epochs=3", "--batch-size=37", "--hidden-dim=16")
+_SIZES = ("--epochs=3", "--batch-size=37", "--hidden-dim=16", "--validation=41")
 # Enough epochs for a process to be lost among them.
 _LONG = ("--devices=1", "--hidden-dim=16", "--epochs=40", "--checkpoint-every=7")
 
@@ -37,7 +37,7 @@ _LONG = ("--devices=1", "--hidden-dim=16", "--epochs=40", "--checkpoint-every=7"
 def losses(run: Path) -> Floats:
     rows = Run.open(run).history()
     assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
-    return np.array([(row.train_loss, row.test_loss) for row in rows])
+    return np.array([(row.train_loss, row.test_loss, row.validation_loss) for row in rows], float)
 
 
 def parameters(run: Path) -> Floats:

@@ -15,7 +15,7 @@ from flax import nnx
 
 from jaxae import CheckpointConfig, EpochMetrics, ModelConfig, Run, TrainConfig, TrainState
 from jaxae._utils.locking import LOCK_NAME
-from jaxae.config import DataConfig, RunConfig
+from jaxae.config import FORMAT, DataConfig, RunConfig
 from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
 from jaxae.runs.metrics_file import append_row, intact_rows, read_rows
@@ -157,8 +157,8 @@ def test_the_newest_whole_state_is_read_and_what_is_passed_over_is_told(
 # Rows.
 
 
-def row(epoch: int, test_loss: float = 3.0) -> EpochMetrics:
-    return EpochMetrics(epoch, 2.5, test_loss, 0.1, 9.0)
+def row(epoch: int, loss: float | None = None, test_loss: float = 3.0) -> EpochMetrics:
+    return EpochMetrics(epoch, 2.5, test_loss, 0.1, 9.0, validation_loss=loss)
 
 
 def line(**changes: object) -> bytes:
@@ -215,15 +215,20 @@ def test_rows_begin_with_epoch_1(tmp_path: Path) -> None:
 
 
 def new_run(
-    path: Path, checkpoints: CheckpointConfig | None = None, overwrite: bool = False
+    path: Path,
+    checkpoints: CheckpointConfig | None = None,
+    overwrite: bool = False,
+    validation: int = 50,
+    format: int = FORMAT,
 ) -> Run:
     return Run.create(
         path,
         RunConfig(
             ModelConfig(hidden_dim=2, latent_dim=1),
-            TrainConfig(),
+            TrainConfig(validation=validation),
             DataConfig("blobs", "nowhere", "0", (2, 2), 300),
             checkpoints or CheckpointConfig(),
+            format=format,
         ),
         mesh=make_mesh(jax.devices()[:1]),
         overwrite=overwrite,
@@ -242,10 +247,14 @@ def epoch_of(model: Any) -> int:
 
 
 def begun(
-    path: Path, losses: list[float], checkpoints: list[int], config: CheckpointConfig | None = None
+    path: Path,
+    losses: list[float],
+    checkpoints: list[int],
+    config: CheckpointConfig | None = None,
+    **settings: Any,
 ) -> Run:
-    """Make a run with a row for each test loss, and some checkpoints."""
-    run = new_run(path, config)
+    """Make a run with a row for each validation loss, and some checkpoints."""
+    run = new_run(path, config, **settings)
     for epoch, loss in enumerate(losses, 1):
         append_row(run.metrics, row(epoch, loss))
     writer = CheckpointWriter(run.checkpoints, 99, newest=0)
@@ -279,14 +288,43 @@ def test_a_resumed_recorder_drops_later_rows_and_states_and_keeps_the_earlier_be
     for epoch in (4, 5):
         recorder.record(Epoch(row(epoch, 2.0), state_after(run, epoch)))
     recorder.close()
-    assert [one.test_loss for one in run.history()] == [5.0, 1.0, 4.0, 2.0, 2.0]
+    assert [one.validation_loss for one in run.history()] == [5.0, 1.0, 4.0, 2.0, 2.0]
     assert saved_numbers(run.checkpoints) == [2, 5]
     assert [epoch_of(run.load_model(which)) for which in ("best", "newest")] == [2, 5]
 
 
-def test_the_best_state_is_of_those_that_have_a_test_loss(tmp_path: Path) -> None:
+def test_the_best_state_is_of_those_that_have_a_loss(tmp_path: Path) -> None:
     run = begun(tmp_path / "run", [5.0, 1.0, 4.0], [1, 2, 3, 4])
     assert [epoch_of(run.load_model(which)) for which in ("best", "newest", 3)] == [2, 4, 3]
+
+
+def record(run: Run, test_losses: list[float], losses: list[float | None]) -> None:
+    with Recorder(run, state_after(run, 0)) as recorder:
+        for epoch, (test, loss) in enumerate(zip(test_losses, losses, strict=True), 1):
+            recorder.record(Epoch(row(epoch, loss, test), state_after(run, epoch)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "losses", "kept"),
+    [
+        ({"validation": 50}, [3.0, 2.0, 1.0, 4.0, 5.0], 3),
+        ({"validation": 0}, [None] * 5, None),
+        ({"validation": 0, "format": 1}, [None] * 5, 2),
+    ],
+)
+def test_the_best_is_chosen_by_the_test_loss_only_in_runs_of_format_1(
+    tmp_path: Path, settings: dict[str, Any], losses: list[float | None], kept: int | None
+) -> None:
+    every = CheckpointConfig(checkpoint_every=1, keep=1)
+    run = new_run(tmp_path / "run", every, **settings)
+    record(run, [5.0, 1.0, 4.0, 2.0, 3.0], losses)
+    assert saved_numbers(run.checkpoints) == ([5] if kept is None else [kept, 5])
+    if kept is not None:
+        assert epoch_of(run.load_model("best")) == kept
+        return
+    message = r"has no best checkpoint, because it has no validation images; pass newest or .* 5,"
+    with pytest.raises(ValueError, match=message):
+        run.load_model("best")
 
 
 @pytest.mark.parametrize(

@@ -113,25 +113,33 @@ def test_fit_from_a_finished_state_trains_nothing_and_takes_its_parameters(tiny:
 # Checkpoints.
 
 
-def test_the_last_and_the_best_checkpoints_are_kept(blobs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("validation", [0, 60])
+def test_the_last_and_the_best_checkpoints_are_kept(
+    blobs: Path, tmp_path: Path, validation: int
+) -> None:
     run = tmp_path / "run"
     # With this learning rate the loss soon gets worse.
     args = ("--epochs=9", "--learning-rate=1", "--seed=3", "--hidden-dim=16")
-    often = ("--checkpoint-every=1", "--keep=2")
+    often = ("--checkpoint-every=1", "--keep=2", f"--validation={validation}")
     assert jaxae("train", f"--data-dir={blobs}", f"--run-dir={run}", *args, *often) == 0
-    losses = {epoch: test_loss for epoch, _, test_loss in rows(run)}
+    opened = Run.open(run)
+    if not validation:
+        assert all(row.validation_loss is None for row in opened.history())
+        assert saved_numbers(run / "checkpoints") == [8, 9]
+        return
+    losses = {row.epoch: row.validation_loss or np.inf for row in opened.history()}
     best = min(losses, key=lambda epoch: losses[epoch])
     assert best < 8, "the test needs a run whose best epoch is early"
     assert saved_numbers(run / "checkpoints") == [best, 8, 9]
 
-    def test_loss(model: nnx.Module) -> float:
-        images = np.asarray(load_dataset(blobs).test.images) / np.float32(255)
+    def validation_loss(model: nnx.Module) -> float:
+        rows = np.random.RandomState(0).permutation(300)[:validation]
+        images = np.asarray(load_dataset(blobs).train.images)[rows] / np.float32(255)
         x_hat = np.asarray(jax.vmap(model)(images))
         return float(np.sum((x_hat - images) ** 2) / len(images))
 
-    opened = Run.open(run)
-    assert test_loss(opened.load_model("best")) == pytest.approx(losses[best], rel=1e-4)
-    assert test_loss(opened.load_model()) == pytest.approx(losses[9], rel=1e-4)
+    assert validation_loss(opened.load_model("best")) == pytest.approx(losses[best], rel=1e-4)
+    assert validation_loss(opened.load_model()) == pytest.approx(losses[9], rel=1e-4)
 
 
 def test_checkpoints_are_saved_at_the_interval_and_at_the_end(whole: Path, stopped: Path) -> None:
@@ -363,6 +371,7 @@ OTHERS = {
     "architecture": "conv",
     "precision": "bfloat16",
     "stream": True,
+    "validation": 30,
 }
 
 

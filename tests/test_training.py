@@ -189,9 +189,11 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(tiny: Datas
 def test_divergence_is_told_of_the_loss_that_diverged(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ResidentEpochs, "test", lambda self, state: LossTerms(np.nan))
-    with pytest.raises(jaxae.DivergedError, match=r"^the test loss is nan in epoch 1;"):
-        jaxae.fit(new_model(tiny), tiny, TrainConfig(epochs=1))
+    for diverged in ("test", "validation"):
+        terms = {"test": LossTerms(1.0), "validation": LossTerms(1.0), diverged: LossTerms(np.nan)}
+        monkeypatch.setattr(ResidentEpochs, "evaluate", lambda self, state, terms=terms: terms)
+        with pytest.raises(jaxae.DivergedError, match=rf"^the {diverged} loss is nan in epoch 1;"):
+            jaxae.fit(new_model(tiny), tiny, TrainConfig(epochs=1))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import jaxae
 from jaxae._utils.locking import LOCK_NAME, locked
 from jaxae.cli.begin import default_folder, refuse_other_settings, say_resuming
 from jaxae.cli.console import say
-from jaxae.config import RunConfig, TrainConfig, check_divergence
+from jaxae.config import RunConfig, TrainConfig, check_divergence, check_validation
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -38,6 +38,7 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     """Load the data and make the runs' folders; the stack holds their locks."""
     check_divergence(options.model, options.train)
     dataset = options.data.load()
+    check_validation(options.train.validation, len(dataset.train))
     jaxae.training.check_study(dataset, options.train, mesh)
     if options.run_dir is not None:
         _check_free(options.run_dir, overwrite=options.overwrite)

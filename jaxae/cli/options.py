@@ -32,8 +32,8 @@ CheckpointOption = Annotated[
     Checkpoint,
     tyro.conf.arg(
         metavar="newest|best|EPOCH",
-        help="Which saved parameters to use: the newest, those with the lowest test loss (which "
-        "then underestimates the loss on new images), or those of an epoch.",
+        help="Which saved parameters to use: the newest, the best (those with the lowest loss on "
+        "the images that --validation kept out of training), or those of an epoch.",
     ),
 ]
 

@@ -38,9 +38,11 @@ def training_progress(
         task = bar.add_task("train", total=epochs, numbers="compiling")
 
         def show(row: jaxae.EpochMetrics) -> None:
+            validation = row.validation_loss
             numbers = (
-                f"loss {row.train_loss:.2f}, test {row.test_loss:.2f}, "
-                f"{row.images_per_second:,.0f} images/s"
+                f"loss {row.train_loss:.2f}, "
+                + ("" if validation is None else f"validation {validation:.2f}, ")
+                + f"test {row.test_loss:.2f}, {row.images_per_second:,.0f} images/s"
             )
             if console.is_terminal:
                 bar.update(task, completed=row.epoch, numbers=numbers)

@@ -50,10 +50,11 @@ class Report:
         kl_weight = source.run.config.train.kl_weight
         report = jaxae.measure(source.embedding, source.classifier, kl_weight=kl_weight)
         claims = jaxae.analysis.evaluate_claims(report)
-        content = as_json(report, claims)
+        content = as_json(report, claims, source)
         if self.json:
             print(json.dumps(content, indent=2))
         else:
+            say(_describe_checkpoint(source), "")
             show_numbers(report)
             answers = {True: "holds", False: "fails", None: "can't be evaluated"}
             rows = [
@@ -76,9 +77,30 @@ class Report:
 def as_json(
     report: jaxae.analysis.Report,
     claims: Sequence[jaxae.analysis.Claim] | Sequence[jaxae.analysis.Verdict],
+    source: jaxae.Source | None = None,
 ) -> dict[str, Any]:
-    """Return the content of report.json."""
-    return report.as_json() | {"claims": [claim._asdict() for claim in claims]}
+    """Return the content of report.json: of a run with its source, of a study without."""
+    content = report.as_json() | {"claims": [claim._asdict() for claim in claims]}
+    if source is None:
+        return content
+    checkpoint = {"epoch": source.snapshot.epoch, "lowest": _chosen_by(source)}
+    return content | {"checkpoint": checkpoint}
+
+
+def _chosen_by(source: jaxae.Source) -> str | None:
+    # The metric that chose the checkpoint, if it is the best one.
+    return source.run.config.best_by if source.checkpoint == "best" else None
+
+
+def _describe_checkpoint(source: jaxae.Source) -> str:
+    why = {
+        "validation_loss": f"the lowest loss on {source.run.config.train.validation:,} "
+        "training images that were kept out",
+        "test_loss": "the lowest test loss, which underestimates the loss on new images",
+    }
+    chosen_by = _chosen_by(source)
+    reason = f", {why[chosen_by]}" if chosen_by else ""
+    return f"checkpoint: epoch {source.snapshot.epoch}{reason}"
 
 
 def show_numbers(report: jaxae.analysis.Report) -> None:

@@ -87,7 +87,7 @@ class Study:
             seeds = begin(self, mesh, stack)
             say(
                 f"{seeds.dataset.name}: {len(seeds.runs)} seeds at once on "
-                f"{len(seeds.dataset.train):,} images; {describe(mesh)}; {seeds.folder}"
+                f"{seeds.runs[0].config.epoch_examples:,} images; {describe(mesh)}; {seeds.folder}"
             )
             with how_to_resume("study", seeds.folder, lambda: _saved(seeds)):
                 _train(seeds, mesh)
@@ -135,10 +135,12 @@ def _saved(seeds: Seeds) -> str:
 
 def _mean(rows: list[jaxae.EpochMetrics]) -> jaxae.EpochMetrics:
     # Mean losses, and the time of all seeds together.
+    validation = [row.validation_loss for row in rows if row.validation_loss is not None]
     return rows[0]._replace(
         train_loss=statistics.fmean(row.train_loss for row in rows),
         test_loss=statistics.fmean(row.test_loss for row in rows),
         seconds=sum(row.seconds for row in rows),
+        validation_loss=statistics.fmean(validation) if validation else None,
     )
 
 
@@ -148,7 +150,10 @@ def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
     for run in seeds.runs:
         source = jaxae.Source(run.path, mesh, data=seeds.dataset)
         kl_weight = run.config.train.kl_weight
-        reports.append(jaxae.measure(source.embedding, classifier, kl_weight=kl_weight))
+        report = jaxae.measure(source.embedding, classifier, kl_weight=kl_weight)
+        claims = jaxae.analysis.evaluate_claims(report)
+        write_json(run.path / "report.json", as_json(report, claims, source))
+        reports.append(report)
         say(f"measured {run.path.name}")
         draw_all([source], jaxae.drawing.AFTER_TRAINING)
     return reports
@@ -156,8 +161,6 @@ def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
 
 def _report(seeds: Seeds, reports: list[jaxae.analysis.Report]) -> None:
     claims = [jaxae.analysis.evaluate_claims(report) for report in reports]
-    for run, report, own in zip(seeds.runs, reports, claims, strict=True):
-        write_json(run.path / "report.json", as_json(report, own))
     total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
     path = seeds.folder / "report.json"
     numbers = [run.config.train.seed for run in seeds.runs]

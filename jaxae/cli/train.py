@@ -111,9 +111,11 @@ def _shared(options: Train) -> str:
 
 def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
     run, dataset, state = training
+    kept_out = run.config.train.validation
     say(
-        f"{dataset.name}: {len(dataset.train):,} training images, {len(dataset.test):,} test "
-        f"images; {describe(mesh)}; {run.path}"
+        f"{dataset.name}: {run.config.epoch_examples:,} training images, "
+        + (f"{kept_out:,} validation images, " if kept_out else "")
+        + f"{len(dataset.test):,} test images; {describe(mesh)}; {run.path}"
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(how_to_resume("train", run.path, lambda: _saved(run)))

@@ -37,11 +37,13 @@ class Snapshot(NamedTuple):
 
     Attributes:
       model: the model, with the parameters of a checkpoint.
+      epoch: the number of epochs that the checkpoint was trained for.
       parameters: hash of the parameters.
       history: the rows of metrics.jsonl.
     """
 
     model: Autoencoder
+    epoch: int
     parameters: str
     history: list[EpochMetrics]
 
@@ -111,8 +113,9 @@ class Source:
         """
         found = []
         for run in self.runs:
-            model = run.load_model(self.checkpoint, mesh=self.mesh)
-            found.append(Snapshot(model, parameters_hash(model), run.history()))
+            state = run.load_state(self.checkpoint)
+            model = run.make_model(state.params, mesh=self.mesh)
+            found.append(Snapshot(model, int(state.epoch), parameters_hash(model), run.history()))
         return found
 
     @property

@@ -27,7 +27,7 @@ def training_curve(
 ) -> Figure:
     """Plot training and test loss against the epoch, with the last test loss as a number.
 
-    For a variational model, the test loss is also split into its squared error and, as a band above
+    If the history has a validation loss, it is a third line. For a variational model, the test loss is also split into its squared error and, as a band above
     it, its divergence.
 
     Args:
@@ -47,6 +47,7 @@ def training_curve(
     train, test = [row.train_loss for row in history], [row.test_loss for row in history]
     # NaN in the rows that lack it.
     squared = np.array([row.test_squared_error for row in history], float)
+    validation = np.array([row.validation_loss for row in history], float)
     in_parts = bool(np.isfinite(squared[-1]))
     beta = "β" if kl_weight is None else f"{kl_weight:g}"
     kl = "KL" if beta == "1" else f"{beta} × KL"
@@ -54,6 +55,8 @@ def training_curve(
     own, other = cycle_colour(0), cycle_colour(1)
     with axes_for(ax, width, 0.74 if in_parts else 0.66) as axes:
         _line(axes, epochs, train, f"training loss, running mean{noise}", color=other, ls="--")
+        if np.isfinite(validation).any():
+            _line(axes, epochs, validation, "validation loss", color=cycle_colour(2), ls=":")
         _line(axes, epochs, test, "test loss", color=own)
         if in_parts:
             thin = mpl.rcParams["lines.linewidth"] / 2

@@ -95,18 +95,19 @@ class CheckpointWriter:
     Args:
       folder: created if it is missing. The remains of interrupted saves are deleted, and so are
         states with numbers above `newest`.
-      keep: how many of the last states to keep, in addition to the one with the lowest test loss.
+      keep: how many of the last states to keep, in addition to the best one: that with the lowest
+        loss. States without a loss are never the best.
       newest: number of the state that training starts from.
-      test_losses: test losses so far, by number.
+      losses: losses so far, by number.
     """
 
     def __init__(
-        self, folder: Path, keep: int, newest: int, test_losses: Mapping[int, float] | None = None
+        self, folder: Path, keep: int, newest: int, losses: Mapping[int, float] | None = None
     ):
         """Delete the remains of interrupted saves, and states newer than `newest`."""
         self._folder = folder
         self._keep = keep
-        self._test_losses = dict(test_losses or {})
+        self._losses = dict(losses or {})
         # Orbax's AsyncCheckpointer (and its composite handler) leaves threads waiting if a folder
         # cannot be created, and gives up when the clock is set forward. Its CheckpointManager does
         # not open if the metadata of any checkpoint are damaged.
@@ -121,17 +122,16 @@ class CheckpointWriter:
         for path in (*unfinished, *(self._folder / str(number) for number in later)):
             shutil.rmtree(path)
 
-    def save(self, number: int, state: Any, test_loss: float | None = None) -> None:
+    def save(self, number: int, state: Any, loss: float | None = None) -> None:
         """Start to save a state, after the previous save; do nothing if the number is saved.
 
-        The state must not be donated until it is saved. Without a test loss, it is never kept as
-        the best.
+        The state must not be donated until it is saved.
         """
         self.wait()
         if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):
             return
-        if test_loss is not None:
-            self._test_losses[number] = test_loss
+        if loss is not None:
+            self._losses[number] = loss
         self._last = self._thread.submit(self._write, number, _plain(state))
         if jax.process_count() > 1:
             self.wait()
@@ -168,8 +168,8 @@ class CheckpointWriter:
 
     def _prune(self) -> None:
         saved = saved_numbers(self._folder)
-        tested = [number for number in saved if number in self._test_losses]
-        best = min(tested, key=self._test_losses.__getitem__, default=None)
+        known = [number for number in saved if number in self._losses]
+        best = min(known, key=self._losses.__getitem__, default=None)
         for number in saved[: -self._keep]:
             if number != best:
                 shutil.rmtree(self._folder / str(number))

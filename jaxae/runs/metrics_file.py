@@ -4,10 +4,12 @@ import itertools
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxae._utils.files import sync
 from jaxae._utils.text import reason
+from jaxae.config import RunConfig
 from jaxae.runs.config_file import DAMAGED
 from jaxae.training import EpochMetrics
 
@@ -61,6 +63,14 @@ def cut_rows(file: Path, epochs: int) -> None:
             os.fsync(stream.fileno())
 
 
+def losses_to_choose_by(config: RunConfig, rows: Sequence[EpochMetrics]) -> dict[int, float]:
+    """Return the loss that is lowest at a run's best checkpoint, by epoch; empty without one."""
+    if config.best_by is None:
+        return {}
+    losses = {row.epoch: getattr(row, config.best_by) for row in rows}
+    return {epoch: loss for epoch, loss in losses.items() if loss is not None}
+
+
 def _read(file: Path) -> tuple[list[EpochMetrics], str]:
     rows: list[EpochMetrics] = []
     if not file.is_file():
@@ -79,7 +89,7 @@ def _parse(line: bytes, epoch: int) -> EpochMetrics:
     if not line.endswith(b"\n"):
         raise ValueError(f"it is truncated, or longer than {_LONGEST_ROW:,} bytes")
     row = EpochMetrics(**json.loads(line))
-    numbers = (*row[:5], *row.as_json().values())  # Only a vae has more than five.
+    numbers = (*row[:5], *row.as_json().values())  # Not every run has more than five.
     if not all(type(value) in (int, float) and math.isfinite(value) for value in numbers):
         raise ValueError("a value is not a finite number")
     if type(row.epoch) is not int or row.epoch != epoch:

@@ -9,7 +9,7 @@ import jax
 from jaxae._utils.signals import DelayedInterrupt, DelayedTermination
 from jaxae.distributed import is_main_process, run_on_main_process
 from jaxae.runs.checkpoints import CheckpointWriter
-from jaxae.runs.metrics_file import append_row, cut_rows, intact_rows
+from jaxae.runs.metrics_file import append_row, cut_rows, intact_rows, losses_to_choose_by
 from jaxae.runs.run import Run
 from jaxae.training import DivergedError, Epoch, EpochPosition, TrainState, copy_state
 
@@ -32,12 +32,12 @@ class Recorder:
         start = state.state if isinstance(state, EpochPosition) else state
         rows = intact_rows(run.metrics)[: int(start.epoch)]
         run_on_main_process(lambda: cut_rows(run.metrics, len(rows)))
-        losses = {row.epoch: row.test_loss for row in rows}
+        losses = losses_to_choose_by(run.config, rows)
         keep = run.config.checkpoints.keep
         self._writer = CheckpointWriter(run.checkpoints, keep, int(start.epoch), losses)
         self._position_writer: CheckpointWriter | None = None
         self._saved_step = int(start.step)
-        # The last finished epoch's state and test loss, and the latest position after it, if any.
+        # The last finished epoch's state and loss, and the latest position after it, if any.
         self._last: tuple[TrainState, float | None] | None = None
         self._position: EpochPosition | None = None
         if not isinstance(state, EpochPosition):
@@ -51,9 +51,11 @@ class Recorder:
         """Append the metrics of an epoch; start to save its state if a checkpoint is due."""
         if is_main_process():
             append_row(self._run.metrics, epoch.metrics)
-        self._last, self._position = (epoch.state, epoch.metrics.test_loss), None
-        if epoch.metrics.epoch % self._run.config.checkpoints.checkpoint_every == 0:
-            self._writer.save(epoch.metrics.epoch, *self._last)
+        number = epoch.metrics.epoch
+        loss = losses_to_choose_by(self._run.config, [epoch.metrics]).get(number)
+        self._last, self._position = (epoch.state, loss), None
+        if number % self._run.config.checkpoints.checkpoint_every == 0:
+            self._writer.save(number, *self._last)
 
     def record_position(self, position: EpochPosition) -> None:
         """Start to save a position within an epoch if a checkpoint is due."""

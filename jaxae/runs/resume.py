@@ -45,7 +45,7 @@ def _position_to_resume(run: Run, like: TrainState, rows: int) -> EpochPosition 
     saved = saved_numbers(run.positions)
     if not saved:
         return None
-    steps = num_steps(run.config.data.train_examples, run.config.train.batch_size)
+    steps = num_steps(run.config.epoch_examples, run.config.train.batch_size)
     loss = np.float32(0) if run.config.train.stream else np.zeros(steps, np.float32)
     try:
         position = read_newest_state(run.positions, saved, EpochPosition(like, np.int32(0), loss))

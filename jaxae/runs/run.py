@@ -1,7 +1,6 @@
 """A run's folder: create it, open it, load its model and its data."""
 
 import dataclasses
-import math
 import os
 import shutil
 from pathlib import Path
@@ -19,7 +18,7 @@ from jaxae.models import Autoencoder, Params, abstract_model, create_model, para
 from jaxae.runs.checkpoints import read_newest_state, read_state, saved_numbers
 from jaxae.runs.config_file import read_config, update_config, write_config
 from jaxae.runs.environment import Environment
-from jaxae.runs.metrics_file import read_rows
+from jaxae.runs.metrics_file import losses_to_choose_by, read_rows
 from jaxae.training import EpochMetrics, TrainState, init_state, make_optimizer
 
 
@@ -165,14 +164,18 @@ class Run:
 
         Args:
           checkpoint: an epoch; or `"newest"`, the last one that is intact; or `"best"`, the one
-            with the lowest test loss, which is biased low because it was selected.
+            with the lowest loss on the images that `TrainConfig.validation` kept out of training.
           mesh: devices of this process to put the model on; by default all, or the one chosen by
             `jax.default_device`.
 
         Raises:
           ValueError: there is no such checkpoint, or it cannot be read.
         """
-        graphdef, like = self.abstract_state()
+        return self.make_model(self.load_state(checkpoint).params, mesh=mesh)
+
+    def load_state(self, checkpoint: Checkpoint = "newest") -> TrainState:
+        """Read the state of training in a checkpoint; argument and errors as for `load_model`."""
+        _, like = self.abstract_state()
         saved = saved_numbers(self.checkpoints)
         if not saved:
             raise ValueError(
@@ -180,23 +183,32 @@ class Run:
                 "--resume"
             )
         if checkpoint == "newest":
-            state = read_newest_state(self.checkpoints, saved, like)
-        else:
-            epoch = self._best(saved) if checkpoint == "best" else checkpoint
-            if epoch not in saved:
-                raise ValueError(
-                    f"{self.path} has no checkpoint of epoch {epoch}; expected newest, best or one "
-                    f"of {', '.join(map(str, saved))}"
-                )
-            state = read_state(self.checkpoints, epoch, like)
-        model = nnx.merge(graphdef, state.params)
+            return read_newest_state(self.checkpoints, saved, like)
+        epoch = self._best(saved) if checkpoint == "best" else checkpoint
+        if epoch not in saved:
+            raise ValueError(
+                f"{self.path} has no checkpoint of epoch {epoch}; expected newest, best or one "
+                f"of {', '.join(map(str, saved))}"
+            )
+        return read_state(self.checkpoints, epoch, like)
+
+    def make_model(self, params: Params, *, mesh: Mesh | None = None) -> Autoencoder:
+        """Make the model with these parameters, on the devices of a mesh, as `load_model` does."""
+        graphdef, _ = self.abstract_state()
+        model = nnx.merge(graphdef, params)
         mesh = mesh or make_mesh(find_devices())
         replicate(model, mesh.local_devices)
         return model
 
     def _best(self, saved: list[int]) -> int:
-        losses = {row.epoch: row.test_loss for row in self.history()}
-        return min(saved, key=lambda epoch: losses.get(epoch, math.inf))
+        losses = losses_to_choose_by(self.config, self.history())
+        known = [epoch for epoch in saved if epoch in losses]
+        if not known:
+            raise ValueError(
+                f"{self.path} has no best checkpoint, because it has no validation images; pass "
+                f"newest or one of {', '.join(map(str, saved))}, or train with --validation N"
+            )
+        return min(known, key=losses.__getitem__)
 
     def new_model(self) -> Autoencoder:
         """Make the model with the initial parameters drawn from the run's seed."""
@@ -208,9 +220,7 @@ class Run:
         if params is None:
             params = parameters(self.new_model())
         train = self.config.train
-        state = init_state(
-            params, make_optimizer(train, self.config.data.train_examples), train.seed
-        )
+        state = init_state(params, make_optimizer(train, self.config.epoch_examples), train.seed)
         if self.config.format == 1:  # One stream of random numbers for parameters and epochs.
             return state._replace(key=jax.random.key(train.seed))
         return state

@@ -1,7 +1,7 @@
 """`fit`: the loop over epochs, with its metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from jaxae.config import TrainConfig
-from jaxae.data import Dataset
+from jaxae.data import Dataset, hold_out
 from jaxae.distributed import (
     all_reduce_max,
     check_precision,
@@ -28,7 +28,7 @@ from jaxae.training.streaming import StreamedEpochs, exceeds_memory
 
 
 class DivergedError(ValueError):
-    """The training or test loss is no longer finite; the model keeps the parameters before."""
+    """A loss is no longer finite; the model keeps the parameters before."""
 
 
 class EpochMetrics(NamedTuple):
@@ -37,8 +37,10 @@ class EpochMetrics(NamedTuple):
     The loss of an image is its squared error summed over pixels; that of a vae adds the weighted
     divergence. The training loss is a running mean, computed before each update, with noise. The
     test loss is that of clean images and of the parameters at the end of the epoch; for a vae it is
-    `test_squared_error` + β · `test_divergence`, which other models lack. `seconds` is wall time,
-    without compilation and without the test loss, of the part of the epoch that this call trained.
+    `test_squared_error` + β · `test_divergence`, which other models lack. The validation loss is
+    that of the training images that were kept out, if any. `seconds` is wall time, without
+    compilation and without the test and validation losses, of the part of the epoch that this call
+    trained.
     """
 
     epoch: int
@@ -48,9 +50,10 @@ class EpochMetrics(NamedTuple):
     images_per_second: float
     test_squared_error: float | None = None
     test_divergence: float | None = None
+    validation_loss: float | None = None
 
     def as_json(self) -> dict[str, float]:
-        """Return the metrics by name, without those that the model lacks."""
+        """Return the metrics by name, without those that are None."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
@@ -81,8 +84,9 @@ def fit(
     Args:
       model: the autoencoder to train, made for the data set's image shape.
       dataset: the images; labels are not used.
-      config: how to train; `TrainConfig()` by default. Images are streamed if `config.stream` is
-        set, or if they exceed `STREAM_FRACTION` of a device's memory.
+      config: how to train; `TrainConfig()` by default. `config.validation` training images are kept
+        out, as by `jaxae.data.hold_out`. Images are streamed if `config.stream` is set, or if they
+        exceed `STREAM_FRACTION` of a device's memory.
       state: the state to resume from, such as `Epoch.state`, of the same model and configuration.
         Its epochs count towards `config.epochs`, and the result is bit for bit that of one
         uninterrupted call. By default, the model's parameters and a key from the seed.
@@ -96,8 +100,8 @@ def fit(
       The metrics of each epoch that this call trained.
 
     Raises:
-      ValueError: the model was made for images of another size, the state does not belong to this
-        model and optimizer, or the devices lack the precision.
+      ValueError: the model was made for images of another size, no image is left to train on, the
+        state does not belong to this model and optimizer, or the devices lack the precision.
       DivergedError: the loss is no longer finite; the model keeps the parameters of the epoch
         before.
     """
@@ -109,9 +113,10 @@ def fit(
         )
     mesh = mesh or make_mesh(find_devices())
     check_precision(config.precision, mesh.local_devices[0])
+    stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
+    dataset, validation = hold_out(dataset, config.validation)
     graphdef, params = nnx.split(model, nnx.Param)
     optimizer = make_optimizer(config, len(dataset.train))
-    stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
     batches, loss = 0, np.zeros(())
     if isinstance(state, EpochPosition):
         batches, loss, stream = int(state.batches), np.asarray(state.loss), state.is_streamed
@@ -125,7 +130,7 @@ def fit(
         nnx.update(model, state.params)
         start = copy_state(state)
     now: TrainState = put_replicated(start, mesh)
-    setup = TrainingSetup(graphdef, optimizer, dataset, config, mesh)
+    setup = TrainingSetup(graphdef, optimizer, dataset, validation, config, mesh)
     # If one process has to stream, all of them must.
     kind = StreamedEpochs if all_reduce_max(stream) else ResidentEpochs
     epochs = kind(setup, now, on_position)
@@ -137,7 +142,8 @@ def fit(
         now, train_loss = epochs.train(now, batches, loss)
         seconds = time.perf_counter() - began
         batches, loss = 0, np.zeros(())
-        metrics = finite_metrics(number, train_loss, epochs.test(now), seconds, images, config)
+        found = epochs.evaluate(now)
+        metrics = finite_metrics(number, train_loss, found, seconds, images, config)
         history.append(metrics)
         # A copy, because the next epoch consumes the state.
         kept = copy_state(now)
@@ -150,21 +156,25 @@ def fit(
 def finite_metrics(
     number: int,
     train_loss: float | npt.NDArray[np.float32],
-    test: LossTerms,
+    evaluated: Mapping[str, LossTerms],
     seconds: float,
     images: int,
     config: TrainConfig,
     of: str = "",
 ) -> EpochMetrics:
     """Return the metrics of an epoch; raise DivergedError if a loss is not finite."""
-    for name, value in (("training", train_loss), ("test", test.loss)):
+    losses = {"training": train_loss, **{name: terms.loss for name, terms in evaluated.items()}}
+    for name, value in losses.items():
         if not np.isfinite(value):
             raise DivergedError(
                 f"the {name} loss{of} is {value} in epoch {number}; the state before it is kept. "
                 f"Lower the learning rate ({config.learning_rate:g})"
             )
-    loss, *terms = (float(term) for term in test if term is not None)
-    return EpochMetrics(number, float(train_loss), loss, seconds, images / seconds, *terms)
+    loss, *terms = (float(term) for term in evaluated["test"] if term is not None)
+    row = EpochMetrics(number, float(train_loss), loss, seconds, images / seconds, *terms)
+    if "validation" in losses:
+        row = row._replace(validation_loss=float(losses["validation"]))
+    return row
 
 
 def check_state(state: TrainState, like: TrainState) -> None:

@@ -14,7 +14,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 
 from jaxae.config import TrainConfig
-from jaxae.data import Dataset
+from jaxae.data import Dataset, Images, Split
 from jaxae.distributed import batch_sharding, put_rows_replicated, replicated
 from jaxae.models import Autoencoder
 from jaxae.training.evaluation import evaluate_terms
@@ -33,13 +33,25 @@ Transform = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class TrainingSetup(NamedTuple):
-    """What an epoch needs: model structure, optimizer, data, configuration, devices."""
+    """What an epoch needs: model structure, optimizer, data, configuration, devices.
+
+    Attributes:
+      dataset: without the images that are kept out of training.
+      validation: these images, if any.
+    """
 
     graphdef: nnx.GraphDef[Autoencoder]
     optimizer: optax.GradientTransformation
     dataset: Dataset
+    validation: Split | None
     config: TrainConfig
     mesh: Mesh
+
+    @property
+    def evaluated(self) -> dict[str, Images]:
+        """The images to evaluate on after an epoch, by name."""
+        kept_out = {} if self.validation is None else {"validation": self.validation.images}
+        return {"test": self.dataset.test.images, **kept_out}
 
     @property
     def objective(self) -> Objective:
@@ -71,7 +83,7 @@ UnfinishedEpoch = EpochPosition  # Its name until 0.1.
 
 
 class ResidentEpochs:
-    """Trains and tests on images that every device holds.
+    """Trains and evaluates on images that every device holds.
 
     Args:
       setup: what to train, and on what.
@@ -91,7 +103,10 @@ class ResidentEpochs:
         """Put the images on the devices and compile."""
         self._on_position = on_position
         self._images = put_rows_replicated(setup.dataset.train.images, setup.mesh)
-        self._test_images = put_rows_replicated(setup.dataset.test.images, setup.mesh)
+        self._evaluated = {
+            name: put_rows_replicated(images, setup.mesh)
+            for name, images in setup.evaluated.items()
+        }
         self._steps = num_steps(len(self._images), setup.config.batch_size)
         sharding = batch_sharding(setup.mesh) if transform is None else None
         self._test = _make_test(setup.graphdef, setup.objective.for_evaluation, sharding, transform)
@@ -134,9 +149,13 @@ class ResidentEpochs:
                 self._on_position(EpochPosition(carry[0], np.int32(batches), losses.copy()))
         return carry[0], np.asarray(_mean(losses, len(self._images)))
 
-    def test(self, state: TrainState) -> LossTerms:
-        """Return the mean loss over the test images and its terms, without noise."""
-        return jax.tree.map(np.asarray, self._test(state, self._test_images))
+    def evaluate(self, state: TrainState) -> dict[str, LossTerms]:
+        """Return the mean loss and its terms, without noise, over the test images and others.
+
+        The keys are those of `TrainingSetup.evaluated`.
+        """
+        found = {name: self._test(state, images) for name, images in self._evaluated.items()}
+        return jax.tree.map(np.asarray, found)
 
 
 def steps_per_call(lower: Callable[[], jax.stages.Lowered], state: TrainState, steps: int) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import ModelConfig, TrainConfig
-from jaxae.data import Dataset
+from jaxae.data import Dataset, hold_out
 from jaxae.distributed import check_precision, find_devices, make_mesh
 from jaxae.models import abstract_model, create_model, parameters
 from jaxae.training.loop import Epoch, check_state, finite_metrics
@@ -38,7 +38,8 @@ def fit_seeds(
     Args:
       dataset: the images, shared by all.
       model_config: the model.
-      train_config: how to train it; its own seed is not used.
+      train_config: how to train it; its own seed is not used. The images that are kept out are the
+        same for all seeds.
       seeds: whole numbers, 0 or greater.
       states: states to resume from, one for each seed, all after the same epoch; by default the
         initial states.
@@ -52,14 +53,16 @@ def fit_seeds(
       The last state of each seed.
 
     Raises:
-      ValueError: there are no seeds; there is not one state for each seed, all after one epoch and
-        of this model and optimizer; or the devices lack the precision or the memory for the images.
+      ValueError: there are no seeds; no image is left to train on; there is not one state for each
+        seed, all after one epoch and of this model and optimizer; or the devices lack the precision
+        or the memory for the images.
       DivergedError: the loss of a seed is no longer finite.
     """
     if not seeds:
         raise ValueError("seeds is empty; expected one or more")
     mesh = _just_enough(mesh or make_mesh(find_devices()), len(seeds))
     check_study(dataset, train_config, mesh)
+    dataset, validation = hold_out(dataset, train_config.validation)
     optimizer = make_optimizer(train_config, len(dataset.train))
     graphdef, _ = abstract_model(model_config, dataset.image_shape)
 
@@ -82,7 +85,7 @@ def fit_seeds(
     sharding = NamedSharding(mesh, PartitionSpec("batch"))
     state = jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun), sharding)
     program = ResidentEpochs(
-        TrainingSetup(graphdef, optimizer, dataset, train_config, mesh),
+        TrainingSetup(graphdef, optimizer, dataset, validation, train_config, mesh),
         state,
         on_position and (lambda _: on_position()),
         transform=_vmap_over(mesh),
@@ -92,10 +95,10 @@ def fit_seeds(
         start = time.perf_counter()
         state, train_losses = program.train(state)
         seconds = (time.perf_counter() - start) / len(seeds)
-        test = program.test(state)
+        evaluated = program.evaluate(state)
         ended = []
         for i, (seed, own) in enumerate(zip(seeds, _unstacked(state, len(seeds)), strict=True)):
-            terms = jax.tree.map(lambda term, i=i: term[i], test)
+            terms = jax.tree.map(lambda term, i=i: term[i], evaluated)
             metrics = finite_metrics(
                 *(number, train_losses[i], terms, seconds, len(dataset.train), train_config),
                 of=f" of seed {seed}",

@@ -57,7 +57,7 @@ def _memory(device: jax.Device) -> float:
 
 
 class StreamedEpochs:
-    """Trains and tests on images that are read as needed, a chunk of batches at a time.
+    """Trains and evaluates on images that are read as needed, a chunk of batches at a time.
 
     Args:
       setup: what to train, and on what.
@@ -102,10 +102,14 @@ class StreamedEpochs:
                     self._on_position(EpochPosition(state, np.int32(batches), np.float32(total)))
         return _next_epoch(state), total / len(images)
 
-    def test(self, state: TrainState) -> LossTerms:
-        """Return the mean loss over the test images and its terms, without noise."""
+    def evaluate(self, state: TrainState) -> dict[str, LossTerms]:
+        """Return mean losses, as `ResidentEpochs.evaluate` does."""
+        evaluated = self._setup.evaluated
+        return {name: self._mean_terms(state, images) for name, images in evaluated.items()}
+
+    def _mean_terms(self, state: TrainState, images: Images) -> LossTerms:
         graphdef, objective = self._setup.graphdef, self._setup.objective.for_evaluation
-        images, mesh = self._setup.dataset.test.images, self._setup.mesh
+        mesh = self._setup.mesh
         layout = _Layout(mesh, min(EVALUATION_BATCH, len(images)), self._setup.dataset.image_shape)
         key, sums = put_replicated(jax.random.key(0), mesh), []
         for chunk in layout.chunks(images, np.arange(len(images))):
