@@ -112,6 +112,14 @@ def test_the_last_values_touch_neither_a_line_nor_each_other(
         assert box.x1 <= axes.figure.bbox.x1
 
 
+def test_curve_draws_the_validation_loss_of_a_run_that_has_one() -> None:
+    history = [row._replace(validation_loss=39 / row.epoch) for row in HISTORY]
+    axes = drawn(plots.training_curve(history)).axes[0]
+    assert legend(axes) == ["training loss, running mean", "validation loss", "test loss"]
+    assert points(curves(axes)["validation loss"]) == [(1, 39), (2, 19.5), (3, 13)]
+    assert len({line.get_color() for line in axes.lines}) == 3
+
+
 @pytest.mark.parametrize("draw", [plots.training_curve, lambda of: plots.seed_curves({"a": [of]})])
 def test_one_epoch_is_a_dot_at_a_whole_number(draw: Any) -> None:
     for history in (HISTORY, HISTORY[:1]):

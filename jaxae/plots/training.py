@@ -27,8 +27,8 @@ def training_curve(
 ) -> Figure:
     """Plot training and test loss against the epoch, with the last test loss as a number.
 
-    If the history has a validation loss, it is a third line. For a variational model, the test loss is also split into its squared error and, as a band above
-    it, its divergence.
+    The validation loss, if there is one, is a third line. For a variational model, the test loss is
+    also split into its squared error and, as a band above it, its divergence.
 
     Args:
       history: one row per epoch.
