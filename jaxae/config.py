@@ -146,7 +146,7 @@ class CheckpointConfig:
     """When the state of training is saved; the result does not depend on it."""
 
     checkpoint_every: int = 5
-    """Epochs between checkpoints; the last epoch is always saved."""
+    """Epochs between checkpoints; the last epoch is always saved, and so is the best one."""
 
     keep: int = 2
     """Number of recent checkpoints to keep, in addition to the best one, if there is one."""

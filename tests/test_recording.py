@@ -20,7 +20,7 @@ from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.checkpoints import CheckpointWriter, read_newest_state, read_state, saved_numbers
 from jaxae.runs.metrics_file import append_row, intact_rows, read_rows
 from jaxae.runs.recorder import Recorder
-from jaxae.runs.resume import state_to_resume
+from jaxae.runs.resume import state_to_resume, states_to_resume
 from jaxae.training.loop import Epoch
 
 # States.
@@ -269,10 +269,10 @@ def test_a_recorder_saves_at_the_interval_and_at_the_end(tmp_path: Path) -> None
     with Recorder(run, state_after(run, 0)) as recorder:
         saved = []
         for epoch in range(1, 6):
-            recorder.record(Epoch(row(epoch, 9.0 - epoch), state_after(run, epoch)))
+            recorder.record(Epoch(row(epoch, test_loss=9.0 - epoch), state_after(run, epoch)))
             recorder.wait()
             saved.append(saved_numbers(run.checkpoints))
-            assert run.history()[-1] == row(epoch, 9.0 - epoch)
+            assert run.history()[-1] == row(epoch, test_loss=9.0 - epoch)
     assert saved == [[], [], [3], [3], [3]]
     assert saved_numbers(run.checkpoints) == [3, 5]
 
@@ -325,6 +325,48 @@ def test_the_best_is_chosen_by_the_test_loss_only_in_runs_of_format_1(
     message = r"has no best checkpoint, because it has no validation images; pass newest or .* 5,"
     with pytest.raises(ValueError, match=message):
         run.load_model("best")
+
+
+@pytest.mark.parametrize("killed", range(1, 8))
+def test_the_epoch_with_the_lowest_loss_is_always_saved_also_if_the_run_was_killed(
+    tmp_path: Path, killed: int
+) -> None:
+    losses = [3.0, 1.0, 2.0, 4.0, 0.5, 0.7, 0.6]
+    run = new_run(tmp_path / "run", CheckpointConfig(checkpoint_every=3, keep=1))
+
+    def train(start: int, end: int) -> Recorder:
+        recorder = Recorder(run, state_after(run, start))
+        for epoch in range(start + 1, end + 1):
+            recorder.record(Epoch(row(epoch, losses[epoch - 1]), state_after(run, epoch)))
+        recorder.wait()
+        return recorder
+
+    train(0, killed)  # Not closed.
+    best = losses.index(min(losses[:killed])) + 1
+    assert epoch_of(run.load_model("best")) == best
+    state = state_to_resume(run)
+    assert isinstance(state, TrainState)
+    train(int(state.epoch), 7).close()
+    assert epoch_of(run.load_model("best")) == 5
+    assert saved_numbers(run.checkpoints) == [5, 7]
+
+
+def test_seeds_whose_best_epochs_differ_have_a_checkpoint_in_common(tmp_path: Path) -> None:
+    every = CheckpointConfig(checkpoint_every=5)
+    runs = [new_run(tmp_path / name, every) for name in ("improving", "worsening")]
+    recorders = [Recorder(run, state_after(run, 0)) for run in runs]
+    for epoch in range(1, 13):
+        for recorder, run, loss in zip(recorders, runs, (-epoch, epoch), strict=True):
+            for other in recorders:
+                other.wait()  # As in a study, which may be killed after any save.
+            recorder.record(Epoch(row(epoch, 20.0 + loss), state_after(run, epoch)))
+            recorder.wait()
+            # Within an epoch, only the first run has been saved.
+            done = epoch - (run is runs[0])
+            expected = 1 if epoch == 1 and run is runs[1] else done // 5 * 5
+            assert [int(state.epoch) for state in states_to_resume(runs)] == [expected] * 2
+    assert [epoch_of(run.load_model("best")) for run in runs] == [12, 1]
+    assert [saved_numbers(run.checkpoints) for run in runs] == [[10, 12], [1, 5, 10]]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ SHA-256 of all values is saved with them. Nothing is ever unpickled.
 
 import hashlib
 import logging
+import math
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -107,13 +108,15 @@ class CheckpointWriter:
         """Delete the remains of interrupted saves, and states newer than `newest`."""
         self._folder = folder
         self._keep = keep
-        self._losses = dict(losses or {})
         # Orbax's AsyncCheckpointer (and its composite handler) leaves threads waiting if a folder
         # cannot be created, and gives up when the clock is set forward. Its CheckpointManager does
         # not open if the metadata of any checkpoint are damaged.
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
         run_on_main_process(lambda: self._tidy(newest))
+        losses = losses or {}
+        self._losses = {n: losses[n] for n in saved_numbers(folder) if n in losses}
+        self._only_as_best: set[int] = set()
 
     def _tidy(self, newest: int) -> None:
         make_folder(self._folder)
@@ -122,16 +125,25 @@ class CheckpointWriter:
         for path in (*unfinished, *(self._folder / str(number) for number in later)):
             shutil.rmtree(path)
 
-    def save(self, number: int, state: Any, loss: float | None = None) -> None:
+    def would_be_best(self, loss: float | None) -> bool:
+        """Return whether a state with this loss would be the best one that is saved."""
+        return loss is not None and loss < min(self._losses.values(), default=math.inf)
+
+    def save(
+        self, number: int, state: Any, loss: float | None = None, *, only_as_best: bool = False
+    ) -> None:
         """Start to save a state, after the previous save; do nothing if the number is saved.
 
-        The state must not be donated until it is saved.
+        The state must not be donated until it is saved. With `only_as_best` it does not count
+        towards the last states to keep, except while it is the newest.
         """
         self.wait()
         if not run_on_main_process(lambda: number not in saved_numbers(self._folder)):
             return
         if loss is not None:
             self._losses[number] = loss
+        if only_as_best:
+            self._only_as_best.add(number)
         self._last = self._thread.submit(self._write, number, _plain(state))
         if jax.process_count() > 1:
             self.wait()
@@ -170,9 +182,9 @@ class CheckpointWriter:
         saved = saved_numbers(self._folder)
         known = [number for number in saved if number in self._losses]
         best = min(known, key=self._losses.__getitem__, default=None)
-        for number in saved[: -self._keep]:
-            if number != best:
-                shutil.rmtree(self._folder / str(number))
+        counted = [n for n in saved if n not in self._only_as_best or n == saved[-1]]
+        for number in set(saved) - {best, *counted[-self._keep :]}:
+            shutil.rmtree(self._folder / str(number))
 
 
 def _checkpointer(

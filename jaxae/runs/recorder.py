@@ -7,7 +7,7 @@ from typing import Self
 import jax
 
 from jaxae._utils.signals import DelayedInterrupt, DelayedTermination
-from jaxae.distributed import is_main_process, run_on_main_process
+from jaxae.distributed import all_reduce_max, is_main_process, run_on_main_process
 from jaxae.runs.checkpoints import CheckpointWriter
 from jaxae.runs.metrics_file import append_row, cut_rows, intact_rows, losses_to_choose_by
 from jaxae.runs.run import Run
@@ -48,14 +48,17 @@ class Recorder:
         self._writer.wait()
 
     def record(self, epoch: Epoch) -> None:
-        """Append the metrics of an epoch; start to save its state if a checkpoint is due."""
+        """Append the metrics of an epoch; start to save its state if it is due, or the best."""
         if is_main_process():
             append_row(self._run.metrics, epoch.metrics)
-        number = epoch.metrics.epoch
-        loss = losses_to_choose_by(self._run.config, [epoch.metrics]).get(number)
+        config, number = self._run.config, epoch.metrics.epoch
+        loss = losses_to_choose_by(config, [epoch.metrics]).get(number)
         self._last, self._position = (epoch.state, loss), None
-        if number % self._run.config.checkpoints.checkpoint_every == 0:
-            self._writer.save(number, *self._last)
+        due = number % config.checkpoints.checkpoint_every == 0
+        # All processes or none, although their losses may be rounded differently.
+        best = config.train.validation and all_reduce_max(self._writer.would_be_best(loss))
+        if due or best:
+            self._writer.save(number, *self._last, only_as_best=not due)
 
     def record_position(self, position: EpochPosition) -> None:
         """Start to save a position within an epoch if a checkpoint is due."""

@@ -75,8 +75,9 @@ def states_to_resume(runs: Sequence[Run]) -> list[TrainState]:
         except ValueError as error:
             _log.warning("%s; using an earlier epoch instead", error)
     # A study saves an epoch after all its runs have saved the one before. If it was killed, they
-    # lack a common checkpoint only while none of them has more than its first.
-    if shared or max(map(len, saved)) > 1:
+    # lack a common checkpoint only before the first that is due.
+    first = runs[0].config.checkpoints.checkpoint_every
+    if shared or max(epoch for epochs in saved for epoch in [0, *epochs]) > first:
         found = ", ".join(
             f"{run.path.name} {epochs}" for run, epochs in zip(runs, saved, strict=True)
         )
