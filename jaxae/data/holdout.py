@@ -27,20 +27,19 @@ def hold_out(dataset: Dataset, n: int) -> tuple[Dataset, Split | None]:
       data set itself and None.
 
     Raises:
-      ValueError: n is not a whole number from 0 to less than the number of training images.
+      ValueError: n is negative, or not less than the number of training images.
     """
     check_validation(n, len(dataset.train))
     if n == 0:
         return dataset, None
     # NumPy never changes the numbers that RandomState draws, so a run can always be resumed.
     permuted = np.random.RandomState(0).permutation(len(dataset.train))
-    validation = _rows_of(dataset.train, np.sort(permuted[:n]))
-    return dataclasses.replace(
-        dataset, train=_rows_of(dataset.train, np.sort(permuted[n:]))
-    ), validation
+    validation, train = (_rows_of(dataset.train, part) for part in np.split(permuted, [n]))
+    return dataclasses.replace(dataset, train=train), validation
 
 
 def _rows_of(split: Split, rows: npt.NDArray[np.integer]) -> Split:
+    rows = np.sort(rows)
     return Split(_Rows(split.images, rows), split.labels[rows])
 
 
