@@ -205,8 +205,9 @@ class Run:
         known = [epoch for epoch in saved if epoch in losses]
         if not known:
             raise ValueError(
-                f"{self.path} has no best checkpoint, because it has no validation images; pass "
-                f"newest or one of {', '.join(map(str, saved))}, or train with --validation N"
+                f"{self.path} has no best checkpoint, because no images were kept out to choose it "
+                f"on; expected newest or one of {', '.join(map(str, saved))}, or train with "
+                "--validation N"
             )
         return min(known, key=losses.__getitem__)
 
