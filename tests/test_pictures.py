@@ -45,7 +45,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             # A study of runs without checkpoints, as if they had been read already.
             study = Source(run.path)
             study.snapshots = [
-                Snapshot(found[folder].snapshot.model, "", history)
+                Snapshot(found[folder].snapshot.model, 0, "", history)
                 for history in baseline.histories(arrays, kind)
             ]
             study.runs = len(study.snapshots) * found[folder].runs
