@@ -155,7 +155,8 @@ def test_coverage_colours_each_frame_by_the_distance_of_its_point(one: Any, fit_
     expected = mosaic(jaxae.latent_grid(own.model, box))
     np.testing.assert_allclose(strip(axes), expected, rtol=1e-5, atol=1e-6)
     near = 1 - analysis.gap_fraction(own.z, jaxae.pca_plane(own.z), box, spacing / 2)
-    assert axes.get_title(loc="left").startswith(f"{near:.0%} of the box is occupied")
+    title = axes.get_title(loc="left").replace("\n", " ")
+    assert title.startswith(f"{near:.0%} of the box is occupied")
     centres = [path.get_extents().get_points().mean(axis=0) for path in frames.get_paths()]
     np.testing.assert_allclose(centres, points, atol=1e-6)
 
@@ -257,7 +258,7 @@ def test_ae_vae_shows_the_cloud_box_grid_and_gaps_of_each_model(
         gap = cdist(points, own.z).min(axis=1) > radius
         images = jaxae.decode(own.model, points[gap])
         sure = made_up.probabilities(two[0].classifier, images).max(axis=1).mean()
-        below = by_title[f"{fraction:.1%} of the box in gaps,\nmean confidence there {sure:.2f}"]
+        below = by_title[f"{fraction:.0%} of the box in gaps,\nmean confidence there {sure:.2f}"]
         expected = mosaic(jaxae.latent_grid(own.model, box))
         np.testing.assert_allclose(strip(below), expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(
