@@ -14,6 +14,8 @@ Device = Literal["auto", "cpu", "gpu", "tpu"]
 BoxName = Literal["cloud", "lecture"]
 # The width of a figure: a name, or inches.
 Width = Literal["column", "page", "slide"] | float
+# The axes of an image after height and width: none in grey, red, green and blue in colour.
+CHANNELS: tuple[tuple[int, ...], ...] = ((), (3,))
 # JAX takes minutes to trace a few hundred, and a damaged file could ask for a million.
 _MOST_LAYERS = 100
 
@@ -174,8 +176,8 @@ class DataConfig:
     checksum: str
     """`Dataset.checksum`."""
 
-    image_shape: tuple[int, int]
-    """Height and width of the images, in pixels."""
+    image_shape: tuple[int, ...]
+    """Shape of an image: (height, width), or (height, width, 3) in colour."""
 
     train_examples: int
     """Number of training images."""
@@ -186,7 +188,8 @@ class DataConfig:
         sizes = (*self.image_shape, self.train_examples)
         if (
             not all(isinstance(text, str) for text in texts)
-            or len(self.image_shape) != 2
+            or len(self.image_shape) < 2
+            or self.image_shape[2:] not in CHANNELS
             or not all(type(size) is int and size > 0 for size in sizes)
         ):
             raise ValueError(f"{self} does not describe a data set")

@@ -13,7 +13,7 @@ from jaxae.distributed.mesh import make_mesh
 from jaxae.runs.recorder import Recorder
 
 
-def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencoder:
+def random_model(config: ModelConfig, image_shape: tuple[int, ...]) -> Autoencoder:
     """Return a model whose parameters all differ; in a new model the biases are zero."""
     model = create_model(config, image_shape, seed=0)
     rng = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def random_model(config: ModelConfig, image_shape: tuple[int, int]) -> Autoencod
     return model
 
 
-def config_of(config: ModelConfig, image_shape: tuple[int, int]) -> RunConfig:
+def config_of(config: ModelConfig, image_shape: tuple[int, ...]) -> RunConfig:
     return RunConfig(config, TrainConfig(), DataConfig("blobs", "nowhere", "0", image_shape, 300))
 
 

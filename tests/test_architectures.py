@@ -29,7 +29,7 @@ class Reference:
     """The layers of a model, by their names, for one example."""
 
     def __init__(self, model: jaxae.Autoencoder):
-        self.weights = weights(model)
+        self.weights, self.image_shape = weights(model), model.image_shape
 
     def dense(self, layer: str, x: Array) -> Array:
         return x @ self.weights[f"{layer}.kernel"] + self.weights[f"{layer}.bias"]
@@ -52,7 +52,7 @@ class Reference:
 
     def encode(self, x: Array) -> tuple[Array, Array | None]:
         if "encoder.first.kernel" in self.weights:
-            x = np.maximum(self.conv("encoder.first", x[..., None], 2), 0)
+            x = np.maximum(self.conv("encoder.first", x.reshape(*x.shape[:2], -1), 2), 0)
             x = np.maximum(self.conv("encoder.second", x, 2), 0)
         features = self.hidden("encoder", x.ravel())
         variational = "encoder.log_variance.kernel" in self.weights
@@ -64,10 +64,10 @@ class Reference:
         if "decoder.features.kernel" in self.weights:
             x = np.maximum(self.dense("decoder.features", x), 0).reshape(2, 1, 32)
             x = np.maximum(shuffled(self.conv("decoder.first", x, 1)), 0)
-            logits = shuffled(self.conv("decoder.pixels", x, 1))[..., 0]
+            logits = shuffled(self.conv("decoder.pixels", x, 1))
         else:
-            logits = self.dense("decoder.pixels", x).reshape(SHAPE)
-        return 1 / (1 + np.exp(-logits))
+            logits = self.dense("decoder.pixels", x)
+        return 1 / (1 + np.exp(-logits.reshape(self.image_shape)))
 
 
 def shuffled(x: Array) -> Array:
@@ -79,10 +79,11 @@ def shuffled(x: Array) -> Array:
     return image
 
 
+@pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)], ids=["grey", "colour"])
 @pytest.mark.parametrize("config", [*KINDS.values(), DEEP], ids=[*KINDS, "deep dense"])
-def test_the_posterior_and_the_loss_are_numpys(config: ModelConfig) -> None:
-    model: Any = random_model(config, SHAPE)
-    images = np.random.default_rng(1).integers(0, 256, (3, *SHAPE)).astype(np.uint8)
+def test_the_posterior_and_the_loss_are_numpys(config: ModelConfig, shape: tuple[int, ...]) -> None:
+    model: Any = random_model(config, shape)
+    images = np.random.default_rng(1).integers(0, 256, (3, *shape)).astype(np.uint8)
     posterior = jax.jit(lambda x: model.posterior(x))
     reference, total = Reference(model), np.zeros(3)
     for image in images:

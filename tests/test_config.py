@@ -150,7 +150,10 @@ def test_a_run_without_an_image_to_train_on_is_refused(validation: int) -> None:
     "changes",
     [
         *({"name": 1}, {"source": None}, {"checksum": b"0"}),
-        *({"image_shape": shape} for shape in ((8,), (8, 6, 1), (8, 0), (-8, 6), (8, 6.0))),
+        *(
+            {"image_shape": shape}
+            for shape in ((8,), (8, 6, 1), (8, 6, 4), (8, 6, 3, 1), (8, 0), (-8, 6), (8, 6.0))
+        ),
         *({"train_examples": n} for n in (0, -1, 300.0, True, "300")),
     ],
 )

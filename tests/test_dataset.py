@@ -82,7 +82,9 @@ def test_a_damaged_bundled_archive_is_named(
     [
         (images(6).astype(np.float32), labels(6), r"images are float32"),
         (images(6).astype(np.int64), labels(6), r"images are int64"),
-        (images(6)[..., None], labels(6), r"shape \(6, 4, 3, 1\)"),
+        (images(6)[..., None], labels(6), r"\(6, 4, 3, 1\); expected .* \(n, height, width, 3\)"),
+        (np.zeros((6, 4, 3, 4), np.uint8), labels(6), r"shape \(6, 4, 3, 4\)"),
+        (np.zeros((6, 4, 3, 3, 1), np.uint8), labels(6), r"shape \(6, 4, 3, 3, 1\)"),
         (images(6)[0], labels(4), r"shape \(4, 3\)"),
         (images(6), labels(6).astype(float), r"labels are float64"),
         (images(6), labels(6)[:, None], r"labels are .*shape \(6, 1\)"),

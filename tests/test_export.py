@@ -30,11 +30,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "image_shape"), [*((kind, (8, 6)) for kind in KINDS), ("deep", (7, 5))]
+    ("kind", "image_shape"),
+    [*((kind, (8, 6)) for kind in KINDS), ("deep", (7, 5)), ("deep", (7, 5, 3))],
 )
 @pytest.mark.slow
 def test_onnx_runtime_computes_the_same_for_batches_of_any_size(
-    tmp_path: Path, kind: str, image_shape: tuple[int, int]
+    tmp_path: Path, kind: str, image_shape: tuple[int, ...]
 ) -> None:
     pytest.importorskip("jax2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -70,11 +71,14 @@ assert not any(name.startswith(("jaxae.", "flax")) for name in sys.modules)
 def test_stablehlo_runs_without_jaxae(tmp_path: Path) -> None:
     pytest.importorskip("flatbuffers")
     expected = {}
-    for kind in KINDS:
-        model = random_model(KINDS[kind], (8, 6))
-        files = stablehlo.write(tmp_path / f"{kind}.hlo", model)
-        assert files == [tmp_path / f"{kind}-{name}.hlo" for name in PROGRAMS]
-        for file, compute, shape in zip(files, (encode, decode), ((8, 6), (2,)), strict=True):
+    for name, kind, image_shape in (
+        *((k, k, (8, 6)) for k in KINDS),
+        ("colour", "deep", (8, 6, 3)),
+    ):
+        model = random_model(KINDS[kind], image_shape)
+        files = stablehlo.write(tmp_path / f"{name}.hlo", model)
+        assert files == [tmp_path / f"{name}-{program}.hlo" for program in PROGRAMS]
+        for file, compute, shape in zip(files, (encode, decode), (image_shape, (2,)), strict=True):
             given: dict[str, Any] = {str(n): batch(n, *shape) for n in BATCHES}
             np.savez(file.with_suffix(".npz"), **given)
             expected[file] = {n: compute(model, array) for n, array in given.items()}

@@ -146,6 +146,19 @@ def test_images_in_npy_files_stay_on_disk(folder: Path) -> None:
 
 
 @only_npy
+def test_colour_images_are_read_from_npy_files(folder: Path) -> None:
+    colour = {name: np.stack([images(n)] * 3, axis=-1) for name, n in (("train", 7), ("test", 4))}
+    for name, array in colour.items():
+        np.save(folder / f"{name}_images.npy", array)
+    dataset = load_dataset(folder)
+    np.testing.assert_array_equal(dataset.train.images, colour["train"])
+    assert dataset.image_shape == (4, 3, 3)
+    np.save(folder / "test_images.npy", images(4))
+    with pytest.raises(ValueError, match=r"\(4, 3, 3\), test images \(4, 3\); expected one size"):
+        load_dataset(folder)
+
+
+@only_npy
 def test_the_checksum_is_the_same_in_memory_and_on_disk(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,13 +20,17 @@ def store(folder: Path, pixels: Pixels) -> NpyImages:
     return NpyImages(folder / "images.npy")
 
 
-def some(n: int, height: int = 5, width: int = 4) -> Pixels:
-    return np.random.default_rng(n).integers(0, 256, (n, height, width), dtype=np.uint8)
+def some(n: int, image_shape: tuple[int, ...] = (5, 4)) -> Pixels:
+    return np.random.default_rng(n).integers(0, 256, (n, *image_shape), dtype=np.uint8)
+
+
+both_kinds = pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)], ids=["grey", "colour"])
 
 
 # Reading.
 
 
+@both_kinds
 @pytest.mark.parametrize(
     "rows",
     [
@@ -37,15 +41,18 @@ def some(n: int, height: int = 5, width: int = 4) -> Pixels:
     ],
     ids=str,
 )
-def test_indexing_agrees_with_numpy(tmp_path: Path, rows: Any) -> None:
-    pixels = some(10)
+def test_indexing_agrees_with_numpy(tmp_path: Path, rows: Any, shape: tuple[int, ...]) -> None:
+    pixels = some(10, shape)
     found, expected = store(tmp_path, pixels)[rows], pixels[rows]
     assert found.dtype == np.uint8 and found.shape == expected.shape
     np.testing.assert_array_equal(found, expected)
 
 
-def test_images_have_an_arrays_attributes_and_convert_to_one(tmp_path: Path) -> None:
-    pixels = some(10)
+@both_kinds
+def test_images_have_an_arrays_attributes_and_convert_to_one(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    pixels = some(10, shape)
     images = store(tmp_path, pixels)
     for name in ("shape", "dtype", "ndim", "size"):
         assert getattr(images, name) == getattr(pixels, name)
@@ -154,6 +161,7 @@ def test_several_threads_can_read_at_once(tmp_path: Path) -> None:
     [
         (np.zeros((3, 5, 4), np.float32), r"float32 of shape \(3, 5, 4\); expected uint8"),
         (np.zeros((3, 5), np.uint8), r"uint8 of shape \(3, 5\); expected .*\(n, height, width\)"),
+        (np.zeros((3, 5, 4, 1), np.uint8), r"\(3, 5, 4, 1\); expected .*\(n, height, width, 3\)"),
         (np.zeros((3, 5, 4), np.uint8, order="F"), "Fortran order.*ascontiguousarray"),
     ],
 )

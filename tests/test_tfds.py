@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import socket
 import sys
 import time
@@ -16,7 +17,8 @@ import pytest
 
 from jaxae import Split, load_dataset
 from jaxae.data import NpyImages, load
-from jaxae.data.tfds import cache_folder, convert, load_from_tfds, to_grey
+from jaxae.data import tfds as module
+from jaxae.data.tfds import cache_folder, convert, load_from_tfds
 from tests.commands import Trap
 
 pytestmark = pytest.mark.slow
@@ -162,7 +164,7 @@ def test_conversion_writes_five_files(converted_mnist: Path) -> None:
 
 
 @pytest.mark.parametrize("test", ["test", "validation"])
-def test_rgb_is_converted_to_grey_and_validation_replaces_a_missing_test_split(
+def test_rgb_stays_in_colour_and_validation_replaces_a_missing_test_split(
     make: Make, cache: Path, test: str
 ) -> None:
     train, held_out = pictures(4), pictures(3)
@@ -173,7 +175,19 @@ def test_rgb_is_converted_to_grey_and_validation_replaces_a_missing_test_split(
         assert split.images.dtype == np.uint8
         assert sorted(split.labels.tolist()) == list(range(len(pairs)))
         for image, label in zip(np.asarray(split.images), split.labels, strict=True):
-            np.testing.assert_array_equal(image, to_grey(pairs[label][0]))
+            np.testing.assert_array_equal(image, pairs[label][0])
+
+
+def test_colour_has_a_folder_beside_what_an_earlier_version_made_grey(
+    make: Make, cache: Path
+) -> None:
+    name = make({"train": pictures(4), "test": pictures(2)})
+    assert load_dataset(name).image_shape == (5, 4, 3)
+    assert left_in(cache) == {"toy.rgb"}
+    write_cache(cache / "toy")
+    assert load_dataset(name).image_shape == (5, 4, 3)
+    shutil.rmtree(cache / "toy.rgb")
+    assert load_dataset(name).image_shape == (5, 4)
 
 
 def test_grey_pixels_are_unchanged(make: Make) -> None:
@@ -228,17 +242,17 @@ def test_an_interrupted_conversion_leaves_nothing_and_can_be_repeated(
     make: Make, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     name = make({"train": pictures(4), "test": pictures(2)})
-    calls = 0
+    calls, keep = 0, module._pixels
 
     def fail_late(image: Image) -> Image:
         nonlocal calls
         calls += 1
         if calls == 4:
             raise error
-        return to_grey(image)
+        return keep(image)
 
     with monkeypatch.context() as patch, pytest.raises(type(error)):
-        patch.setattr("jaxae.data.tfds.to_grey", fail_late)
+        patch.setattr(module, "_pixels", fail_late)
         load_from_tfds(name)
     assert left_in(cache) == set()
     assert len(load_from_tfds(name).train) == 4
@@ -355,20 +369,6 @@ def test_a_pickle_in_the_cache_is_never_opened(cache: Path) -> None:
         load_dataset("fashion_mnist")
 
 
-def test_grey_agrees_with_pillow_within_one_level() -> None:
-    pillow = pytest.importorskip("PIL.Image")
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    expected = np.asarray(pillow.fromarray(image).convert("L"))
-    difference = to_grey(image).astype(int) - expected.astype(int)
-    assert np.abs(difference).max() <= 1
-
-
-def test_grey_levels_written_as_rgb_are_kept() -> None:
-    level = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    np.testing.assert_array_equal(to_grey(np.stack([level] * 3, axis=-1)), level)
-    np.testing.assert_array_equal(to_grey(level[..., None]), level)
-
-
 @pytest.mark.parametrize(
     "image",
     [
@@ -379,6 +379,6 @@ def test_grey_levels_written_as_rgb_are_kept() -> None:
         np.zeros((4, 4, 1), np.uint16),
     ],
 )
-def test_grey_refuses_images_that_are_not_8_bit_grey_or_rgb(image: Any) -> None:
+def test_images_that_are_not_8_bit_grey_or_rgb_are_refused(image: Any) -> None:
     with pytest.raises(ValueError, match="expected uint8 with 1"):
-        to_grey(image)
+        module._pixels(image)

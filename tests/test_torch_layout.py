@@ -118,14 +118,18 @@ def test_the_heads_of_a_vae_fit_pytorchs_linear_layers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(
+    tmp_path: Path, channels: int
+) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(hidden_dim=(16, 9), architecture="conv")
-    model = random_model(config, (28, 28))
-    format_safetensors.write(tmp_path / "conv", model, config_of(config, (28, 28)))
+    shape = (28, 28) if channels == 1 else (28, 28, channels)
+    model = random_model(config, shape)
+    format_safetensors.write(tmp_path / "conv", model, config_of(config, shape))
     nn = torch.nn
     layers: dict[str, Any] = {
-        "encoder.first": nn.Conv2d(1, 16, 3, stride=2),
+        "encoder.first": nn.Conv2d(channels, 16, 3, stride=2),
         "encoder.second": nn.Conv2d(16, 32, 3, stride=2),
         "encoder.hidden": nn.Linear(32 * 7 * 7, 16),
         "encoder.deeper.0": nn.Linear(16, 9),
@@ -134,16 +138,16 @@ def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: P
         "decoder.deeper.0": nn.Linear(9, 16),
         "decoder.features": nn.Linear(16, 32 * 7 * 7),
         "decoder.first": nn.Conv2d(32, 64, 3, padding=1),
-        "decoder.pixels": nn.Conv2d(16, 4, 3, padding=1),
+        "decoder.pixels": nn.Conv2d(16, 4 * channels, 3, padding=1),
     }
     arrays = safetensors.numpy.load_file(tmp_path / "conv")
     for name, layer in layers.items():
         kinds = ("weight", "bias")
         layer.load_state_dict({kind: torch.from_numpy(arrays[f"{name}.{kind}"]) for kind in kinds})
     ends = nn.ZeroPad2d((0, 1, 0, 1))  # An even size is padded at its end for stride 2.
-    images, z = batch(50, 28, 28), batch(50, 2)
+    images, z = batch(50, *shape), batch(50, 2)
     with torch.inference_mode():
-        x = torch.from_numpy(images)[:, None]
+        x = torch.from_numpy(images).reshape(50, 28, 28, channels).permute(0, 3, 1, 2)
         for name in ("encoder.first", "encoder.second"):
             x = layers[name](ends(x)).relu()
         x = x.flatten(1)
@@ -153,6 +157,7 @@ def test_the_parameters_of_a_convolutional_model_fit_pytorchs_layers(tmp_path: P
         for name in ("decoder.hidden", "decoder.deeper.0", "decoder.features"):
             x = layers[name](x).relu()
         x = nn.functional.pixel_shuffle(layers["decoder.first"](x.view(-1, 32, 7, 7)), 2).relu()
-        decoded = nn.functional.pixel_shuffle(layers["decoder.pixels"](x), 2).sigmoid()[:, 0]
+        decoded = nn.functional.pixel_shuffle(layers["decoder.pixels"](x), 2).sigmoid()
+        decoded = decoded.permute(0, 2, 3, 1).reshape(images.shape)
     np.testing.assert_allclose(encoded.numpy(), encode(model, images), atol=1e-5, strict=True)
     np.testing.assert_allclose(decoded.numpy(), decode(model, z), atol=1e-5, strict=True)

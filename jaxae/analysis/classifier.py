@@ -34,7 +34,7 @@ class Network(nnx.Module):
         self.logits = nnx.Linear(_HIDDEN, classes, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Map an image of shape (height, width), values 0 to 1, to logits of shape (classes,)."""
+        """Map an image of any shape, values 0 to 1, to logits of shape (classes,)."""
         return self.logits(nnx.relu(self.hidden(x.reshape(-1))))
 
 
@@ -64,7 +64,7 @@ class Classifier(NamedTuple):
     test_accuracy: float
 
     def predict(self, images: npt.NDArray[np.floating]) -> Prediction:
-        """Classify images of shape (n, height, width), values 0 to 1."""
+        """Classify images of shape (n, *image_shape), values 0 to 1."""
         graphdef, params = nnx.split(self.network, nnx.Param)
         chunks = [
             np.asarray(_probabilities(graphdef, params, images[start : start + _CHUNK]))

@@ -101,7 +101,7 @@ class Tiles:
     """A decoded grid.
 
     Attributes:
-      images: shape (n · n, height, width), values 0 to 1.
+      images: shape (n · n, *model.image_shape), values 0 to 1.
       distance: distance of each tile's point to the nearest embedding, in latent units, shape
         (n · n,).
       radius: half the spacing of the grid; a tile farther than that from any embedding is in a gap.

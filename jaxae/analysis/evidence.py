@@ -25,7 +25,7 @@ _IMAGES_AT_A_TIME = 20
 def divergences(model: Autoencoder, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Compute KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
 
-    The images are uint8 of shape (n, height, width); the result has shape (n,).
+    The images are uint8 of shape (n, *model.image_shape); the result has shape (n,).
 
     Raises:
       ValueError: the model is not variational.
@@ -49,7 +49,7 @@ def log_evidence_bound(
 
     Args:
       model: a trained variational model.
-      images: uint8 of shape (n, height, width).
+      images: uint8 of shape (n, *model.image_shape).
       samples: K ≥ 1, the number of samples per image.
       kl_weight: β > 0, the weight used in training; the decoder's variance is β/2.
       seed: seed of the samples.
@@ -89,7 +89,8 @@ def _bounds(
         deviation = jnp.exp(0.5 * log_variance)
         noise = jax.random.normal(example[1], (samples, len(mean)))
         z = mean[None] + deviation[None] * noise
-        squares = jnp.sum(jnp.square(jax.vmap(model.decoder)(z) - x[None]), axis=(1, 2))
+        off = jax.vmap(model.decoder)(z) - x[None]
+        squares = jnp.sum(jnp.square(off), axis=tuple(range(1, off.ndim)))
         log_likelihood = -squares / (2 * variance) - x.size / 2 * jnp.log(2 * jnp.pi * variance)
         log_prior = jnp.sum(stats.norm.logpdf(z), axis=1)
         log_posterior = jnp.sum(stats.norm.logpdf(noise), axis=1) - 0.5 * jnp.sum(log_variance)

@@ -16,12 +16,14 @@ def nearest_image_distance(
 ) -> npt.NDArray[np.float32]:
     """Compute the Euclidean distance over all pixels of each image to the nearest known image.
 
+    In colour, it runs over all channels of all pixels.
+
     Args:
-      images: shape (m, height, width), values 0 to 1.
-      known: uint8 of shape (n, height, width), n ≥ 1.
+      images: shape (m, height, width) or (m, height, width, 3), values 0 to 1.
+      known: uint8, n ≥ 1 images of the same shape.
 
     Returns:
-      Shape (m,), 0 to √(height · width).
+      Shape (m,), 0 to the root of the number of an image's values.
     """
     queries = jnp.asarray(images, jnp.float32).reshape(len(images), -1)
     nearest = np.full(len(images), np.inf, np.float32)

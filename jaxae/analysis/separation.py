@@ -116,7 +116,7 @@ def trustworthiness(
     i in latent space, where r is the rank of j among the nearest images of i; 0 to 1.
 
     Args:
-      images: shape (n, height, width), n > 2 k.
+      images: shape (n, height, width) or (n, height, width, 3), n > 2 k.
       z: their points, shape (n, d).
       k: number of neighbours.
       at_most: number of examples above which a random subset is used.

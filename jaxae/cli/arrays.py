@@ -29,7 +29,8 @@ class Encode:
     """The run's folder."""
 
     images: ImagesFile
-    """An .npy file of shape (n, height, width): integers 0 to 255, or floats 0 to 1."""
+    """An .npy file of shape (n, height, width), or (n, height, width, 3) in colour: integers 0 to
+    255, or floats 0 to 1."""
 
     z: PointsFile
     """The .npy file to write: float32 of shape (n, latent_dim)."""
@@ -62,7 +63,8 @@ class Decode:
     """An .npy file of shape (n, latent_dim): finite numbers."""
 
     images: ImagesFile
-    """The .npy file to write: float32 of shape (n, height, width), values 0 to 1."""
+    """The .npy file to write: float32 of shape (n, height, width), or (n, height, width, 3) in
+    colour, values 0 to 1."""
 
     checkpoint: CheckpointOption = "newest"
 

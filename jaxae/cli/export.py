@@ -26,9 +26,10 @@ class Export:
     safetensors: one file with the parameters, named and laid out as in PyTorch.
 
     onnx, stablehlo: two programs, named like FILE with -encoder and -decoder before the suffix. The
-    encoder maps images, float32 of shape (n, height, width) with values 0 to 1, to points, float32
-    of shape (n, latent_dim); a vae's points are the means. The decoder maps points to images. The
-    number n is free, except that stablehlo needs at least one.
+    encoder maps images, float32 of shape (n, height, width), or (n, height, width, 3) in colour,
+    with values 0 to 1, to points, float32 of shape (n, latent_dim); a vae's points are the means.
+    The decoder maps points to images. The number n is free, except that stablehlo needs at least
+    one.
 
     Example: jaxae export runs/mnist --format onnx --out mnist.onnx
     """

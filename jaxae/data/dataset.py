@@ -9,9 +9,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jaxae.config import DataConfig
+from jaxae.config import CHANNELS, DataConfig
 
 RowIndex = int | slice | list[int] | npt.NDArray[np.integer]
+
+EXPECTED_IMAGES = "uint8 of shape (n, height, width), or (n, height, width, 3) in colour"
 
 # Bytes of pixels that the checksum reads at a time.
 _BLOCK_BYTES = 8 << 20
@@ -26,19 +28,19 @@ class Images(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(n, height, width)."""
+        """(n, height, width) or (n, height, width, 3)."""
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
-        """uint8; 0 is black."""
+        """uint8."""
 
     @property
     def ndim(self) -> int:
-        """3."""
+        """3 in grey, 4 in colour."""
 
     @property
     def size(self) -> int:
-        """Number of pixels in all images."""
+        """Number of values in all images."""
 
     def __len__(self) -> int:
         """Number of images."""
@@ -50,6 +52,11 @@ class Images(Protocol):
         """Read all images."""
 
 
+def are_images(dtype: npt.DTypeLike, shape: tuple[int, ...]) -> bool:
+    """Return whether an array of this type and shape is what `EXPECTED_IMAGES` says."""
+    return dtype == np.uint8 and len(shape) >= 3 and shape[3:] in CHANNELS
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images and their labels, in the source's order.
@@ -57,7 +64,8 @@ class Split:
     Splits are compared by identity. To compare contents, use `Dataset.checksum`.
 
     Attributes:
-      images: uint8 of shape (n, height, width), 0 is black; in memory or on disk.
+      images: uint8 of shape (n, height, width), 0 is black, or (n, height, width, 3) in colour
+        (red, green, blue); in memory or on disk.
       labels: integer array of shape (n,), indices into the data set's class names.
 
     Raises:
@@ -70,10 +78,10 @@ class Split:
 
     def __post_init__(self) -> None:
         """Validate shapes and dtypes."""
-        if self.images.ndim != 3 or self.images.dtype != np.uint8:
+        if not are_images(self.images.dtype, self.images.shape):
             raise ValueError(
                 f"images are {self.images.dtype} of shape {self.images.shape}; "
-                "expected uint8 of shape (n, height, width)"
+                f"expected {EXPECTED_IMAGES}"
             )
         if self.labels.ndim != 1 or not np.issubdtype(self.labels.dtype, np.integer):
             raise ValueError(
@@ -128,10 +136,9 @@ class Dataset:
                 )
 
     @property
-    def image_shape(self) -> tuple[int, int]:
-        """Height and width of every image, in pixels."""
-        _, height, width = self.train.images.shape
-        return height, width
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of every image: (height, width), or (height, width, 3) in colour."""
+        return self.train.images.shape[1:]
 
     def describe(self, source: str) -> DataConfig:
         """Return the data set's entry in a run's configuration.

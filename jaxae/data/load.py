@@ -26,15 +26,15 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
         - `"mnist"`, bundled with the package and checked against its SHA-256;
         - a folder with the four IDX files of MNIST's layout, gzipped or not, named
           `train-images-idx3-ubyte` or `train-images.idx3-ubyte`;
-        - a folder of arrays: `train_images.npy`, uint8 of shape (n, height, width);
-          `train_labels.npy`; the same two for `test`; and `meta.json`, which may list the
-          `class_names`. The images stay on disk;
+        - a folder of arrays: `train_images.npy`, uint8 of shape (n, height, width), or (n, height,
+          width, 3) in colour; `train_labels.npy`; the same two for `test`; and `meta.json`, which
+          may list the `class_names`. The images stay on disk;
         - the name of an image-classification data set of TensorFlow Datasets, such as
           `"fashion_mnist"` or `"emnist/letters"`. It is converted once to such a folder of arrays,
           in a cache (`$JAXAE_DATA_DIR`, by default the platform's cache folder).
 
     Returns:
-      The data set; images are uint8 of shape (n, height, width), RGB converted to grey.
+      The data set.
 
     Raises:
       ValueError: there is no such data set, or one of its files is missing or damaged.

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxae._utils.npy import ArrayFile, prefix_errors
-from jaxae.data.dataset import RowIndex
+from jaxae.data.dataset import EXPECTED_IMAGES, RowIndex, are_images
 
 # Limits of a block.
 _BLOCK_IMAGES = 4096
@@ -40,7 +40,9 @@ def _in_memory(handle: int, offsets: list[int]) -> bool:
 
 
 class NpyImages:
-    """The images of an .npy file, indexed like a uint8 array of shape (n, height, width).
+    """The images of an .npy file, indexed like a uint8 array.
+
+    Their shape is (n, height, width), or (n, height, width, 3) in colour.
 
     Raises:
       ValueError: the file is damaged, holds another kind of array, or is in Fortran order; the
@@ -48,17 +50,15 @@ class NpyImages:
       OSError: the file cannot be opened.
     """
 
-    ndim = 3
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path):
         """Open the file and validate its shape and dtype."""
         with prefix_errors(path):
             file = ArrayFile(path)
-            if file.dtype != np.uint8 or len(file.shape) != 3:
+            if not are_images(file.dtype, file.shape):
                 raise ValueError(
-                    f"it holds {file.dtype} of shape {file.shape}; "
-                    "expected uint8 of shape (n, height, width)"
+                    f"it holds {file.dtype} of shape {file.shape}; expected {EXPECTED_IMAGES}"
                 )
             if file.fortran_order:
                 raise ValueError(
@@ -68,8 +68,13 @@ class NpyImages:
         self.path, self.shape, self._offset = file.path, file.shape, file.offset
 
     @property
+    def ndim(self) -> int:
+        """3 in grey, 4 in colour."""
+        return len(self.shape)
+
+    @property
     def size(self) -> int:
-        """Number of pixels in all images."""
+        """Number of values in all images."""
         return math.prod(self.shape)
 
     def __len__(self) -> int:

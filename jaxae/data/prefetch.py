@@ -14,7 +14,7 @@ class Chunk(NamedTuple):
     """Consecutive batches of an epoch.
 
     Attributes:
-      images: uint8 array of shape (steps, columns, height, width).
+      images: uint8 array of shape (steps, columns, *image_shape).
       mask: float32 array of shape (steps, columns), 1 for an image, 0 for padding.
     """
 

@@ -27,8 +27,6 @@ from jaxae.data.dataset import Dataset
 from jaxae.data.folder import read_class_names, read_folder
 
 _INSTALL = "pip install 'jaxae[tfds]'"
-# Luma of ITU-R BT.601, the weights that Pillow's mode "L" uses too.
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def cache_folder() -> Path:
@@ -51,9 +49,8 @@ def load_from_tfds(name: str) -> Dataset:
         images of one size with one class label each, the data cannot be downloaded, or the cache is
         damaged.
     """
-    folder = cache_folder() / name.replace("/", "--").replace(":", "--")
-    if not folder.is_dir():
-        convert(name, folder)
+    grey = cache_folder() / name.replace("/", "--").replace(":", "--")
+    folder = next(filter(Path.is_dir, (_in_colour(grey), grey)), None) or convert(name, grey)
     try:
         return _open(name, folder)
     except (OSError, ValueError) as error:
@@ -63,20 +60,29 @@ def load_from_tfds(name: str) -> Dataset:
         ) from error
 
 
+def _in_colour(grey: Path) -> Path:
+    # Earlier versions converted colour images to grey. A cache may have both, under two names.
+    return grey.with_name(f"{grey.name}.rgb")
+
+
 def _open(name: str, folder: Path) -> Dataset:
     if read_class_names(folder) is None:  # Optional in a user's folder, but not in the cache.
         raise ValueError(f"{folder / 'meta.json'} has no class_names")
     return dataclasses.replace(read_folder(folder), name=name)
 
 
-def convert(name: str, folder: Path, archives: Path | None = None) -> None:
+def convert(name: str, folder: Path, archives: Path | None = None) -> Path:
     """Prepare a data set with TFDS and convert it to .npy files, all of them or none.
 
     Args:
       name: the name in TFDS.
       folder: the folder to create, with `train_images.npy`, `train_labels.npy`, the same two for
-        `test`, and `meta.json` with the class names.
+        `test`, and `meta.json` with the class names. If the images are in colour, `.rgb` is added
+        to its name.
       archives: a folder with the data set's original archives, to be used without a download.
+
+    Returns:
+      The folder.
 
     Raises:
       ValueError: see `load_from_tfds`.
@@ -102,12 +108,15 @@ def convert(name: str, folder: Path, archives: Path | None = None) -> None:
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
         with prefix_errors(name):
-            _open(name, partial)  # Validate the data before they are kept.
+            dataset = _open(name, partial)  # Validate the data before they are kept.
+        if len(dataset.image_shape) == 3:
+            folder = _in_colour(folder)
         partial.chmod(0o755)  # mkdtemp creates a private folder; a cache may be shared.
         if not folder.is_dir():  # Another process may have converted the same data meanwhile.
             partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return folder
 
 
 def _prepared_builder(name: str, data_dir: Path, archives: Path | None) -> Any:
@@ -173,7 +182,7 @@ def _supervised_keys(builder: Any, name: str) -> tuple[str, str]:
 def _write_split(
     source: Any, folder: Path, split: str, image_key: str, label_key: str, title: str
 ) -> None:
-    shape = to_grey(source[0][image_key]).shape
+    shape = _pixels(source[0][image_key]).shape
     labels = np.empty(len(source), dtype=np.int32)
     images = np.lib.format.open_memmap(
         folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(len(source), *shape)
@@ -182,7 +191,7 @@ def _write_split(
     for i, example in enumerate(
         track(source, f"Converting {title}", total=len(source), console=console, transient=True)
     ):
-        image = to_grey(example[image_key])
+        image = _pixels(example[image_key])
         if image.shape != shape:
             raise ValueError(
                 f"{title}: image 0 is {shape}, image {i} is {image.shape}; expected one size"
@@ -192,15 +201,8 @@ def _write_split(
     np.save(folder / f"{split}_labels.npy", labels)
 
 
-def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Convert one image to grey.
-
-    Args:
-      image: uint8 of shape (height, width, 1) for grey or (height, width, 3) for RGB.
-
-    Returns:
-      uint8 of shape (height, width); RGB becomes 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601),
-      rounded.
+def _pixels(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an RGB image as it is, and a grey one, (height, width, 1), without its last axis.
 
     Raises:
       ValueError: the image has another dtype or number of channels.
@@ -210,6 +212,4 @@ def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
             f"an image is {image.dtype} of shape {image.shape}; "
             "expected uint8 with 1 (grey) or 3 (RGB) channels last"
         )
-    if image.shape[2] == 1:
-        return image[..., 0]
-    return np.rint(image @ _LUMA).astype(np.uint8)
+    return image[..., 0] if image.shape[2] == 1 else image

@@ -37,7 +37,7 @@ class Program(NamedTuple):
 
 
 def programs(model: Autoencoder) -> tuple[Program, Program]:
-    """Return the encoder, (n, height, width) to (n, latent_dim), and the decoder, the reverse.
+    """Return the encoder, (n, *image_shape) to (n, latent_dim), and the decoder, the reverse.
 
     The encoder expects values from 0 to 1 and does not check them. The encoder of a variational
     model returns the mean.

@@ -140,17 +140,18 @@ def _mnist() -> DataConfig:
 
 
 def _read_model(file: Any, config: RunConfig, size: int) -> Autoencoder:
-    height, width = config.data.image_shape
+    image_shape = config.data.image_shape
+    image_size = "×".join(map(str, image_shape))
     # A lower bound: the first dense layer of every model has one input per pixel or more.
-    sizes = height * width, *config.model.widths, config.model.latent_dim
+    sizes = math.prod(image_shape[:2]), *config.model.widths, config.model.latent_dim
     fewest = sum(math.prod(pair) for pair in itertools.pairwise(sizes))
     if 4 * fewest > size:
         raise ValueError(
             f"a model of hidden_dim {config.model.hidden_dim} and latent_dim "
-            f"{config.model.latent_dim} for images of {height}×{width} has {fewest:,} parameters "
+            f"{config.model.latent_dim} for images of {image_size} has {fewest:,} parameters "
             f"or more, the file has {size:,} bytes"
         )
-    graphdef, abstract = abstract_model(config.model, config.data.image_shape)
+    graphdef, abstract = abstract_model(config.model, image_shape)
     expected = torch_layouts(nnx.merge(graphdef, abstract))
     names = set(file.keys())
     if names != expected.keys():
@@ -166,7 +167,7 @@ def _read_model(file: Any, config: RunConfig, size: int) -> Autoencoder:
         if (shape, dtype) != (layout.torch_shape, "F32"):
             raise ValueError(
                 f"{name} is {dtype} of shape {shape}; expected F32 of {layout.torch_shape} for "
-                f"images of {height}×{width}"
+                f"images of {image_size}"
             )
         state[key] = state[key].replace(jnp.asarray(layout.from_torch(file.get_tensor(name))))
     return nnx.merge(graphdef, nnx.from_flat_state(list(state.items())))

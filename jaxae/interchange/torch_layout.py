@@ -2,8 +2,8 @@
 
 Kernels of dense layers become (out, in), as in `torch.nn.Linear`, and those of convolutions
 (out, in, 3, 3), as in `torch.nn.Conv2d`. Channels that `pixel_shuffle` arranges as 2×2 pixels get
-the order of `torch.nn.PixelShuffle`, and features next to a dense layer that of `torch.nn.Flatten`,
-channels first. Values are only permuted, so the inverse restores the same bits.
+the order of `torch.nn.PixelShuffle`. Colour images and features next to a dense layer get that of
+`torch.nn.Flatten`, channels first. Values are only permuted, so the inverse restores the same bits.
 """
 
 import math
@@ -70,18 +70,20 @@ def torch_layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], TorchL
 def _layout(model: Autoencoder, layer: str, shape: tuple[int, ...]) -> TorchLayout:
     inputs, outputs = shape[:-1], shape[-1:]  # A bias has no inputs.
     torch_inputs = inputs
-    if isinstance(model.decoder, ConvDecoder):
-        features_shape = model.decoder.features_shape
-        if layer in _CONVOLUTIONS:
-            factor = _CONVOLUTIONS[layer]
-            outputs = (factor, factor, outputs[0] // factor**2)
-            if inputs:
-                inputs = (3, 3, inputs[0] // 9)
-                torch_inputs = _channels_first(inputs)
-        elif layer == "encoder.hidden" and inputs:
-            inputs = features_shape
-        elif layer == "decoder.features":
-            outputs = features_shape
+    convolutional = isinstance(model.decoder, ConvDecoder)
+    if convolutional and layer in _CONVOLUTIONS:
+        factor = _CONVOLUTIONS[layer]
+        outputs = (factor, factor, outputs[0] // factor**2)
+        if inputs:
+            inputs = (3, 3, inputs[0] // 9)
+            torch_inputs = _channels_first(inputs)
+    else:
+        flattened = model.decoder.features_shape if convolutional else model.image_shape
+        if len(flattened) == 3:  # Grey images have no channels.
+            if layer == "encoder.hidden" and inputs:
+                inputs = flattened
+            elif layer in ("decoder.features", "decoder.pixels"):
+                outputs = flattened
     axes = tuple(range(len(inputs) + len(outputs)))
     order = _channels_first(axes[len(inputs) :]) + _channels_first(axes[: len(inputs)])
     return TorchLayout(shape, (*inputs, *outputs), order, (math.prod(outputs), *torch_inputs))

@@ -32,10 +32,11 @@ def encode(model: Autoencoder, images: npt.ArrayLike | Rows) -> Floats:
     Args:
       model: the autoencoder. If its parameters are on several devices, as after `replicate`, the
         images are divided among them.
-      images: shape (n, height, width), n ≥ 0; integers from 0 to 255, floats from 0 to 1 (including
-        float16 and bfloat16) or booleans. Integers that are all 0 or 1, as in a mask, log a
-        warning. Anything with a shape, a NumPy dtype and slicing, such as a memory map or a data
-        set of h5py or zarr, is read slice by slice.
+      images: shape (n, height, width), or (n, height, width, 3) in colour, as `model.image_shape`
+        says, n ≥ 0; integers from 0 to 255, floats from 0 to 1 (including float16 and bfloat16) or
+        booleans. Integers that are all 0 or 1, as in a mask, log a warning. Anything with a shape,
+        a NumPy dtype and slicing, such as a memory map or a data set of h5py or zarr, is read slice
+        by slice.
 
     Returns:
       float32 array of shape (n, latent_dim).
@@ -55,7 +56,7 @@ def decode(model: Autoencoder, z: npt.ArrayLike | Rows) -> Floats:
       z: finite numbers of shape (n, latent_dim), n ≥ 0; read as in `encode`.
 
     Returns:
-      float32 array of shape (n, height, width), values 0 to 1.
+      float32 array of shape (n, *model.image_shape), values 0 to 1.
 
     Raises:
       ValueError: a wrong shape, or a value that is not a finite number.
@@ -75,10 +76,10 @@ def encode_blocks(model: Autoencoder, images: Rows) -> Iterator[Floats]:
       ValueError: a wrong shape or type; when a block is reached, a value in it that is NaN or out
         of range.
     """
-    if len(images.shape) != 3 or images.shape[1:] != model.image_shape:
-        height, width = model.image_shape
+    if images.shape[1:] != model.image_shape:
+        expected = ", ".join(map(str, model.image_shape))
         raise ValueError(
-            f"images have shape {images.shape}; expected (n, {height}, {width}) for this model"
+            f"images have shape {images.shape}; expected (n, {expected}) for this model"
         )
     if not (_is_real(images.dtype) or images.dtype == np.bool_):
         raise ValueError(
@@ -108,12 +109,12 @@ def interpolate(
 
     Args:
       model: the autoencoder.
-      start: an image of shape (height, width), values as for `encode`.
+      start: an image of shape `model.image_shape`, values as for `encode`.
       end: the image at the other end, of the same form.
       steps: number of points on the line, both ends included; at least 2.
 
     Returns:
-      float32 array of shape (steps, height, width), values 0 to 1.
+      float32 array of shape (steps, *model.image_shape), values 0 to 1.
 
     Raises:
       ValueError: fewer than 2 steps, or an image that `encode` refuses.
@@ -136,8 +137,9 @@ def latent_grid(
       plane: the plane of the box, from `pca_plane`; required for latent_dim above 2.
 
     Returns:
-      float32 array of shape (n, n, height, width), values 0 to 1; entry [row, column] is decoded
-      from `grid_points(box, n)[row, column]`. For a 1-D latent space, shape (1, n, height, width).
+      float32 array of shape (n, n, *model.image_shape), values 0 to 1; entry [row, column] is
+      decoded from `grid_points(box, n)[row, column]`. For a 1-D latent space, the first axis has
+      length 1.
 
     Raises:
       ValueError: as for `grid_points`, or no plane where one is required.
@@ -191,7 +193,8 @@ def _pixels(images: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
     limit = 255 if integers else 1
     # Written so that NaN fails too.
     if not (images.min() >= 0 and images.max() <= limit):
-        index = np.argmin(((images >= 0) & (images <= limit)).all(axis=(1, 2)))
+        inside = (images >= 0) & (images <= limit)
+        index = np.argmin(inside.reshape(len(images), -1).all(axis=1))
         raise ValueError(
             f"images[{start + index}] has values from {images[index].min()} to "
             f"{images[index].max()}; expected 0 to {limit} for {images.dtype}"

@@ -1,9 +1,9 @@
 """The autoencoders as Flax modules.
 
-Every module maps one example; `jax.vmap` maps a batch. An encoder maps an image of shape (height,
-width), values 0 to 1, to z of shape (latent_dim,); a decoder maps z to such an image. All of them
-take the same arguments: `config`, the sizes of the hidden layers and of latent space;
-`image_shape`, height and width in pixels; and `rngs`, which draws the initial kernels (LeCun
+Every module maps one example; `jax.vmap` maps a batch. An encoder maps an image, values 0 to 1, to
+z of shape (latent_dim,); a decoder maps z to such an image. All of them take the same arguments:
+`config`, the sizes of the hidden layers and of latent space; `image_shape`, the shape of an image,
+(height, width), or (height, width, 3) in colour; and `rngs`, which draws the initial kernels (LeCun
 normal; biases start at zero).
 
 dense         encoder and decoder with hidden layers only

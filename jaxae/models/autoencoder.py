@@ -32,7 +32,7 @@ class Autoencoder(nnx.Module):
     _DECODERS: ClassVar[dict[str, Any]] = {"dense": Decoder, "conv": ConvDecoder}
 
     def __init__(
-        self, config: ModelConfig, image_shape: tuple[int, int] = (28, 28), *, rngs: nnx.Rngs
+        self, config: ModelConfig, image_shape: tuple[int, ...] = (28, 28), *, rngs: nnx.Rngs
     ):
         """Draw the initial parameters."""
         if self.is_variational != (config.model == "vae"):
@@ -46,7 +46,7 @@ class Autoencoder(nnx.Module):
         self.decoder = self._DECODERS[config.architecture](config, image_shape, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Map an image of shape (height, width), values 0 to 1, to its reconstruction."""
+        """Map an image of shape `image_shape`, values 0 to 1, to its reconstruction."""
         return self.decoder(self.encoder(x))
 
     def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
@@ -77,12 +77,12 @@ class VariationalAutoencoder(Autoencoder):
         return self.encoder.posterior(x)
 
 
-def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -> Autoencoder:
+def create_model(config: ModelConfig, image_shape: tuple[int, ...], seed: int) -> Autoencoder:
     """Make an autoencoder and draw its parameters, in one compiled call.
 
     Args:
       config: the kind of model and its sizes.
-      image_shape: height and width of the images, in pixels.
+      image_shape: shape of an image, (height, width), or (height, width, 3) in colour.
       seed: a whole number ≥ 0.
 
     Returns:
@@ -94,7 +94,7 @@ def create_model(config: ModelConfig, image_shape: tuple[int, int], seed: int) -
 
 
 def abstract_model(
-    config: ModelConfig, image_shape: tuple[int, int]
+    config: ModelConfig, image_shape: tuple[int, ...]
 ) -> tuple[nnx.GraphDef[Autoencoder], Params]:
     """Return a model's structure and the shapes of its parameters, without drawing them."""
     model = nnx.eval_shape(lambda: _build(config, image_shape, 0))
@@ -107,10 +107,10 @@ def parameters(model: Autoencoder) -> Params:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _draw(config: ModelConfig, image_shape: tuple[int, int], key: jax.Array) -> Params:
+def _draw(config: ModelConfig, image_shape: tuple[int, ...], key: jax.Array) -> Params:
     return nnx.state(_build(config, image_shape, key), nnx.Param)
 
 
-def _build(config: ModelConfig, image_shape: tuple[int, int], seed: Any) -> Autoencoder:
+def _build(config: ModelConfig, image_shape: tuple[int, ...], seed: Any) -> Autoencoder:
     cls = VariationalAutoencoder if config.model == "vae" else Autoencoder
     return cls(config, image_shape, rngs=nnx.Rngs(seed))

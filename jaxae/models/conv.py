@@ -24,16 +24,17 @@ _KERNEL = 3
 class ConvEncoder(Encoder):
     """Maps an image to its point in latent space: two convolutions, then a dense encoder."""
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         first, second = _CHANNELS
-        self.first = nnx.Linear(_KERNEL**2, first, rngs=rngs)
+        self.first = nnx.Linear(_KERNEL**2 * _channels(image_shape), first, rngs=rngs)
         self.second = nnx.Linear(_KERNEL**2 * first, second, rngs=rngs)
         super().__init__(config, _features_shape(image_shape), rngs=rngs)
 
     def features(self, x: jax.Array) -> jax.Array:
         """Map an image to the features that `latent` and other heads read, of shape (units,)."""
-        x = nnx.relu(self.first(im2col(x[..., None], stride=2)))
+        x = x.reshape(*x.shape[:2], _channels(x.shape))
+        x = nnx.relu(self.first(im2col(x, stride=2)))
         x = nnx.relu(self.second(im2col(x, stride=2)))
         return super().features(x)
 
@@ -45,7 +46,7 @@ class VariationalConvEncoder(VariationalEncoder, ConvEncoder):
 class ConvDecoder(HiddenLayers):
     """Maps a point in latent space to an image: hidden layers → features → two convolutions."""
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
         self.image_shape = image_shape
@@ -53,15 +54,15 @@ class ConvDecoder(HiddenLayers):
         first, second = _CHANNELS
         self.features = nnx.Linear(config.widths[0], math.prod(self.features_shape), rngs=rngs)
         self.first = nnx.Linear(_KERNEL**2 * second, 4 * first, rngs=rngs)
-        self.pixels = nnx.Linear(_KERNEL**2 * first, 4, rngs=rngs)
+        self.pixels = nnx.Linear(_KERNEL**2 * first, 4 * _channels(image_shape), rngs=rngs)
 
     def __call__(self, z: jax.Array) -> jax.Array:
-        """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
+        """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
         x = nnx.relu(self.features(self.hidden_features(z))).reshape(self.features_shape)
         x = nnx.relu(pixel_shuffle(self.first(im2col(x))))
         image = pixel_shuffle(self.pixels(im2col(x)))
-        height, width = self.image_shape
-        return nnx.sigmoid(image[:height, :width, 0])
+        height, width = self.image_shape[:2]
+        return nnx.sigmoid(image[:height, :width].reshape(self.image_shape))
 
 
 def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
@@ -96,6 +97,10 @@ def pixel_shuffle(x: jax.Array) -> jax.Array:
     return tiles.transpose(0, 2, 1, 3, 4).reshape(2 * height, 2 * width, channels // 4)
 
 
-def _features_shape(image_shape: tuple[int, int]) -> tuple[int, int, int]:
-    height, width = image_shape
+def _features_shape(image_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    height, width = image_shape[:2]
     return -(-height // 4), -(-width // 4), _CHANNELS[-1]
+
+
+def _channels(image_shape: tuple[int, ...]) -> int:
+    return math.prod(image_shape[2:])

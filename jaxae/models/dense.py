@@ -38,7 +38,7 @@ class Encoder(HiddenLayers):
         return self.hidden_features(x.reshape(-1))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Map an image of shape (height, width), values 0 to 1, to z of shape (latent_dim,)."""
+        """Map an image of shape `image_shape`, values 0 to 1, to z of shape (latent_dim,)."""
         return self.latent(self.features(x))
 
 
@@ -59,12 +59,12 @@ class VariationalEncoder(Encoder):
 class Decoder(HiddenLayers):
     """Maps a point in latent space to an image: hidden layers → pixels, sigmoid."""
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int], *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
         self.image_shape = image_shape
         self.pixels = nnx.Linear(config.widths[0], math.prod(image_shape), rngs=rngs)
 
     def __call__(self, z: jax.Array) -> jax.Array:
-        """Map z of shape (latent_dim,) to an image of shape (height, width), values 0 to 1."""
+        """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
         return nnx.sigmoid(self.pixels(self.hidden_features(z))).reshape(self.image_shape)

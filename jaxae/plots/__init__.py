@@ -1,6 +1,7 @@
 """Figures: functions of plain arrays that return a Matplotlib Figure.
 
-They neither change pyplot's global state nor show a window.
+They neither change pyplot's global state nor show a window. Images may have a last axis of three
+channels: red, green and blue.
 
 latent       latent_scatter: embeddings in the latent plane
 entropy      entropy_map: where in the plane classes mix

@@ -90,6 +90,6 @@ def _panels(figure: Figure | SubFigure, sides: Sequence[Side], wide: bool) -> Ar
     """Return the axes of each side's cloud and grid, shape (sides, 2)."""
     if wide:
         return figure.subplots(1, 2 * len(sides)).reshape(len(sides), 2)
-    rows, columns, height, width = sides[0].images.shape
+    rows, columns, height, width = sides[0].images.shape[:4]
     heights = (1, rows * height / (columns * width))
     return figure.subplots(2, len(sides), squeeze=False, height_ratios=heights).T

@@ -29,7 +29,7 @@ def mosaic_of(images: Array) -> Array:
 
 
 def show(axes: Axes, mosaic: Array, extent: tuple[float, float, float, float]) -> None:
-    """Show greyscale values from 0, black, to 1, white, with their pixels as they are."""
+    """Show values from 0 to 1, in grey or with a last axis of RGB, their pixels as they are."""
     axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="none", extent=extent)
 
 

@@ -27,7 +27,7 @@ def evaluate(
     Args:
       graphdef: structure of the model, from `nnx.split(model, nnx.Param)`.
       params: parameters of the model.
-      images: uint8 of shape (n, height, width).
+      images: uint8 of shape (n, *model.image_shape).
       objective: settings of the loss; `Objective()` by default.
       sharding: sharding of a batch over several devices; None for a single device.
     """

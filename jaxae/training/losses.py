@@ -16,7 +16,7 @@ _MATMUL_PRECISION = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": 
 
 
 class Batch(NamedTuple):
-    """Examples of one step: images uint8 (batch, height, width); mask (batch,), 0 for padding."""
+    """Examples of one step: images uint8 (batch, *image_shape); mask (batch,), 0 for padding."""
 
     images: ArrayLike
     mask: ArrayLike
@@ -94,7 +94,7 @@ def example_terms(
 
     Args:
       model: maps one example.
-      x: image of shape (height, width), values 0 to 1.
+      x: image of shape `model.image_shape`, values 0 to 1.
       key: draws the noise and the sample; None uses the mean of the posterior, and no noise.
       objective: settings of the loss.
     """

@@ -116,7 +116,7 @@ def scan_batches(
     Args:
       function: (carry, batch) -> (carry, outputs of the batch), such as a training step.
       carry: the initial carry.
-      images: uint8 array of shape (n, height, width), on the devices.
+      images: uint8 array of shape (n, *image_shape), on the devices.
       order: integer array of shape (n,), the order in which to visit the images.
       batch_size: examples per batch. A short last batch is padded and masked, and so is every batch
         that the devices cannot share evenly.

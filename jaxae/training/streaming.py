@@ -121,7 +121,7 @@ class StreamedEpochs:
 class _Layout:
     """The layout of a chunk, shape (steps, batch, …), on a mesh, and the columns to read here."""
 
-    def __init__(self, mesh: Mesh, batch_size: int, image_shape: tuple[int, int]):
+    def __init__(self, mesh: Mesh, batch_size: int, image_shape: tuple[int, ...]):
         self._batch_size, self._shape = batch_size, image_shape
         self._padded = batch_size + -batch_size % mesh.size
         self._sharding = NamedSharding(mesh, PartitionSpec(None, "batch"))
