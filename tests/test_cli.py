@@ -316,6 +316,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "kl-weight": 1.0,
         "input-noise": 0.0,
         "precision": "float32",
+        "validation": 0,
         "checkpoint-every": 5,
         "keep": 2,
         "checkpoint-steps": 10_000,
