@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from jaxae import plots
+from jaxae import Box, plots
 from jaxae.config import Width
 from jaxae.plots.tiles import mosaic_of, text_inches, wrapped
 from tests.readback import drawn, tiles
@@ -129,6 +129,21 @@ def test_text_and_lines_follow_the_users_style(name: str) -> None:
     assert texts
     for text in texts:
         assert to_hex(text.get_color()) == "#ffffff" and text.get_fontsize() in (13, 13 * 0.7)
+
+
+@pytest.mark.parametrize("name", [*OF_AXES, "reconstructions", "interpolations", "entropy_map"])
+def test_a_style_neither_turns_nor_stretches_an_image_nor_draws_lines_across_it(name: str) -> None:
+    def entropy_map(x: Images) -> Figure:
+        return plots.entropy_map(x[0], Box(0, 3, 0, 2), 2)
+
+    def pixels() -> npt.NDArray[np.integer]:
+        canvas = FigureCanvasAgg((ALL | {"entropy_map": entropy_map})[name](images()))
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())
+
+    expected = pixels()
+    with mpl.rc_context({"image.origin": "lower", "image.aspect": "auto", "axes.grid": True}):
+        np.testing.assert_array_equal(pixels(), expected)
 
 
 def test_lines_have_the_users_width() -> None:

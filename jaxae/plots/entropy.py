@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from jaxae.analysis.entropy import LEAST_PER_CELL
 from jaxae.config import Width
 from jaxae.latent import Box, Plane
-from jaxae.plots.keys import explain
+from jaxae.plots.keys import colour_bar, explain
 from jaxae.plots.latent import name_axes
 from jaxae.plots.sizes import axes_for, root_of
 
@@ -52,11 +52,11 @@ def entropy_map(
             vmin=0,
             vmax=np.log2(max(classes, 2)),
             interpolation="none",
+            aspect="equal",
         )
+        axes.grid(visible=False)
         name_axes(axes, plane)
-        bar = root_of(axes).colorbar(image, cax=axes.inset_axes((1.03, 0, 0.05, 1)))
-        bar.set_label("entropy of\nthe labels (bits)")
-        bar.outline.set_visible(False)
+        colour_bar(axes, image).set_label("entropy of\nthe labels (bits)")
         if np.isnan(entropy).any():
             blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["axes.edgecolor"])
             explain(axes, [blank], [f"fewer than {least} embeddings in a cell"])

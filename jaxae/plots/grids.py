@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points
+from jaxae.plots.keys import colour_bar
 from jaxae.plots.latent import name_axes
 from jaxae.plots.sizes import axes_for, root_of
 from jaxae.plots.tiles import mosaic_of, show, show_rows, wrapped
@@ -174,15 +175,15 @@ def _frames(multiples: Array, box: Box) -> PatchCollection:
 
 def _add_scale(axes: Axes, frames: PatchCollection) -> None:
     """Add a colour bar above the axes, which says on which side of 1 the gaps are."""
-    bar = root_of(axes).colorbar(
+    bar = colour_bar(
+        axes,
         frames,
-        cax=axes.inset_axes((0, 1.04, 1, 0.04)),
+        (0, 1.04, 1, 0.04),
         orientation="horizontal",
         ticklocation="top",
         extend="max",
         ticks=[1, 4],
     )
-    bar.outline.set_visible(False)
     bar.ax.axvline(1, color="black", lw=mpl.rcParams["lines.linewidth"])
     bar.ax.set_xticks([0.85, 1.15], ["occupied", "in gaps"], minor=True)
     bar.ax.tick_params(which="minor", length=mpl.rcParams["xtick.major.size"], width=0)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
@@ -60,14 +61,27 @@ def add_colour_bar(axes: Axes, names: Sequence[str], colours: Array) -> None:
     if not names or _LETTER * height / len(names) < normal / 2:
         return
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
-    # An inset is as high as the axes, whose height follows from the scale of the plane.
-    bar = axes.inset_axes((1.03, 0, 0.05, 1))
-    key = root_of(axes).colorbar(ScalarMappable(norm, ListedColormap(colours)), cax=bar)
-    key.outline.set_visible(False)
+    bar = colour_bar(axes, ScalarMappable(norm, ListedColormap(colours))).ax
     bar.set_title("class", fontsize="small", loc="left")
     bar.minorticks_off()
     bar.tick_params(length=0)
     name_ticks(bar, names, height)
+
+
+def colour_bar(
+    axes: Axes,
+    colours: ScalarMappable,
+    place: tuple[float, float, float, float] = (1.03, 0, 0.05, 1),
+    **options: Any,
+) -> Colorbar:
+    """Add a scale of colours at a place in coordinates of the axes, by default beside them.
+
+    An inset is as high as the axes, whose height may follow from what they show.
+    """
+    bar = root_of(axes).colorbar(colours, cax=axes.inset_axes(place), **options)
+    bar.outline.set_visible(False)
+    bar.ax.grid(visible=False)
+    return bar
 
 
 def name_ticks(axes: Axes, names: Sequence[str], height: float) -> None:

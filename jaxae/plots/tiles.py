@@ -30,7 +30,18 @@ def mosaic_of(images: Array) -> Array:
 
 def show(axes: Axes, mosaic: Array, extent: tuple[float, float, float, float]) -> None:
     """Show values from 0 to 1, in grey or with a last axis of RGB, their pixels as they are."""
-    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="none", extent=extent)
+    axes.imshow(
+        mosaic,
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        interpolation="none",
+        extent=extent,
+        # As some styles change these.
+        origin="upper",
+        aspect="equal",
+    )
+    axes.grid(visible=False)
 
 
 def show_rows(axes: Axes, images: Array, start: float = 0) -> None:
