@@ -8,6 +8,7 @@ from typing import Literal, get_args
 Model = Literal["ae", "vae"]
 Architecture = Literal["dense", "conv"]
 Schedule = Literal["constant", "onecycle"]
+Likelihood = Literal["squared", "normal", "bernoulli"]
 Checkpoint = Literal["newest", "best"] | int
 Precision = Literal["float32", "bfloat16", "tf32"]
 Device = Literal["auto", "cpu", "gpu", "tpu"]
@@ -102,6 +103,16 @@ class TrainConfig:
     """Training images that are kept out of training to choose the best checkpoint.
     They are drawn at random, the same ones for every seed and model."""
 
+    likelihood: Likelihood = "squared"
+    """How the loss compares an image with its reconstruction.
+    squared: squared error; up to a constant, a normal likelihood with variance β/2.
+    normal: negative log-likelihood in nats, with the best variance for each batch.
+    bernoulli: the same for pixels that are white with the reconstruction as probability."""
+
+    binarize: bool = False
+    """bernoulli only: draw pixels as black or white at each step, with their intensities as the
+    probabilities of white. Test and validation images are drawn once."""
+
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
         _require_count("epochs", self.epochs)
@@ -112,6 +123,7 @@ class TrainConfig:
                 "for instance 1e-3"
             )
         _require_one_of("schedule", self.schedule, get_args(Schedule))
+        _require_one_of("likelihood", self.likelihood, get_args(Likelihood))
         _require_one_of("precision", self.precision, get_args(Precision))
         if not _is_whole(self.seed) or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; expected a whole number from 0 to 2**32 - 1")
@@ -140,6 +152,15 @@ def check_validation(validation: int, images: int) -> None:
         raise ValueError(
             f"validation is {validation}, of {images} training images; expected 0 to {images - 1}, "
             "so that some are left to train on"
+        )
+
+
+def check_likelihood(train: TrainConfig) -> None:
+    """Raise ValueError if pixels are binarized for a likelihood of grey ones."""
+    if train.binarize and train.likelihood != "bernoulli":
+        raise ValueError(
+            f"binarize is set, but likelihood is {train.likelihood}; expected likelihood "
+            "bernoulli, the only one of black and white pixels, or no binarize"
         )
 
 

@@ -181,4 +181,5 @@ def test_a_report_as_json_is_complete() -> None:
         "mixed": [("a", "b", 0.375)],
         "class_names": ["a", "b"],
         "undefined": {"purity": "the moon is full"},
+        "evidence": None,
     }

@@ -315,6 +315,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "seed": 0,
         "kl-weight": 1.0,
         "input-noise": 0.0,
+        "likelihood": "squared",
+        "binarize": False,
         "precision": "float32",
         "validation": 0,
         "checkpoint-every": 5,

@@ -69,6 +69,8 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
         input_noise=0.1,
         precision="bfloat16",
         stream=True,
+        likelihood="bernoulli",
+        binarize=True,
     )
     model = ModelConfig(latent_dim=3, hidden_dim=(5, 4), model="vae", architecture="conv")
     given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}

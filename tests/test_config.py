@@ -25,6 +25,8 @@ LECTURE: list[tuple[Any, dict[str, Any]]] = [
             "seed": 0,
             "kl_weight": 1.0,
             "input_noise": 0.0,
+            "likelihood": "squared",
+            "binarize": False,
             "precision": "float32",
             "stream": False,
             "validation": 0,

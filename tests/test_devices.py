@@ -66,9 +66,16 @@ def test_devices_train_as_one(
     np.testing.assert_allclose(parameters, alone[1], rtol=1e-3, atol=2e-5)
 
 
-def test_noise_and_samples_are_the_same_on_any_number(tiny: Dataset) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [
+        TrainConfig(epochs=2, batch_size=37, input_noise=0.2, likelihood="normal"),
+        TrainConfig(epochs=2, batch_size=37, likelihood="bernoulli", binarize=True),
+        TrainConfig(epochs=2, batch_size=37, input_noise=0.2),
+    ],
+)
+def test_draws_and_variances_are_the_same_on_any_number(config: TrainConfig, tiny: Dataset) -> None:
     """An example's draws depend on its index in the batch, not on its device."""
-    config = TrainConfig(epochs=2, batch_size=37, input_noise=0.2)
     expected, _ = train(tiny, mesh_of(1), config, "vae")
     for stream in (False, True):
         losses, _ = train(tiny, mesh_of(8), config, "vae", stream)

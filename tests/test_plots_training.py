@@ -75,6 +75,26 @@ def test_curve_of_a_variational_model_shows_the_parts_of_its_loss(
     assert {text.get_text() for text in axes.texts} == {"57.0", "77.0"}
 
 
+@pytest.mark.parametrize("likelihood", ["normal", "bernoulli"])
+def test_curve_of_a_loss_in_nats_says_so(likelihood: Any) -> None:
+    axes = drawn(plots.training_curve(VARIATIONAL, kl_weight=4, likelihood=likelihood)).axes[0]
+    assert axes.get_ylabel() == "negative log-likelihood + 4 × KL\nin nats per image"
+    # The test loss minus β · divergence, not the squared error.
+    history = [row._replace(test_squared_error=7.0) for row in VARIATIONAL]
+    axes = drawn(plots.training_curve(history, kl_weight=4, likelihood=likelihood)).axes[0]
+    part = curves(axes)["test negative log-likelihood"]
+    assert points(part) == [(1, 59), (2, 58), (3, 57)]
+    assert band(axes) == {(1, 59), (1, 71), (2, 58), (2, 74), (3, 57), (3, 77)}
+    lower = [row._replace(test_loss=row.test_loss - 277) for row in history]
+    axes = drawn(plots.training_curve(lower, kl_weight=4, likelihood=likelihood)).axes[0]
+    assert {text.get_text() for text in axes.texts} == {"−220", "−200"}
+    plain = [row._replace(test_divergence=None) for row in history]
+    axes = drawn(plots.training_curve(plain, likelihood=likelihood)).axes[0]
+    assert axes.get_ylabel() == "negative log-likelihood\nin nats per image"
+    assert legend(axes) == ["training loss, running mean", "test loss"]
+    assert "squared" not in " ".join([axes.get_ylabel(), *legend(axes)])
+
+
 def test_curve_of_an_old_variational_run_still_says_what_its_loss_is() -> None:
     old = [row._replace(test_squared_error=None, test_divergence=None) for row in VARIATIONAL]
     axes = drawn(plots.training_curve(old, kl_weight=1)).axes[0]

@@ -370,6 +370,8 @@ OTHERS = {
     "model": "vae",
     "architecture": "conv",
     "precision": "bfloat16",
+    "likelihood": "normal",
+    "binarize": True,
     "stream": True,
     "validation": 30,
 }

@@ -273,6 +273,21 @@ def test_runs_without_checkpoints_start_over_and_missing_runs_are_made(
     assert outcome(copy) == outcome(whole)
 
 
+def test_a_missing_run_is_made_with_the_flags_of_the_study(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, data = tmp_path / "study", f"--data-dir={blobs}"
+    monkeypatch.setattr("jaxae.cli.study._train", interrupt)
+    options = ("--seeds=2", "--hidden-dim=16", "--likelihood=bernoulli", "--binarize", data)
+    assert study(folder, *options) == 130
+    shutil.rmtree(folder / "seed-1")
+    (folder / "seed-1").mkdir()
+    assert study(folder, "--resume") == 130
+    configs = [jaxae.Run.open(folder / seed).config.train for seed in SEEDS]
+    assert all(config.binarize for config in configs)
+    assert [config.seed for config in configs] == [0, 1]
+
+
 @pytest.mark.parametrize("held", ["", "seed-1"])
 @pytest.mark.parametrize("option", ["--overwrite", "--resume"])
 def test_folders_locked_by_another_process_stay_unchanged(

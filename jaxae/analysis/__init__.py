@@ -8,7 +8,7 @@ entropy          entropy_map: where in the plane classes mix
 gaps             gap_fraction, hull_gap_fraction: how much of the plane is far from any embedding
 classifier       fit_classifier: a small network that classifies images
 image_distance   nearest_image_distance: how far an image is from the nearest real one
-evidence         divergences, log_evidence_bound: variational models
+evidence         divergences, log_evidence_bound: variational models, under any likelihood
 embedding        Embedding, a data set as embedded by a model
 measurements     measure: all of the above, for one embedding
 report           Report, the numbers of one model; NUMBERS, their names and units
@@ -28,6 +28,8 @@ from jaxae.analysis.estimates import UndefinedError as UndefinedError
 from jaxae.analysis.estimates import difference as difference
 from jaxae.analysis.estimates import mean as mean
 from jaxae.analysis.estimates import proportion as proportion
+from jaxae.analysis.evidence import binarized as binarized
+from jaxae.analysis.evidence import decoder_variance as decoder_variance
 from jaxae.analysis.evidence import divergences as divergences
 from jaxae.analysis.evidence import log_evidence_bound as log_evidence_bound
 from jaxae.analysis.gaps import distance_to_nearest as distance_to_nearest
@@ -39,6 +41,7 @@ from jaxae.analysis.measurements import classifier_of as classifier_of
 from jaxae.analysis.measurements import measure as measure
 from jaxae.analysis.reconstruction import squared_errors as squared_errors
 from jaxae.analysis.report import NUMBERS as NUMBERS
+from jaxae.analysis.report import Evidence as Evidence
 from jaxae.analysis.report import Report as Report
 from jaxae.analysis.separation import knn_accuracy as knn_accuracy
 from jaxae.analysis.separation import neighbour_confusion as neighbour_confusion

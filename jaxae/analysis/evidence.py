@@ -1,7 +1,8 @@
 """The divergence of a variational model, and a lower bound on log p(x).
 
-Training minimises Σ (x̂ − x)² + β·KL. Divided by β, that is the negative evidence lower bound, up to
-a constant, for a normal decoder with variance β/2. Densities are over pixel values from 0 to 1.
+The likelihood p(x|z) is the one that the model was trained with. With squared error, training
+minimises Σ (x̂ − x)² + β·KL. Divided by β, that is the negative evidence lower bound, up to a
+constant, for a normal decoder with variance β/2. Densities are over pixel values from 0 to 1.
 Matrix products have full float32 precision on every device.
 """
 
@@ -16,10 +17,19 @@ from jax import lax
 from jax.scipy import special, stats
 
 from jaxae.analysis.estimates import UndefinedError
+from jaxae.config import Likelihood
 from jaxae.models import Autoencoder, Params
-from jaxae.training import kl_divergence, to_unit_interval
+from jaxae.training import kl_divergence, reconstruction_loss, to_unit_interval
+from jaxae.training.likelihoods import (
+    bernoulli_nll,
+    binarize,
+    logits_of,
+    normal_nll,
+    optimal_variance,
+)
 
-_IMAGES_AT_A_TIME = 20
+# Of the images whose bounds, with many samples each, or whose errors are computed together.
+_IMAGES_AT_A_TIME, _AT_A_TIME = 20, 1000
 
 
 def divergences(model: Autoencoder, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -34,12 +44,40 @@ def divergences(model: Autoencoder, images: npt.NDArray[np.uint8]) -> npt.NDArra
     return np.asarray(_divergences(graphdef, params, images))
 
 
+def binarized(images: npt.NDArray[np.uint8], seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Draw each pixel as 0 or 255; its intensity, pixel / 255, is the probability of 255."""
+    return np.asarray(255 * binarize(jax.random.key(seed), to_unit_interval(images)), np.uint8)
+
+
+def decoder_variance(model: Autoencoder, images: npt.NDArray[np.uint8], seed: int = 0) -> float:
+    """Estimate the variance σ² of a normal decoder: the mean squared error per pixel.
+
+    Each image is reconstructed from one sample of its posterior, so this is the σ² that maximises
+    the evidence lower bound of these images. To bound log p(x) of test images, estimate it from
+    training images.
+
+    Args:
+      model: a trained variational model.
+      images: uint8 of shape (n, *model.image_shape).
+      seed: seed of the samples.
+
+    Raises:
+      ValueError: the model is not variational.
+    """
+    graphdef, params = nnx.split(model, nnx.Param)
+    keys = jax.random.split(jax.random.key(seed), len(images))
+    errors = np.asarray(_squared_errors(graphdef, params, images, keys), np.float64)
+    return float(optimal_variance(errors.sum(), images.size))
+
+
 def log_evidence_bound(
     model: Autoencoder,
     images: npt.NDArray[np.uint8],
     *,
     samples: int = 100,
     kl_weight: float = 1.0,
+    likelihood: Likelihood = "squared",
+    variance: float | None = None,
     seed: int = 0,
 ) -> npt.NDArray[np.float32]:
     """Bound log p(x) from below by importance sampling (Burda et al. 2016, equation 8).
@@ -51,25 +89,37 @@ def log_evidence_bound(
       model: a trained variational model.
       images: uint8 of shape (n, *model.image_shape).
       samples: K ≥ 1, the number of samples per image.
-      kl_weight: β > 0, the weight used in training; the decoder's variance is β/2.
+      kl_weight: β > 0, the weight used in training. With `squared`, the decoder's variance is β/2.
+      likelihood: p(x|z). With `bernoulli`, log p(x) is that of images from `binarized`; of grey
+        images, p(x|z) is not normalised.
+      variance: σ² > 0 of a `normal` decoder, from `decoder_variance`; None for others.
       seed: seed of the samples.
 
     Returns:
-      Shape (n,), in nats; log densities may be above 0.
+      Shape (n,), in nats; log densities may be above 0. Bounds for different likelihoods cannot be
+      compared.
 
     Raises:
-      UndefinedError: a weight of 0, for which p(x|z) has no variance.
-      ValueError: no samples, a weight below 0, or a model that is not variational.
+      UndefinedError: `squared` with a weight of 0, for which p(x|z) has no variance.
+      ValueError: no samples, a weight below 0, `normal` without a variance or another likelihood
+        with one, or a model that is not variational.
     """
     if samples < 1 or kl_weight < 0:
         raise ValueError(
             f"samples is {samples}, kl_weight is {kl_weight}; expected samples ≥ 1, kl_weight > 0"
         )
-    if kl_weight == 0:
+    if (variance is not None and variance > 0) != (likelihood == "normal"):
+        raise ValueError(
+            f"likelihood is {likelihood}, variance is {variance}; expected a variance above 0 for "
+            "normal, such as decoder_variance(model, training_images), and None for others"
+        )
+    if likelihood == "squared":
+        variance = kl_weight / 2
+    if variance == 0:
         raise UndefinedError("the model was trained with kl_weight 0, so p(x|z) has no variance")
     graphdef, params = nnx.split(model, nnx.Param)
     keys = jax.random.split(jax.random.key(seed), len(images))
-    return np.asarray(_bounds(graphdef, params, images, keys, samples, kl_weight / 2))
+    return np.asarray(_bounds(graphdef, params, images, keys, samples, variance))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
@@ -79,7 +129,7 @@ def _bounds(
     images: jax.Array,
     keys: jax.Array,
     samples: int,
-    variance: float,
+    variance: float | None,
 ) -> jax.Array:
     model = nnx.merge(graphdef, params)
 
@@ -89,9 +139,11 @@ def _bounds(
         deviation = jnp.exp(0.5 * log_variance)
         noise = jax.random.normal(example[1], (samples, len(mean)))
         z = mean[None] + deviation[None] * noise
-        off = jax.vmap(model.decoder)(z) - x[None]
-        squares = jnp.sum(jnp.square(off), axis=tuple(range(1, off.ndim)))
-        log_likelihood = -squares / (2 * variance) - x.size / 2 * jnp.log(2 * jnp.pi * variance)
+        if variance is None:
+            log_likelihood = -jax.vmap(lambda z: bernoulli_nll(logits_of(model.decoder, z), x))(z)
+        else:
+            squares = jax.vmap(lambda z: reconstruction_loss(model.decoder(z), x))(z)
+            log_likelihood = -normal_nll(squares, x.size, variance)
         log_prior = jnp.sum(stats.norm.logpdf(z), axis=1)
         log_posterior = jnp.sum(stats.norm.logpdf(noise), axis=1) - 0.5 * jnp.sum(log_variance)
         weights = log_likelihood + log_prior - log_posterior
@@ -99,6 +151,23 @@ def _bounds(
 
     with jax.default_matmul_precision("float32"):
         return lax.map(of_one, (images, keys), batch_size=min(_IMAGES_AT_A_TIME, len(images)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _squared_errors(
+    graphdef: nnx.GraphDef[Autoencoder], params: Params, images: jax.Array, keys: jax.Array
+) -> jax.Array:
+    model = nnx.merge(graphdef, params)
+
+    def of_one(example: tuple[jax.Array, jax.Array]) -> jax.Array:
+        x = to_unit_interval(example[0])
+        mean, log_variance = _posterior(model, x)
+        noise = jax.random.normal(example[1], mean.shape)
+        x_hat = model.decoder(mean + jnp.exp(0.5 * log_variance) * noise)
+        return reconstruction_loss(x_hat, x)
+
+    with jax.default_matmul_precision("float32"):
+        return lax.map(of_one, (images, keys), batch_size=min(_AT_A_TIME, len(images)))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -5,6 +5,7 @@ silhouette of a single class, with the reason.
 """
 
 import functools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,13 +15,19 @@ from jaxae.analysis.classifier import Classifier, fit_classifier
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.entropy import count_in_cells, entropy_map
 from jaxae.analysis.estimates import Estimate, UndefinedError, difference, mean, proportion
-from jaxae.analysis.evidence import divergences, log_evidence_bound
+from jaxae.analysis.evidence import (
+    binarized,
+    decoder_variance,
+    divergences,
+    log_evidence_bound,
+)
 from jaxae.analysis.gaps import gap_fraction, gap_radius, hull_gap_fraction
 from jaxae.analysis.image_distance import nearest_image_distance
 from jaxae.analysis.reconstruction import squared_errors
-from jaxae.analysis.report import OF_TILES, Report
+from jaxae.analysis.report import OF_TILES, Evidence, Report
 from jaxae.analysis.separation import knn_accuracy, neighbour_confusion, silhouette, trustworthiness
 from jaxae.analysis.shape import elongation, henze_zirkler
+from jaxae.config import Likelihood
 from jaxae.data import Dataset, Split
 from jaxae.latent import LECTURE_BOX, Box, decode
 from jaxae.models import Autoencoder
@@ -36,7 +43,12 @@ def classifier_of(dataset: Dataset) -> Classifier | None:
 
 
 def measure(
-    embedding: Embedding, classifier: Classifier | None, *, kl_weight: float = 1.0
+    embedding: Embedding,
+    classifier: Classifier | None,
+    *,
+    kl_weight: float = 1.0,
+    likelihood: Likelihood = "squared",
+    binarize: bool = False,
 ) -> Report:
     """Compute every number that is defined for a model and its data.
 
@@ -44,6 +56,9 @@ def measure(
       embedding: the model's embedding of the data set.
       classifier: the classifier from `classifier_of` for the same data set.
       kl_weight: the weight of the divergence that a variational model was trained with.
+      likelihood: the likelihood that it was trained with.
+      binarize: whether its divergence and its bound on log p(x) are those of images whose pixels
+        are drawn as black and white, once; all other numbers are those of the grey images.
     """
     report = Report(class_names=embedding.dataset.class_names)
     _reconstruction(report, embedding)
@@ -59,7 +74,7 @@ def measure(
         _nonsense(report, embedding, classifier, "")
         _nonsense(report, embedding, classifier, "central_")
     if embedding.model.is_variational:
-        _evidence(report, embedding.model, embedding.dataset, kl_weight)
+        _evidence(report, embedding.model, embedding.dataset, kl_weight, likelihood, binarize)
     return report
 
 
@@ -163,12 +178,41 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
     add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
 
 
-def _evidence(report: Report, model: Autoencoder, dataset: Dataset, kl_weight: float) -> None:
+def _evidence(
+    report: Report,
+    model: Autoencoder,
+    dataset: Dataset,
+    kl_weight: float,
+    likelihood: Likelihood,
+    binarize: bool,
+) -> None:
     images = np.asarray(dataset.test.images)
-    some, samples = images[:_EVIDENCE_IMAGES], _EVIDENCE_SAMPLES
-    bound = functools.partial(log_evidence_bound, samples=samples, kl_weight=kl_weight)
+    if binarize:
+        images = binarized(images)
     report.add("divergence", lambda: mean(divergences(model, images)))
-    report.add("log_evidence", lambda: mean(bound(model, some)))
+    some, variance = images[:_EVIDENCE_IMAGES], None
+    if likelihood == "normal":  # Not estimated from the images whose evidence it bounds.
+        variance = decoder_variance(model, np.asarray(dataset.train.images))
+
+    def bound() -> Estimate:
+        return mean(
+            log_evidence_bound(
+                *(model, some),
+                samples=_EVIDENCE_SAMPLES,
+                kl_weight=kl_weight,
+                likelihood=likelihood,
+                variance=variance,
+            )
+        )
+
+    report.add("log_evidence", bound)
+    if "log_evidence" in report.numbers:
+        used = kl_weight / 2 if likelihood == "squared" else variance
+        deviation = None if used is None else math.sqrt(used)
+        pixels = math.prod(dataset.image_shape)
+        report.evidence = Evidence(
+            likelihood, len(some), _EVIDENCE_SAMPLES, pixels, binarize, deviation
+        )
 
 
 def _classes(dataset: Dataset, split: Split) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

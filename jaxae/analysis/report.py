@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxae.analysis.estimates import Estimate, UndefinedError
+from jaxae.config import Likelihood
 
 _SEPARATE, _MIXED = 0.9, 0.1
 
@@ -46,7 +47,10 @@ OF_TILES = {
 }
 _OF_VARIATIONAL = {
     "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) per test image"),
-    "log_evidence": ("nats", "lower bound on log p(x): 100 samples each, first 2,000 test images"),
+    "log_evidence": (
+        "nats",
+        "lower bound on log p(x), 100 samples; compare only under the same likelihood",
+    ),
 }
 # The numbers of tiles again, for a grid on the percentile box.
 _CENTRAL = {
@@ -67,6 +71,45 @@ def limits(name: str) -> tuple[float, float]:
     return -math.inf if signed else float(unit == "ratio"), math.inf
 
 
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What the number `log_evidence` is a bound under.
+
+    Attributes:
+      likelihood: how the model was trained, see `TrainConfig.likelihood`.
+      images: number of test images, the first ones.
+      samples: number of samples per image.
+      pixels: number of pixels of an image.
+      binarized: whether the pixels were drawn as black and white.
+      deviation: σ of a normal p(x|z), in units of pixels from 0 to 1; over seeds, the mean.
+    """
+
+    likelihood: Likelihood
+    images: int
+    samples: int
+    pixels: int
+    binarized: bool = False
+    deviation: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The likelihood and the protocol in one sentence."""
+        if self.deviation is None:
+            grey = "grey pixels, of which it is not a normalised density"
+            which = "Bernoulli, " + ("pixels drawn once as 0 or 1" if self.binarized else grey)
+        else:
+            constant = -self.pixels / 2 * math.log(2 * math.pi * self.deviation**2)
+            why = {"squared": "σ² = β/2", "normal": "estimated on training images"}
+            which = (
+                f"normal, σ = {self.deviation:.3g} ({why[self.likelihood]}), which contributes "
+                f"{constant:.0f} nats as −pixels/2 · log(2πσ²)"
+            )
+        return (
+            f"log_evidence: {which}; {self.samples} samples for each of the first "
+            f"{self.images:,} test images"
+        )
+
+
 @dataclasses.dataclass
 class Report:
     """The numbers of one model.
@@ -76,12 +119,14 @@ class Report:
       neighbour_confusion: the matrix from `analysis.neighbour_confusion`, one row per class.
       class_names: names of the classes.
       undefined: names of the numbers that are undefined, each with the reason.
+      evidence: what `log_evidence` is a bound under; None if there is none.
     """
 
     numbers: dict[str, Estimate] = dataclasses.field(default_factory=dict)
     neighbour_confusion: list[list[float]] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] = ()
     undefined: dict[str, str] = dataclasses.field(default_factory=dict)
+    evidence: Evidence | None = None
 
     def add(
         self,
@@ -147,4 +192,5 @@ class Report:
             "mixed": self.mixed,
             "class_names": list(self.class_names),
             "undefined": self.undefined,
+            "evidence": self.evidence and dataclasses.asdict(self.evidence),
         }

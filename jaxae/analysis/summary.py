@@ -1,5 +1,6 @@
 """The reports and claims of several seeds, summarised."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -64,4 +65,9 @@ def summarize(reports: Sequence[Report]) -> Report:
             reason = without[0].undefined.get(name, "not measured")
             some = f" (in {len(without)} of {len(reports)} seeds)"
             total.undefined[name] = reason + some * (len(without) < len(reports))
+    found = [report.evidence for report in reports if report.evidence is not None]
+    if "log_evidence" in total.numbers and found:
+        deviations = [own.deviation for own in found if own.deviation is not None]
+        deviation = float(np.mean(deviations)) if deviations else None
+        total.evidence = dataclasses.replace(found[0], deviation=deviation)
     return total

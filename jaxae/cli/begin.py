@@ -15,7 +15,7 @@ import jaxae
 from jaxae._utils.locking import locked
 from jaxae.cli.console import say, warn
 from jaxae.cli.options import words
-from jaxae.config import ModelConfig, RunConfig, TrainConfig, check_divergence
+from jaxae.config import ModelConfig, RunConfig, TrainConfig, check_divergence, check_likelihood
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -34,6 +34,7 @@ class Training(NamedTuple):
 def start(options: Train, mesh: Mesh, stack: contextlib.ExitStack) -> Training:
     """Load the data and make the run's folder; the stack holds its lock."""
     check_divergence(options.model, options.train)
+    check_likelihood(options.train)
     dataset = options.data.load()
     jaxae.distributed.require_equal("the images or labels", _fingerprint(dataset))
     stream = options.train.stream or jaxae.training.exceeds_memory(dataset, mesh.local_devices[0])
@@ -140,8 +141,8 @@ def refuse_other_settings(model: ModelConfig, train: TrainConfig, run: jaxae.Run
     """Raise ValueError, naming the option, if a setting would change a resumed run's result."""
     began = dataclasses.asdict(run.config.model) | dataclasses.asdict(run.config.train)
     for name, value in (dataclasses.asdict(model) | dataclasses.asdict(train)).items():
-        # A run that streams keeps streaming without the flag.
-        if value == began[name] or (name == "stream" and not value):
+        # A run keeps its flags (stream, binarize) without them.
+        if value == began[name] or value is False:
             continue
         if name == "epochs" and train.schedule == "constant":
             continue

@@ -12,7 +12,13 @@ import jaxae
 from jaxae._utils.locking import LOCK_NAME, locked
 from jaxae.cli.begin import default_folder, refuse_other_settings, say_resuming
 from jaxae.cli.console import say
-from jaxae.config import RunConfig, TrainConfig, check_divergence, check_validation
+from jaxae.config import (
+    RunConfig,
+    TrainConfig,
+    check_divergence,
+    check_likelihood,
+    check_validation,
+)
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -37,6 +43,7 @@ class Seeds(NamedTuple):
 def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     """Load the data and make the runs' folders; the stack holds their locks."""
     check_divergence(options.model, options.train)
+    check_likelihood(options.train)
     dataset = options.data.load()
     check_validation(options.train.validation, len(dataset.train))
     jaxae.training.check_study(dataset, options.train, mesh)
@@ -80,9 +87,12 @@ def resume(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
         run = jaxae.Run.open(path)
         refuse_other_settings(options.model, _with_seed(options.train, path), run)
         run.check_dataset(dataset, source)
+    train = dataclasses.replace(
+        jaxae.runs.first_run(folder).config.train, epochs=options.train.epochs
+    )
     for path in wanted:
         if path not in begun:
-            _create(path, options, dataset, mesh)
+            _create(path, dataclasses.replace(options, train=train), dataset, mesh)
     runs = [jaxae.Run.open(path) for path in wanted]
     states = jaxae.runs.states_to_resume(runs)
     epoch = int(states[0].epoch)

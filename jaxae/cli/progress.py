@@ -10,18 +10,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import jaxae
+from jaxae.config import TrainConfig
 
 Block = TypeVar("Block", bound=Sized)
 
 
 @contextlib.contextmanager
 def training_progress(
-    epochs: int, console: Console
+    config: TrainConfig, console: Console
 ) -> Iterator[Callable[[jaxae.EpochMetrics], None]]:
     """Show each epoch's losses and speed, and the time left, while the block runs.
 
     Args:
-      epochs: the number of epochs in the whole run.
+      config: how the run is trained: for how many epochs, and with which loss.
       console: where to show them.
 
     Yields:
@@ -34,6 +35,8 @@ def training_progress(
         TextColumn("{task.fields[numbers]}"),
         TimeRemainingColumn(),
     )
+    epochs = config.epochs
+    unit = "" if config.likelihood == "squared" else " nats per image"
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("train", total=epochs, numbers="compiling")
 
@@ -42,7 +45,7 @@ def training_progress(
             numbers = (
                 f"loss {row.train_loss:.2f}, "
                 + ("" if validation is None else f"validation {validation:.2f}, ")
-                + f"test {row.test_loss:.2f}, {row.images_per_second:,.0f} images/s"
+                + f"test {row.test_loss:.2f}{unit}, {row.images_per_second:,.0f} images/s"
             )
             if console.is_terminal:
                 bar.update(task, completed=row.epoch, numbers=numbers)

@@ -47,8 +47,7 @@ class Report:
         """Measure, print, write."""
         source = jaxae.Source(self.run, data=self.data_dir, checkpoint=self.checkpoint)
         _warn_of_memory(source)
-        kl_weight = source.run.config.train.kl_weight
-        report = jaxae.measure(source.embedding, source.classifier, kl_weight=kl_weight)
+        report = measure(source, source.classifier)
         claims = jaxae.analysis.evaluate_claims(report)
         content = as_json(report, claims, source)
         if self.json:
@@ -72,6 +71,20 @@ class Report:
         else:
             if not self.json:
                 say(str(path))
+
+
+def measure(
+    source: jaxae.Source, classifier: jaxae.analysis.Classifier | None
+) -> jaxae.analysis.Report:
+    """Compute every number of a run, by the likelihood that it was trained with."""
+    train = source.run.config.train
+    return jaxae.measure(
+        source.embedding,
+        classifier,
+        kl_weight=train.kl_weight,
+        likelihood=train.likelihood,
+        binarize=train.binarize,
+    )
 
 
 def as_json(
@@ -111,6 +124,8 @@ def show_numbers(report: jaxae.analysis.Report) -> None:
         if name in report.numbers
     ]
     show_table(["number", "value [95 % interval]", "unit", "what it is"], whole)
+    if report.evidence is not None:
+        say(report.evidence.words, "")
     names = list(dict.fromkeys(n.partition("/")[0] for n in report.numbers if "/" in n))
     rows = [
         [label, *(_cell(report, f"{name}/{label}") for name in names)]

@@ -18,7 +18,7 @@ from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
 from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
 from jaxae.cli.progress import training_progress
-from jaxae.cli.report import as_json, show_numbers, show_table
+from jaxae.cli.report import as_json, measure, show_numbers, show_table
 from jaxae.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Study:
             seeds=len(jaxae.runs.seed_folders(self.run_dir)),
             data=DataOptions.of(run),
             model=run.config.model,
-            train=run.config.train,
+            train=dataclasses.replace(run.config.train, binarize=False),
         )
 
     def __call__(self) -> None:
@@ -101,7 +101,7 @@ def _train(seeds: Seeds, mesh: Mesh) -> None:
         return
     with contextlib.ExitStack() as stack:
         stop_if_asked = stack.enter_context(delay_signals())
-        show = stack.enter_context(training_progress(config.epochs, console))
+        show = stack.enter_context(training_progress(config, console))
         recorders = [
             stack.enter_context(jaxae.Recorder(run, state))
             for run, state in zip(seeds.runs, seeds.states, strict=True)
@@ -149,8 +149,7 @@ def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
     reports = []
     for run in seeds.runs:
         source = jaxae.Source(run.path, mesh, data=seeds.dataset)
-        kl_weight = run.config.train.kl_weight
-        report = jaxae.measure(source.embedding, classifier, kl_weight=kl_weight)
+        report = measure(source, classifier)
         claims = jaxae.analysis.evaluate_claims(report)
         write_json(run.path / "report.json", as_json(report, claims, source))
         reports.append(report)

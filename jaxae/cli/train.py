@@ -75,8 +75,8 @@ class Train:
         return Train(
             data=DataOptions.of(run),
             model=run.config.model,
-            # With True as its default, the flag would be --no-stream.
-            train=dataclasses.replace(run.config.train, stream=False),
+            # With True as its default, a flag would be --no-stream or --no-binarize.
+            train=dataclasses.replace(run.config.train, stream=False, binarize=False),
             checkpoints=run.config.checkpoints,
         )
 
@@ -123,7 +123,7 @@ def _fit(training: Training, mesh: Mesh, *, tensorboard: bool) -> None:
         state = jaxae.distributed.put_replicated(state, mesh)
         agree = jaxae.distributed.all_reduce_max
         stop_if_asked = stack.enter_context(delay_signals(agree))
-        show = stack.enter_context(training_progress(run.config.train.epochs, console))
+        show = stack.enter_context(training_progress(run.config.train, console))
         recorder = stack.enter_context(jaxae.Recorder(run, state))
         board = None
         events = run.path / "tensorboard"

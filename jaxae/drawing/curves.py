@@ -18,6 +18,7 @@ def curve(sources: Sources, options: Options) -> Figure:
         history,
         kl_weight=config.train.kl_weight if config.model.model == "vae" else None,
         input_noise=config.train.input_noise,
+        likelihood=config.train.likelihood,
         width=options.width or "column",
     )
 

@@ -58,11 +58,15 @@ class ConvDecoder(HiddenLayers):
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
+        return nnx.sigmoid(self.logits(z))
+
+    def logits(self, z: jax.Array) -> jax.Array:
+        """Map z to the logits of an image's pixels, of shape `image_shape`."""
         x = nnx.relu(self.features(self.hidden_features(z))).reshape(self.features_shape)
         x = nnx.relu(pixel_shuffle(self.first(im2col(x))))
         image = pixel_shuffle(self.pixels(im2col(x)))
         height, width = self.image_shape[:2]
-        return nnx.sigmoid(image[:height, :width].reshape(self.image_shape))
+        return image[:height, :width].reshape(self.image_shape)
 
 
 def im2col(x: jax.Array, stride: int = 1) -> jax.Array:

@@ -68,3 +68,7 @@ class Decoder(HiddenLayers):
     def __call__(self, z: jax.Array) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
         return nnx.sigmoid(self.pixels(self.hidden_features(z))).reshape(self.image_shape)
+
+    def logits(self, z: jax.Array) -> jax.Array:
+        """Map z to the logits of an image's pixels, of shape `image_shape`."""
+        return self.pixels(self.hidden_features(z)).reshape(self.image_shape)

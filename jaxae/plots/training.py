@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from jaxae.config import Width
+from jaxae.config import Likelihood, Width
 from jaxae.plots.sizes import axes_for, root_of
 from jaxae.plots.style import cycle_colour
 from jaxae.training import EpochMetrics
@@ -22,19 +22,22 @@ def training_curve(
     *,
     kl_weight: float | None = None,
     input_noise: float = 0.0,
+    likelihood: Likelihood = "squared",
     ax: Axes | None = None,
     width: Width | None = None,
 ) -> Figure:
     """Plot training and test loss against the epoch, with the last test loss as a number.
 
     The validation loss, if there is one, is a third line. For a variational model, the test loss is
-    also split into its squared error and, as a band above it, its divergence.
+    also split into its squared error, or its negative log-likelihood, and, as a band above it, its
+    divergence.
 
     Args:
       history: one row per epoch.
       kl_weight: weight β of the divergence in a variational model's loss, for the labels. If it is
         not given, rows with a divergence are labelled with β.
       input_noise: standard deviation of the noise on training images, for the labels.
+      likelihood: what the loss was; other than `squared`, it is in nats.
       ax: axes to draw on; by default those of a new figure.
       width: width of a new figure: a key of `WIDTHS`, or inches.
 
@@ -45,10 +48,10 @@ def training_curve(
         raise ValueError("the history has no rows; expected one per epoch")
     epochs = [row.epoch for row in history]
     train, test = [row.train_loss for row in history], [row.test_loss for row in history]
-    # NaN in the rows that lack it.
-    squared = np.array([row.test_squared_error for row in history], float)
     validation = np.array([row.validation_loss for row in history], float)
-    in_parts = bool(np.isfinite(squared[-1]))
+    term = "squared error" if likelihood == "squared" else "negative log-likelihood"
+    part = np.array([_part(row, kl_weight, likelihood) for row in history], float)
+    in_parts = bool(np.isfinite(part[-1]))
     beta = "β" if kl_weight is None else f"{kl_weight:g}"
     kl = "KL" if beta == "1" else f"{beta} × KL"
     noise = f", noise {input_noise:g}" if input_noise else ""
@@ -60,13 +63,23 @@ def training_curve(
         _line(axes, epochs, test, "test loss", color=own)
         if in_parts:
             thin = mpl.rcParams["lines.linewidth"] / 2
-            _band(axes, epochs, squared, test, label=f"test {kl} divergence", color=own)
-            _line(axes, epochs, squared, "test squared error", color=own, lw=thin)
-            _write_last(axes, epochs, squared, color=own, va="top")
+            _band(axes, epochs, part, test, label=f"test {kl} divergence", color=own)
+            _line(axes, epochs, part, f"test {term}", color=own, lw=thin)
+            _write_last(axes, epochs, part, color=own, va="top")
         _write_last(axes, epochs, test, color=own, va="bottom" if in_parts else "center")
         plus_kl = f" + {kl}" if in_parts or kl_weight is not None else ""
-        _finish(axes, f"squared error{plus_kl} {_PER_IMAGE}")
+        unit = f" {_PER_IMAGE}" if likelihood == "squared" else "\nin nats per image"
+        _finish(axes, f"{term}{plus_kl}{unit}")
     return root_of(axes)
+
+
+def _part(row: EpochMetrics, kl_weight: float | None, likelihood: Likelihood) -> float | None:
+    """Return the test loss without β · divergence; None in rows that do not tell it."""
+    if likelihood == "squared":
+        return row.test_squared_error
+    if kl_weight is None or row.test_divergence is None:
+        return None
+    return row.test_loss - kl_weight * row.test_divergence
 
 
 def seed_curves(
@@ -129,7 +142,8 @@ def _write_last(axes: Axes, epochs: Sequence[int], values: Any, **style: Any) ->
     else:
         place, coordinates = (epochs[-1], values[-1]), axes.transData
     style |= {"xytext": (0.5, 0), "textcoords": "offset fontsize"}
-    axes.annotate(f"{values[-1]:#.3g}", place, xycoords=coordinates, **style)
+    number = f"{values[-1]:#.3g}".removesuffix(".").replace("-", "−")
+    axes.annotate(number, place, xycoords=coordinates, **style)
 
 
 def _finish(axes: Axes, quantity: str, title: str | None = None) -> None:

@@ -34,13 +34,14 @@ class DivergedError(ValueError):
 class EpochMetrics(NamedTuple):
     """Metrics of one epoch. Losses are means over images.
 
-    The loss of an image is its squared error summed over pixels; that of a vae adds the weighted
-    divergence. The training loss is a running mean, computed before each update, with noise. The
-    test loss is that of clean images and of the parameters at the end of the epoch; for a vae it is
-    `test_squared_error` + β · `test_divergence`, which other models lack. The validation loss is
-    that of the training images that were kept out, if any. `seconds` is wall time, without
-    compilation and without the test and validation losses, of the part of the epoch that this call
-    trained.
+    The loss of an image is its squared error summed over pixels, or, for likelihoods other than
+    `squared`, its negative log-likelihood in nats; that of a vae adds the weighted divergence. The
+    training loss is a running mean, computed before each update, with noise. The test loss is that
+    of clean images and of the parameters at the end of the epoch. For a vae with `squared`, it is
+    `test_squared_error` + β · `test_divergence`. Other models lack the divergence and, if it is
+    their loss, the squared error. The validation loss is that of the training images that were kept
+    out, if any. `seconds` is wall time, without compilation and without the test and validation
+    losses, of the part of the epoch that this call trained.
     """
 
     epoch: int

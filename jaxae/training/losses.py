@@ -1,5 +1,6 @@
 """Losses: functions of one example, and their sum over a batch."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -7,8 +8,15 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from jaxae.config import Precision, TrainConfig
+from jaxae.config import Likelihood, Precision, TrainConfig, check_likelihood
 from jaxae.models import Autoencoder
+from jaxae.training.likelihoods import (
+    bernoulli_nll,
+    binarize,
+    logits_of,
+    normal_nll,
+    optimal_variance,
+)
 
 # JAX's names. By default, JAX rounds the inputs of float32 matrix products to tf32 on GPUs, and to
 # bfloat16 on TPUs.
@@ -31,16 +39,28 @@ class Objective(NamedTuple):
         units of pixels from 0 to 1. The decoder is trained on the clean image.
       precision: precision of the model's matrix products, forward and backward; the loss itself is
         float32.
+      likelihood: how an image is compared with its reconstruction: `squared` error, or the negative
+        log-likelihood in nats of a `normal` or a `bernoulli` decoder.
+      binarize: whether pixels are drawn as 0 or 1, with their intensities as probabilities.
     """
 
     kl_weight: float = 1.0
     input_noise: float = 0.0
     precision: Precision = "float32"
+    likelihood: Likelihood = "squared"
+    binarize: bool = False
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Objective":
-        """Return the settings of a run's configuration."""
-        return cls(config.kl_weight, config.input_noise, config.precision)
+        """Return the settings of a run's configuration; raise ValueError if they clash."""
+        check_likelihood(config)
+        return cls(
+            config.kl_weight,
+            config.input_noise,
+            config.precision,
+            config.likelihood,
+            config.binarize,
+        )
 
     @property
     def for_evaluation(self) -> "Objective":
@@ -71,12 +91,13 @@ def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
 
 
 class LossTerms(NamedTuple):
-    """A loss and its terms, which are None for a model without a divergence.
+    """A loss and its terms.
 
     Attributes:
-      loss: squared error + β · divergence.
-      squared_error: squared error of one sample from the posterior, summed over pixels.
-      divergence: KL divergence of the posterior from the prior, in nats.
+      loss: squared error, or negative log-likelihood in nats, + β · divergence.
+      squared_error: squared error of one sample from the posterior, summed over pixels; None if it
+        is the loss. It is that of the intensities, also if pixels are binarized.
+      divergence: KL divergence of the posterior from the prior, in nats; None for a plain model.
     """
 
     loss: Any
@@ -90,30 +111,45 @@ def example_terms(
     """Return the loss of one image and its terms.
 
     For a variational model it is the squared error of one sample from the posterior + β·KL. Up to a
-    constant, that is −β times the evidence lower bound of a normal decoder with variance β/2.
+    constant, that is −β times the evidence lower bound of a normal decoder with variance β/2. For a
+    `bernoulli` decoder, the negative log-likelihood replaces the squared error. For a `normal` one,
+    the loss is only β·KL, because the variance depends on the whole batch: see `batch_terms`.
 
     Args:
       model: maps one example.
       x: image of shape `model.image_shape`, values 0 to 1.
-      key: draws the noise and the sample; None uses the mean of the posterior, and no noise.
+      key: draws the binary pixels, the noise and the sample; None uses the intensities, no noise,
+        and the mean of the posterior.
       objective: settings of the loss.
     """
+    intensities = x
+    if key is not None and objective.binarize:
+        key, pixel_key = jax.random.split(key)
+        x = binarize(pixel_key, x)
     seen = x
     if key is not None and objective.input_noise > 0:
         key, noise_key = jax.random.split(key)
         seen = x + objective.input_noise * jax.random.normal(noise_key, x.shape)
     seen = seen.astype(_compute_dtype(objective.precision))
     mean, log_variance = model.posterior(seen)
-    if log_variance is None:
-        return LossTerms(reconstruction_loss(model.decoder(mean).astype(x.dtype), x))
-    z = mean = mean.astype(x.dtype)
-    log_variance = log_variance.astype(x.dtype)
-    if key is not None:
-        z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
-    divergence = kl_divergence(mean, log_variance)
-    x_hat = model.decoder(z.astype(seen.dtype)).astype(x.dtype)
-    squared_error = reconstruction_loss(x_hat, x)
-    return LossTerms(squared_error + objective.kl_weight * divergence, squared_error, divergence)
+    z, divergence = mean, None
+    if log_variance is not None:
+        z = mean = mean.astype(x.dtype)
+        log_variance = log_variance.astype(x.dtype)
+        if key is not None:
+            z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
+        divergence = kl_divergence(mean, log_variance)
+        z = z.astype(seen.dtype)
+    if objective.likelihood == "bernoulli":
+        logits = logits_of(model.decoder, z).astype(x.dtype)
+        loss = bernoulli_nll(logits, x)
+        squared_error = reconstruction_loss(nnx.sigmoid(logits), intensities)
+    else:
+        squared_error = reconstruction_loss(model.decoder(z).astype(x.dtype), x)
+        loss = squared_error if objective.likelihood == "squared" else jnp.zeros(())
+    if divergence is not None:
+        return LossTerms(loss + objective.kl_weight * divergence, squared_error, divergence)
+    return LossTerms(loss, None if objective.likelihood == "squared" else squared_error)
 
 
 def batch_loss(
@@ -139,7 +175,11 @@ def batch_terms(
     key: jax.Array | None = None,
     objective: Objective | None = None,
 ) -> LossTerms:
-    """Return the loss and each of its terms, summed as by `batch_loss`."""
+    """Return the loss and each of its terms, summed as by `batch_loss`.
+
+    The variance of a `normal` decoder is the optimum for the batch, its mean squared error without
+    padding; the negative log-likelihood is then pixels/2 · (log(2π · variance) + 1).
+    """
     objective = objective or Objective()
     x = to_unit_interval(batch.images)
     model = _cast(model, _compute_dtype(objective.precision))
@@ -149,7 +189,12 @@ def batch_terms(
         else:
             keys = jax.random.split(key, len(x))
             losses = jax.vmap(lambda x, key: example_terms(model, x, key, objective))(x, keys)
-    return jax.tree.map(lambda term: jnp.sum(term * batch.mask), losses)
+    sums = jax.tree.map(lambda term: jnp.sum(term * batch.mask), losses)
+    if objective.likelihood != "normal":
+        return sums
+    pixels = jnp.sum(batch.mask) * math.prod(x.shape[1:])
+    variance = optimal_variance(sums.squared_error, pixels)
+    return sums._replace(loss=sums.loss + normal_nll(sums.squared_error, pixels, variance))
 
 
 def _compute_dtype(precision: Precision) -> Any:
