@@ -227,12 +227,13 @@ def test_the_entropy_map_lies_on_its_box_with_y_upward() -> None:
 
 @pytest.mark.parametrize("background", ["#ffffff", "#202020"])
 def test_the_entropy_map_explains_cells_without_a_colour(background: str) -> None:
-    with mpl.rc_context({"axes.facecolor": background}):
+    with mpl.rc_context({"axes.facecolor": background, "text.color": "#0000ff"}):
         axes = drawn(plots.entropy_map(np.array([[0, np.nan]]), Box(0, 1, 0, 1), 2)).axes[0]
     key: Any = axes.get_legend()
     assert [text.get_text() for text in key.get_texts()] == ["fewer than 5 embeddings in a cell"]
     (symbol,) = key.get_patches()
     assert to_hex(symbol.get_facecolor()) == background == to_hex(axes.get_facecolor())
+    assert to_hex(symbol.get_edgecolor()) == "#0000ff"
     axes = plots.entropy_map(np.array([[0, 1]]), Box(0, 1, 0, 1), 2).axes[0]
     assert axes.get_legend() is None
 

@@ -58,6 +58,6 @@ def entropy_map(
         name_axes(axes, plane)
         colour_bar(axes, image).set_label("entropy of\nthe labels (bits)")
         if np.isnan(entropy).any():
-            blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["axes.edgecolor"])
+            blank = Patch(facecolor=axes.get_facecolor(), edgecolor=mpl.rcParams["text.color"])
             explain(axes, [blank], [f"fewer than {least} embeddings in a cell"])
     return root_of(axes)
