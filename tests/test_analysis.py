@@ -233,10 +233,11 @@ def test_silhouette_is_scikit_learns_or_that_of_a_subset(pca: Any) -> None:
 
 def trust(images: Any, z: Any, k: int) -> float:
     """Venna and Kaski's formula, pair by pair."""
-    flat, n = images.reshape(len(images), -1) / 255, len(z)
-    near, ranks = np.argsort(cdist(z, z), axis=1), np.argsort(np.argsort(cdist(flat, flat)))
-    # The rank of a point among its own neighbours is 0.
-    penalty = sum(max(0, ranks[i, j] - k) for i in range(n) for j in near[i, 1 : k + 1])
+    flat, n = np.float64(images.reshape(len(images), -1)), len(z)
+    near, distance = np.argsort(cdist(z, z), axis=1), cdist(flat, flat, "sqeuclidean")
+    # How many images are nearer than j, with i itself in the place of j.
+    ranks = [[np.sum(own < own[j]) for j in range(n)] for own in distance]
+    penalty = sum(max(0, ranks[i][j] - k) for i in range(n) for j in near[i, 1 : k + 1])
     return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * penalty
 
 

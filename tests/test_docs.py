@@ -83,6 +83,20 @@ def test_what_is_said_of_the_argument_follows_from_the_studies() -> None:
         assert [run["config"]["train"]["seed"] for run in source["runs"]] == [0]
 
 
+def test_the_reference_rows_are_those_of_the_studies() -> None:
+    reports = json.loads((ROOT / "figures" / "table.json").read_text())
+    rows = {name: report["numbers"] for name, report in reports.items()}
+    for report in reports.values():
+        rows |= report["references"]
+    (_, *columns), *shown = table(DOCS / "the-argument.md", "train_trustworthiness")
+    assert columns == list(jaxae.analysis.REFERENCE_NUMBERS)
+    expected = [
+        [row, *(f"{numbers[n]['value']:.4g}" if n in numbers else "—" for n in columns)]
+        for row, numbers in rows.items()
+    ]
+    assert shown == expected
+
+
 @pytest.mark.parametrize("page", [README, DOCS / "benchmarks.md"])
 def test_the_comparisons_table_is_the_reports(page: Path) -> None:
     committed = table(COMPARISON, "framework", "time", after="\n## train\n")

@@ -188,8 +188,11 @@ def separation(z: Floats, train: Split, z_test: Floats, test: Split) -> dict[str
         found[f"knn{k}_accuracy"] = analysis.proportion(hits, 150)
     own = np.diag(neighbours(z, train, z_test, test))[:5]  # No test image is of the last class.
     found |= {f"purity/{name}": purity for name, purity in zip(NAMES, own, strict=False)}
-    pixels = np.asarray(test.images).reshape(150, -1) / 255
+    pixels, pixels_train = (
+        np.asarray(split.images).reshape(len(split), -1) / 255 for split in (test, train)
+    )
     return found | {
+        "train_trustworthiness": float(manifold.trustworthiness(pixels_train, z, n_neighbors=5)),
         "purity": float(own.mean()),
         "silhouette": float(metrics.silhouette_score(z_test, test.labels)),
         "trustworthiness": float(manifold.trustworthiness(pixels, z_test, n_neighbors=5)),

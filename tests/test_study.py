@@ -89,6 +89,9 @@ def test_a_study_writes_runs_and_a_report(whole: Path, capsys: Any) -> None:
         values.append(report["numbers"]["gap_share"]["value"])
         again = main(["report", str(run.path), "--json"])
         assert again == 0 and json.loads(capsys.readouterr().out) == report
+        assert report["references"] == found["references"]
+    assert found["references"].keys() == {"pca", "mean_image", "pixel_space"}
+    assert found["references"]["pca"]["knn1_accuracy"].keys() == {"value", "low", "high"}
     assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
 
 
@@ -114,6 +117,14 @@ def test_a_report_is_printed_in_tables(whole: Path, capsys: Any) -> None:
     assert main(["report", str(whole / "seed-0")]) == 0
     out = capsys.readouterr().out
     assert "| gap_share " in out and "| There are wide gaps between them. " in out
+    content = json.loads((whole / "seed-0" / "report.json").read_text())
+    rows = {"model": content["numbers"], **content["references"]}
+    shown = [line.split() for line in out.splitlines() if line.startswith(("| model", "| mean_"))]
+    error = "test_squared_error"
+    assert [float(cells[9]) for cells in shown] == pytest.approx(
+        [rows[name][error]["value"] for name in ("model", "mean_image")], rel=1e-3
+    )
+    assert shown[1][1:9] == ["mean_image", *"|—|—|—|"]
 
 
 def test_a_class_name_cannot_break_a_table(capsys: Any) -> None:

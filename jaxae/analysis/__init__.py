@@ -7,9 +7,10 @@ separation       knn_accuracy, neighbour_confusion, silhouette, trustworthiness
 entropy          entropy_map: where in the plane classes mix
 gaps             gap_fraction, hull_gap_fraction: how much of the plane is far from any embedding
 classifier       fit_classifier: a small network that classifies images
-image_distance   nearest_image_distance: how far an image is from the nearest real one
+image_distance   nearest_image_distance, nearest_images, image_ranks: distances over all pixels
 evidence         divergences, log_evidence_bound: variational models, under any likelihood
 embedding        Embedding, a data set as embedded by a model
+reference        references: the same numbers of PCA, the mean image and the pixels
 measurements     measure: all of the above, for one embedding
 report           Report, the numbers of one model; NUMBERS, their names and units
 claims           evaluate_claims: which of the lecture's claims hold for a report
@@ -40,6 +41,9 @@ from jaxae.analysis.image_distance import nearest_image_distance as nearest_imag
 from jaxae.analysis.measurements import classifier_of as classifier_of
 from jaxae.analysis.measurements import measure as measure
 from jaxae.analysis.reconstruction import squared_errors as squared_errors
+from jaxae.analysis.reference import REFERENCE_NUMBERS as REFERENCE_NUMBERS
+from jaxae.analysis.reference import References as References
+from jaxae.analysis.reference import references as references
 from jaxae.analysis.report import NUMBERS as NUMBERS
 from jaxae.analysis.report import Evidence as Evidence
 from jaxae.analysis.report import Report as Report

@@ -24,8 +24,9 @@ from jaxae.analysis.evidence import (
 from jaxae.analysis.gaps import gap_fraction, gap_radius, hull_gap_fraction
 from jaxae.analysis.image_distance import nearest_image_distance
 from jaxae.analysis.reconstruction import squared_errors
+from jaxae.analysis.reference import add_neighbours
 from jaxae.analysis.report import OF_TILES, Evidence, Report
-from jaxae.analysis.separation import knn_accuracy, neighbour_confusion, silhouette, trustworthiness
+from jaxae.analysis.separation import neighbour_confusion, silhouette, trustworthiness
 from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.config import Likelihood
 from jaxae.data import Dataset, Split
@@ -114,9 +115,7 @@ def _median(elongations: list[float]) -> float:
 def _separation(report: Report, embedding: Embedding) -> None:
     train, test = embedding.dataset.train, embedding.dataset.test
     z, z_test = embedding.z_train, embedding.z_test
-    for k in (1, 5):
-        name = f"knn{k}_accuracy"
-        report.add(name, knn_accuracy, z, train.labels, z_test, test.labels, k)
+    add_neighbours(report, embedding.dataset, z, z_test)
     k, classes = min(_NEIGHBOURS, len(train)), len(report.class_names)
     confusion = neighbour_confusion(z, train.labels, z_test, test.labels, classes, k)
     report.neighbour_confusion = confusion.tolist()

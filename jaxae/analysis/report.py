@@ -26,6 +26,7 @@ _OF_CLOUD = {
     "purity": ("0 to 1", "fraction of the ten nearest neighbours in the same class; class mean"),
     "silhouette": ("−1 to 1", "mean silhouette coefficient of the test embeddings"),
     "trustworthiness": ("0 to 1", "how far neighbours in latent space are neighbours as images"),
+    "train_trustworthiness": ("0 to 1", "trustworthiness of the first 10,000 training embeddings"),
     "disorder": ("0 to 1", "fraction of embeddings in cells with over 2 bits of label entropy"),
     "largest_entropy": ("bits", "largest entropy of the labels in a cell of the plane"),
     "box_coverage": ("0 to 1", "fraction of embeddings inside the lecture's box"),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxae.analysis.estimates import Estimate, UndefinedError, proportion
+from jaxae.analysis.image_distance import image_ranks
 
 Points = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
@@ -113,7 +114,8 @@ def trustworthiness(
     """Compute how far latent neighbours are also neighbours as images (Venna and Kaski 2001).
 
     1 − 2 / (n k (2 n − 3 k − 1)) Σ_i Σ_j max(0, r(i, j) − k), over the k nearest points j of each
-    i in latent space, where r is the rank of j among the nearest images of i; 0 to 1.
+    i in latent space, where r is the rank of j among the nearest images of i; 0 to 1. Images at
+    the same distance have the same rank, the lowest.
 
     Args:
       images: shape (n, height, width) or (n, height, width, 3), n > 2 k.
@@ -125,13 +127,15 @@ def trustworthiness(
     Raises:
       UndefinedError: 2 k examples or fewer.
     """
-    from sklearn import manifold
+    from sklearn.neighbors import NearestNeighbors
 
     rows = _subset(len(z), at_most, seed)
     if len(rows) <= 2 * k:
         raise UndefinedError(f"too few examples, {len(rows)}; expected more than {2 * k}")
-    flat = images[rows].reshape(len(rows), -1) / 255
-    return float(manifold.trustworthiness(flat, z[rows], n_neighbors=k))
+    n = len(rows)
+    near = NearestNeighbors(n_neighbors=k).fit(z[rows]).kneighbors(return_distance=False)
+    excess = np.maximum(image_ranks(images[rows], near) - k, 0).sum(dtype=np.int64)
+    return float(1 - 2 / (n * k * (2 * n - 3 * k - 1)) * excess)
 
 
 def _check_enough(z_train: Points, k: int) -> None:

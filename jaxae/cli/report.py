@@ -23,7 +23,8 @@ class Report:
 
     Prints Markdown tables and writes report.json to the run's folder: the reconstruction error, how
     far the embedding is from normal, how well the classes separate, the gaps and what they decode
-    to, and which of the lecture's claims hold. All images are read into memory, also for a run that
+    to, and which of the lecture's claims hold. PCA, the mean image and raw pixels are measured on
+    the same data, to compare the model with. All images are read into memory, also for a run that
     streamed them.
 
     Example: jaxae report runs/mnist
@@ -49,12 +50,15 @@ class Report:
         _warn_of_memory(source)
         report = measure(source, source.classifier)
         claims = jaxae.analysis.evaluate_claims(report)
-        content = as_json(report, claims, source)
+        latent_dim = source.run.config.model.latent_dim
+        references = jaxae.analysis.references(source.dataset, latent_dim)
+        content = as_json(report, claims, references, source)
         if self.json:
             print(json.dumps(content, indent=2))
         else:
             say(_describe_checkpoint(source), "")
             show_numbers(report)
+            show_references(report, references)
             answers = {True: "holds", False: "fails", None: "can't be evaluated"}
             rows = [
                 [claim.sentence, answers[claim.holds], claim.found, claim.rule] for claim in claims
@@ -90,10 +94,17 @@ def measure(
 def as_json(
     report: jaxae.analysis.Report,
     claims: Sequence[jaxae.analysis.Claim] | Sequence[jaxae.analysis.Verdict],
+    references: jaxae.analysis.References,
     source: jaxae.Source | None = None,
 ) -> dict[str, Any]:
     """Return the content of report.json: of a run with its source, of a study without."""
-    content = report.as_json() | {"claims": [claim._asdict() for claim in claims]}
+    content = report.as_json() | {
+        "claims": [claim._asdict() for claim in claims],
+        "references": {
+            row: {name: estimate._asdict() for name, estimate in numbers.items()}
+            for row, numbers in references.items()
+        },
+    }
     if source is None:
         return content
     checkpoint = {"epoch": source.snapshot.epoch, "lowest": _chosen_by(source)}
@@ -140,6 +151,16 @@ def show_numbers(report: jaxae.analysis.Report) -> None:
         say(f"undefined: {', '.join(names)} ({reason})")
 
 
+def show_references(report: jaxae.analysis.Report, references: jaxae.analysis.References) -> None:
+    """Print the numbers that the model and the references have in common, a row for each."""
+    columns = jaxae.analysis.REFERENCE_NUMBERS
+    rows = [
+        [row, *(f"{numbers[name].value:.4g}" if name in numbers else "—" for name in columns)]
+        for row, numbers in {"model": report.numbers, **references}.items()
+    ]
+    show_table(["row", *columns], rows)
+
+
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a Markdown table and an empty line."""
     # In a class name, a bar would end the cell and a line break the row.
@@ -155,7 +176,7 @@ def _warn_of_memory(source: jaxae.Source) -> None:
     if source.run.config.train.stream:
         dataset = source.embedding.dataset
         n = len(dataset.train)
-        gigabytes = 5 * n * math.prod(dataset.image_shape) / 1e9  # As bytes, and as float32.
+        gigabytes = 9 * n * math.prod(dataset.image_shape) / 1e9  # As bytes, and as float64.
         warn(
             f"{source.path} streamed its images; a report holds all {n:,} in memory, "
             f"{gigabytes:.1f} GB or more"

@@ -18,7 +18,7 @@ from jaxae.cli.console import console, say
 from jaxae.cli.figures import draw_all
 from jaxae.cli.options import DataOptions, Flag, Folder, Hardware, TrainOptions
 from jaxae.cli.progress import training_progress
-from jaxae.cli.report import as_json, measure, show_numbers, show_table
+from jaxae.cli.report import as_json, measure, show_numbers, show_references, show_table
 from jaxae.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -91,8 +91,10 @@ class Study:
             )
             with how_to_resume("study", seeds.folder, lambda: _saved(seeds)):
                 _train(seeds, mesh)
-                reports = _measure(seeds, mesh)
-            _report(seeds, reports)
+                latent_dim = seeds.runs[0].config.model.latent_dim
+                references = jaxae.analysis.references(seeds.dataset, latent_dim)
+                reports = _measure(seeds, mesh, references)
+            _report(seeds, reports, references)
 
 
 def _train(seeds: Seeds, mesh: Mesh) -> None:
@@ -144,27 +146,32 @@ def _mean(rows: list[jaxae.EpochMetrics]) -> jaxae.EpochMetrics:
     )
 
 
-def _measure(seeds: Seeds, mesh: Mesh) -> list[jaxae.analysis.Report]:
+def _measure(
+    seeds: Seeds, mesh: Mesh, references: jaxae.analysis.References
+) -> list[jaxae.analysis.Report]:
     classifier = jaxae.analysis.classifier_of(seeds.dataset)
     reports = []
     for run in seeds.runs:
         source = jaxae.Source(run.path, mesh, data=seeds.dataset)
         report = measure(source, classifier)
         claims = jaxae.analysis.evaluate_claims(report)
-        write_json(run.path / "report.json", as_json(report, claims, source))
+        write_json(run.path / "report.json", as_json(report, claims, references, source))
         reports.append(report)
         say(f"measured {run.path.name}")
         draw_all([source], jaxae.drawing.AFTER_TRAINING)
     return reports
 
 
-def _report(seeds: Seeds, reports: list[jaxae.analysis.Report]) -> None:
+def _report(
+    seeds: Seeds, reports: list[jaxae.analysis.Report], references: jaxae.analysis.References
+) -> None:
     claims = [jaxae.analysis.evaluate_claims(report) for report in reports]
     total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
     path = seeds.folder / "report.json"
     numbers = [run.config.train.seed for run in seeds.runs]
-    write_json(path, as_json(total, verdicts) | {"seeds": numbers})
+    write_json(path, as_json(total, verdicts, references) | {"seeds": numbers})
     show_numbers(total)
+    show_references(total, references)
     rows = [[verdict.sentence, verdict.words, verdict.rule] for verdict in verdicts]
     show_table(["the lecture says", "it", "rule"], rows)
     say(str(path))
