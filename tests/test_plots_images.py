@@ -8,6 +8,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_hex
 
 from jaxae import LECTURE_BOX, Box, grid_points, pca_plane, plots
+from jaxae.plots.tiles import text_inches
 from tests.readback import (
     DIGITS,
     assert_grey,
@@ -137,6 +138,15 @@ def test_frames_and_grid_name_the_components_of_a_plane() -> None:
     assert figure.axes[0].get_ylabel() == "principal component 2"
     said = figure.axes[0].get_title(loc="left").replace("\n", " ")
     assert said.endswith("distance to the nearest embedding in 3 dimensions (half tiles)")
+
+
+def test_the_title_of_the_frames_is_not_wider_than_the_tiles_on_a_slide() -> None:
+    with style.context("jaxae.slide"):
+        figure = plots.coverage_grid(tiles(), np.ones((12, 12)), 1.0, 0.5, width="slide")
+        axes = drawn(figure).axes[0]
+        lines = axes.get_title(loc="left").split("\n")
+        wide = max(text_inches(line, "axes.titlesize") for line in lines)
+    assert wide < 1.2 * axes.get_window_extent().width / figure.dpi
 
 
 def test_frames_keep_their_colours_on_the_scale_and_leave_the_tiles_visible() -> None:

@@ -15,7 +15,7 @@ from jaxae.config import Width
 from jaxae.latent import LECTURE_BOX, Box, Plane, grid_points
 from jaxae.plots.keys import colour_bar
 from jaxae.plots.latent import name_axes
-from jaxae.plots.sizes import axes_for, root_of
+from jaxae.plots.sizes import axes_for, root_of, size_in_points
 from jaxae.plots.tiles import mosaic_of, show, show_rows, wrapped
 
 Array = npt.NDArray[Any]
@@ -83,7 +83,7 @@ def coverage_grid(
         frames = _frames(distance / radius, box)
         axes.add_collection(frames)
         # A title, unlike a label of the scale, does not shrink the axes where it is wider.
-        room = axes.get_window_extent().width / root_of(axes).dpi
+        room = size_in_points(axes)[0] / 72
         space = ""
         if plane is not None and plane.is_pca:
             # In the plane, an embedding may look nearer than it is.
