@@ -176,6 +176,18 @@ def test_the_python_examples_run(
     plt.close("all")
 
 
+@pytest.mark.slow
+def test_the_page_on_your_own_model_runs(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jaxae, "load_dataset", lambda name: tiny)
+    names: dict[str, Any] = {}
+    for block in python_of(DOCS / "your-own-model.md"):
+        exec(block, names)
+    assert len(names["history"]) == 5 and (tmp_path / "grid.pdf").is_file()
+
+
 def test_the_readmes_example_is_one_that_runs() -> None:
     (example,) = python_of(README)
     tested = "".join(python_of(DOCS / "python.md"))

@@ -31,7 +31,7 @@ from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.config import Likelihood
 from jaxae.data import Dataset, Split
 from jaxae.latent import LECTURE_BOX, Box, decode
-from jaxae.models import Autoencoder
+from jaxae.models import Model, is_variational
 
 _NEIGHBOURS = 10
 _EVIDENCE_IMAGES, _EVIDENCE_SAMPLES = 2000, 100
@@ -74,7 +74,7 @@ def measure(
         report.add("classifier_accuracy", proportion, round(classifier.test_accuracy * n), n)
         _nonsense(report, embedding, classifier, "")
         _nonsense(report, embedding, classifier, "central_")
-    if embedding.model.is_variational:
+    if is_variational(embedding.model):
         _evidence(report, embedding.model, embedding.dataset, kl_weight, likelihood, binarize)
     return report
 
@@ -179,7 +179,7 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
 
 def _evidence(
     report: Report,
-    model: Autoencoder,
+    model: Model,
     dataset: Dataset,
     kl_weight: float,
     likelihood: Likelihood,

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from jaxae.analysis import Embedding
 from jaxae.config import BoxName, Width
 from jaxae.latent import LECTURE_BOX, Box
+from jaxae.models import is_variational
 from jaxae.plots.colours import check_palette
 from jaxae.plots.sizes import WIDTHS, check_width
 
@@ -59,7 +60,7 @@ class Options:
 
     def box_for(self, embedding: Embedding) -> Box:
         """Return the box of a model's grid."""
-        own = "cloud" if embedding.model.is_variational else "lecture"
+        own = "cloud" if is_variational(embedding.model) else "lecture"
         return embedding.percentile_box if (self.box or own) == "cloud" else LECTURE_BOX
 
     def as_json(self) -> dict[str, Any]:

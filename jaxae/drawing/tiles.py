@@ -9,6 +9,7 @@ from jaxae.drawing.names import names_of
 from jaxae.drawing.options import Options
 from jaxae.drawing.source import MissingFigureError, Sources, check_plane
 from jaxae.latent import decode, encode, interpolate, latent_grid
+from jaxae.models import is_variational
 
 
 def grid(sources: Sources, options: Options) -> Figure:
@@ -94,7 +95,7 @@ def interpolation(sources: Sources, options: Options) -> Figure:
 def prior(sources: Sources, options: Options) -> Figure:
     """Draw images decoded from 144 samples of a variational model's prior, N(0, I)."""
     model = sources[0].embedding.model
-    if not model.is_variational:
+    if not is_variational(model):
         raise MissingFigureError(f"{sources[0].path} has no prior; expected a run of --model vae")
     z = np.random.default_rng(0).normal(size=(144, model.latent_dim))
     return plots.image_grid(

@@ -12,11 +12,15 @@ autoencoder   encoder and decoder together, plain or variational; create_model
 """
 
 from jaxae.models.autoencoder import Autoencoder as Autoencoder
+from jaxae.models.autoencoder import Model as Model
 from jaxae.models.autoencoder import Params as Params
 from jaxae.models.autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from jaxae.models.autoencoder import abstract_model as abstract_model
+from jaxae.models.autoencoder import check_model as check_model
 from jaxae.models.autoencoder import create_model as create_model
+from jaxae.models.autoencoder import is_variational as is_variational
 from jaxae.models.autoencoder import parameters as parameters
+from jaxae.models.autoencoder import posterior as posterior
 from jaxae.models.conv import ConvDecoder as ConvDecoder
 from jaxae.models.conv import ConvEncoder as ConvEncoder
 from jaxae.models.conv import VariationalConvEncoder as VariationalConvEncoder

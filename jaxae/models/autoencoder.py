@@ -1,7 +1,7 @@
 """The autoencoders, plain and variational, and `create_model`."""
 
 import functools
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import jax
 from flax import nnx
@@ -11,6 +11,32 @@ from jaxae.models.conv import ConvDecoder, ConvEncoder, VariationalConvEncoder
 from jaxae.models.dense import Decoder, Encoder, VariationalEncoder
 
 Params = nnx.State[Any, Any]
+
+
+class Model(Protocol):
+    """What training, encoding, decoding and measuring need: any `nnx.Module` that has these.
+
+    If there is also a method `posterior`, as that of `VariationalAutoencoder`, and `is_variational`
+    is True, the model is trained and measured as a variational one.
+
+    Attributes:
+      image_shape: shape of an image.
+      latent_dim: number of latent dimensions.
+      encoder: maps an image of this shape, values 0 to 1, to z of shape (latent_dim,).
+      decoder: maps z to an image.
+    """
+
+    @property
+    def image_shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def latent_dim(self) -> int: ...  # noqa: D102
+
+    @property
+    def encoder(self) -> Any: ...  # noqa: D102
+
+    @property
+    def decoder(self) -> Any: ...  # noqa: D102
 
 
 class Autoencoder(nnx.Module):
@@ -77,6 +103,29 @@ class VariationalAutoencoder(Autoencoder):
         return self.encoder.posterior(x)
 
 
+def check_model(model: Model) -> None:
+    """Raise ValueError, naming what is missing, unless a model has the attributes of `Model`."""
+    needed = ("encoder", "decoder", "image_shape", "latent_dim")
+    if missing := [name for name in needed if not hasattr(model, name)]:
+        raise ValueError(
+            f"{type(model).__name__} has no {', '.join(missing)}; expected an nnx.Module "
+            "with encoder, decoder, image_shape and latent_dim"
+        )
+
+
+def is_variational(model: Model) -> bool:
+    """Return whether a model has a posterior, whose divergence from the prior is in the loss."""
+    return getattr(model, "is_variational", False)
+
+
+def posterior(model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
+
+    The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
+    """
+    return model.posterior(x) if is_variational(model) else (model.encoder(x), None)  # type: ignore[attr-defined]
+
+
 def create_model(config: ModelConfig, image_shape: tuple[int, ...], seed: int) -> Autoencoder:
     """Make an autoencoder and draw its parameters, in one compiled call.
 
@@ -101,7 +150,7 @@ def abstract_model(
     return nnx.split(model, nnx.Param)
 
 
-def parameters(model: Autoencoder) -> Params:
+def parameters(model: Model) -> Params:
     """Return a model's parameters, without its structure."""
     return nnx.state(model, nnx.Param)
 

@@ -16,6 +16,7 @@ from jaxae.training.loop import Epoch as Epoch
 from jaxae.training.loop import EpochMetrics as EpochMetrics
 from jaxae.training.loop import fit as fit
 from jaxae.training.losses import Batch as Batch
+from jaxae.training.losses import ExampleLoss as ExampleLoss
 from jaxae.training.losses import LossTerms as LossTerms
 from jaxae.training.losses import Objective as Objective
 from jaxae.training.losses import batch_loss as batch_loss

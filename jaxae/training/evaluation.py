@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import NamedSharding
 
-from jaxae.models import Autoencoder, Params
+from jaxae.models import Model, Params
 from jaxae.training.losses import Batch, LossTerms, Objective, batch_terms
 from jaxae.training.step import scan_batches
 
@@ -16,7 +17,7 @@ EVALUATION_BATCH = 1000
 
 
 def evaluate(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     params: Params,
     images: jax.Array,
     objective: Objective | None = None,
@@ -36,7 +37,7 @@ def evaluate(
 
 @functools.partial(jax.jit, static_argnums=(0, 3, 4))
 def evaluate_terms(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     params: Params,
     images: jax.Array,
     objective: Objective | None = None,
@@ -51,7 +52,7 @@ def evaluate_terms(
 
 
 def make_test_step(
-    model: Autoencoder, objective: Objective | None = None
+    model: Model, objective: Objective | None = None
 ) -> Callable[[jax.Array, Batch], tuple[jax.Array, LossTerms]]:
     """Return the function (key, batch) -> (next key, summed terms) to scan over test images."""
 

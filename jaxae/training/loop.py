@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import numpy.typing as npt
+import optax
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -19,8 +20,8 @@ from jaxae.distributed import (
     make_mesh,
     put_replicated,
 )
-from jaxae.models import Autoencoder
-from jaxae.training.losses import LossTerms
+from jaxae.models import Model, check_model
+from jaxae.training.losses import ExampleLoss, LossTerms
 from jaxae.training.optimizer import make_optimizer
 from jaxae.training.resident import EpochPosition, ResidentEpochs, TrainingSetup
 from jaxae.training.step import TrainState, copy_state, init_state
@@ -66,10 +67,12 @@ class Epoch(NamedTuple):
 
 
 def fit(
-    model: Autoencoder,
+    model: Model,
     dataset: Dataset,
     config: TrainConfig | None = None,
     *,
+    optimizer: optax.GradientTransformation | None = None,
+    loss: ExampleLoss | None = None,
     state: TrainState | EpochPosition | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -83,11 +86,16 @@ def fit(
     arguments, and reads only its share of the images.
 
     Args:
-      model: the autoencoder to train, made for the data set's image shape.
+      model: the autoencoder to train, made for the data set's image shape: one of `create_model`,
+        or any `nnx.Module` that has the attributes of `jaxae.models.Model`.
       dataset: the images; labels are not used.
       config: how to train; `TrainConfig()` by default. `config.validation` training images are kept
         out, as by `jaxae.data.hold_out`. Images are streamed if `config.stream` is set, or if they
         exceed `STREAM_FRACTION` of a device's memory.
+      optimizer: any optax transformation; by default Adam, as `config` says. The learning rate and
+        the schedule of `config` have no effect on it.
+      loss: (model, x, key) -> loss of one image x of shape `model.image_shape`, values 0 to 1, a
+        scalar; the key draws noise or samples. By default the loss that `config` says.
       state: the state to resume from, such as `Epoch.state`, of the same model and configuration.
         Its epochs count towards `config.epochs`, and the result is bit for bit that of one
         uninterrupted call. By default, the model's parameters and a key from the seed.
@@ -102,11 +110,13 @@ def fit(
 
     Raises:
       ValueError: the model was made for images of another size, no image is left to train on, the
-        state does not belong to this model and optimizer, or the devices lack the precision.
+        state does not belong to this model and optimizer, the devices lack the precision, or a loss
+        was given together with settings of the default one.
       DivergedError: the loss is no longer finite; the model keeps the parameters of the epoch
         before.
     """
     config = config or TrainConfig()
+    check_model(model)
     if model.image_shape != dataset.image_shape:
         raise ValueError(
             f"the model is made for images of {model.image_shape}, "
@@ -117,10 +127,11 @@ def fit(
     stream = config.stream or exceeds_memory(dataset, mesh.local_devices[0])
     dataset, validation = hold_out(dataset, config.validation)
     graphdef, params = nnx.split(model, nnx.Param)
-    optimizer = make_optimizer(config, len(dataset.train))
-    batches, loss = 0, np.zeros(())
+    optimizer = optimizer or make_optimizer(config, len(dataset.train))
+    batches, loss_so_far = 0, np.zeros(())
     if isinstance(state, EpochPosition):
-        batches, loss, stream = int(state.batches), np.asarray(state.loss), state.is_streamed
+        batches, loss_so_far = int(state.batches), np.asarray(state.loss)
+        stream = state.is_streamed
         state = state.state
     # A copy, because the first epoch consumes the state.
     if state is None:
@@ -131,7 +142,7 @@ def fit(
         nnx.update(model, state.params)
         start = copy_state(state)
     now: TrainState = put_replicated(start, mesh)
-    setup = TrainingSetup(graphdef, optimizer, dataset, validation, config, mesh)
+    setup = TrainingSetup(graphdef, optimizer, dataset, validation, config, mesh, loss)
     # If one process has to stream, all of them must.
     kind = StreamedEpochs if all_reduce_max(stream) else ResidentEpochs
     epochs = kind(setup, now, on_position)
@@ -140,9 +151,9 @@ def fit(
     for number in range(int(now.epoch) + 1, config.epochs + 1):
         images = len(dataset.train) - batches * config.batch_size
         began = time.perf_counter()
-        now, train_loss = epochs.train(now, batches, loss)
+        now, train_loss = epochs.train(now, batches, loss_so_far)
         seconds = time.perf_counter() - began
-        batches, loss = 0, np.zeros(())
+        batches, loss_so_far = 0, np.zeros(())
         found = epochs.evaluate(now)
         metrics = finite_metrics(number, train_loss, found, seconds, images, config)
         history.append(metrics)

@@ -1,6 +1,7 @@
 """Losses: functions of one example, and their sum over a batch."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 from jaxae.config import Likelihood, Precision, TrainConfig, check_likelihood
-from jaxae.models import Autoencoder
+from jaxae.models import Model, posterior
 from jaxae.training.likelihoods import (
     bernoulli_nll,
     binarize,
@@ -30,6 +31,10 @@ class Batch(NamedTuple):
     mask: ArrayLike
 
 
+# Maps a model, an image (values 0 to 1) and a key to the loss of the image, a scalar.
+ExampleLoss = Callable[[Any, jax.Array, jax.Array], jax.Array]
+
+
 class Objective(NamedTuple):
     """Settings of the loss.
 
@@ -42,6 +47,8 @@ class Objective(NamedTuple):
       likelihood: how an image is compared with its reconstruction: `squared` error, or the negative
         log-likelihood in nats of a `normal` or a `bernoulli` decoder.
       binarize: whether pixels are drawn as 0 or 1, with their intensities as probabilities.
+      loss: a loss of one example, in place of the library's own, of which only the precision then
+        remains.
     """
 
     kl_weight: float = 1.0
@@ -49,17 +56,24 @@ class Objective(NamedTuple):
     precision: Precision = "float32"
     likelihood: Likelihood = "squared"
     binarize: bool = False
+    loss: ExampleLoss | None = None
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "Objective":
+    def of(cls, config: TrainConfig, loss: ExampleLoss | None = None) -> "Objective":
         """Return the settings of a run's configuration; raise ValueError if they clash."""
         check_likelihood(config)
+        if loss is not None and cls.of(config) != cls(precision=config.precision):
+            raise ValueError(
+                "loss was given with a kl_weight, input_noise, likelihood or binarize, which are "
+                "settings of the library's own loss; expected one or the other"
+            )
         return cls(
             config.kl_weight,
             config.input_noise,
             config.precision,
             config.likelihood,
             config.binarize,
+            loss,
         )
 
     @property
@@ -106,7 +120,7 @@ class LossTerms(NamedTuple):
 
 
 def example_terms(
-    model: Autoencoder, x: jax.Array, key: jax.Array | None, objective: Objective
+    model: Model, x: jax.Array, key: jax.Array | None, objective: Objective
 ) -> LossTerms:
     """Return the loss of one image and its terms.
 
@@ -122,6 +136,8 @@ def example_terms(
         and the mean of the posterior.
       objective: settings of the loss.
     """
+    if objective.loss is not None:
+        return LossTerms(objective.loss(model, x, jax.random.key(0) if key is None else key))
     intensities = x
     if key is not None and objective.binarize:
         key, pixel_key = jax.random.split(key)
@@ -131,7 +147,7 @@ def example_terms(
         key, noise_key = jax.random.split(key)
         seen = x + objective.input_noise * jax.random.normal(noise_key, x.shape)
     seen = seen.astype(_compute_dtype(objective.precision))
-    mean, log_variance = model.posterior(seen)
+    mean, log_variance = posterior(model, seen)
     z, divergence = mean, None
     if log_variance is not None:
         z = mean = mean.astype(x.dtype)
@@ -153,7 +169,7 @@ def example_terms(
 
 
 def batch_loss(
-    model: Autoencoder,
+    model: Model,
     batch: Batch,
     key: jax.Array | None = None,
     objective: Objective | None = None,
@@ -170,7 +186,7 @@ def batch_loss(
 
 
 def batch_terms(
-    model: Autoencoder,
+    model: Model,
     batch: Batch,
     key: jax.Array | None = None,
     objective: Objective | None = None,
@@ -201,7 +217,7 @@ def _compute_dtype(precision: Precision) -> Any:
     return jnp.bfloat16 if precision == "bfloat16" else jnp.float32
 
 
-def _cast(model: Autoencoder, dtype: Any) -> Autoencoder:
+def _cast(model: Model, dtype: Any) -> Model:
     # Gradients pass through the cast to the float32 parameters.
     if dtype == jnp.float32:
         return model

@@ -16,9 +16,8 @@ from jax.sharding import Mesh, NamedSharding
 from jaxae.config import TrainConfig
 from jaxae.data import Dataset, Images, Split
 from jaxae.distributed import batch_sharding, put_rows_replicated, replicated
-from jaxae.models import Autoencoder
 from jaxae.training.evaluation import evaluate_terms
-from jaxae.training.losses import LossTerms, Objective
+from jaxae.training.losses import ExampleLoss, LossTerms, Objective
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 from jaxae.training.step import TrainState, epoch_order, make_train_step, train_batches
 
@@ -38,14 +37,16 @@ class TrainingSetup(NamedTuple):
     Attributes:
       dataset: without the images that are kept out of training.
       validation: these images, if any.
+      loss: a loss of one example in place of the configured one.
     """
 
-    graphdef: nnx.GraphDef[Autoencoder]
+    graphdef: nnx.GraphDef[Any]
     optimizer: optax.GradientTransformation
     dataset: Dataset
     validation: Split | None
     config: TrainConfig
     mesh: Mesh
+    loss: ExampleLoss | None = None
 
     @property
     def evaluated(self) -> dict[str, Images]:
@@ -56,7 +57,7 @@ class TrainingSetup(NamedTuple):
     @property
     def objective(self) -> Objective:
         """What training minimises."""
-        return Objective.of(self.config)
+        return Objective.of(self.config, self.loss)
 
 
 class EpochPosition(NamedTuple):
@@ -193,7 +194,7 @@ def compiled(function: Any, *args: Any) -> Any:
 # Cached, because a new jitted function would be compiled again.
 @functools.lru_cache(CACHED_PROGRAMS)
 def _make_call(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
     objective: Objective,
     batch_size: int,
@@ -225,7 +226,7 @@ def _make_order(sharding: NamedSharding | None, transform: Transform | None) -> 
 
 @functools.lru_cache(CACHED_PROGRAMS)
 def _make_test(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     objective: Objective,
     sharding: NamedSharding | None,
     transform: Transform | None,

@@ -17,7 +17,7 @@ from jax.sharding import NamedSharding
 from jax.typing import ArrayLike
 
 from jaxae.distributed import replicated
-from jaxae.models import Autoencoder, Params
+from jaxae.models import Params
 from jaxae.training.losses import Batch, Objective, batch_loss
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 
@@ -64,7 +64,7 @@ def copy_state(state: TrainState) -> TrainState:
 
 
 def make_train_step(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
     objective: Objective | None = None,
 ) -> Step:
@@ -176,7 +176,7 @@ def epoch_order(key: jax.Array, epoch: jax.Array, n: int) -> jax.Array:
 
 @functools.lru_cache(CACHED_PROGRAMS)
 def make_train_epoch(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
     batch_size: int,
     sharding: NamedSharding | None = None,

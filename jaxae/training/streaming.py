@@ -22,7 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.data import Dataset, Images, stream
 from jaxae.distributed import put_replicated, replicated
-from jaxae.models import Autoencoder, Params
+from jaxae.models import Params
 from jaxae.training.evaluation import EVALUATION_BATCH, make_test_step
 from jaxae.training.losses import Batch, LossTerms, Objective
 from jaxae.training.optimizer import num_steps
@@ -179,7 +179,7 @@ def _make_train_chunk(setup: TrainingSetup) -> Any:
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def _test_chunk(
-    graphdef: nnx.GraphDef[Autoencoder],
+    graphdef: nnx.GraphDef[Any],
     params: Params,
     key: jax.Array,
     chunk: Batch,
