@@ -16,7 +16,7 @@ from jaxae.analysis import Classifier, Estimate
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.measurements import measure
 from jaxae.analysis.report import NUMBERS, Report
-from jaxae.models import Model
+from jaxae.models import AutoencoderLike
 from tests import made_up
 from tests.made_up import NAMES
 
@@ -156,7 +156,7 @@ def assert_same(found: Estimate, truth: Estimate | float, rel: float) -> None:
     np.testing.assert_allclose(np.array(found, float), np.array(whole, float), rtol=rel)
 
 
-def errors(name: str, model: Model, split: Split) -> dict[str, Estimate | float]:
+def errors(name: str, model: AutoencoderLike, split: Split) -> dict[str, Estimate | float]:
     x = np.asarray(split.images) / 255
     squares = (np.float64(decode(model, encode(model, split.images))) - x) ** 2
     found: dict[str, Estimate | float] = {}
@@ -236,7 +236,12 @@ def gaps(both: Floats) -> dict[str, Estimate | float]:
 
 
 def tiles(
-    prefix: str, model: Model, box: Box, both: Floats, train: Split, classifier: Classifier
+    prefix: str,
+    model: AutoencoderLike,
+    box: Box,
+    both: Floats,
+    train: Split,
+    classifier: Classifier,
 ) -> dict[str, Estimate | float]:
     xs, ys = np.linspace(box.x_min, box.x_max, 12), np.linspace(box.y_min, box.y_max, 12)
     points = np.array([(x, y) for y in ys for x in xs])

@@ -11,7 +11,7 @@ from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius
 from jaxae.data import Dataset, Split
 from jaxae.latent import Box, Plane, decode, encode, fitted_box, grid_points, pca_plane
-from jaxae.models import Model
+from jaxae.models import AutoencoderLike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Embedding:
       dataset: the data set.
     """
 
-    model: Model
+    model: AutoencoderLike
     dataset: Dataset
 
     @cached_property

@@ -19,7 +19,7 @@ from jax.scipy import special, stats
 
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.config import Likelihood
-from jaxae.models import Model, Params, posterior
+from jaxae.models import AutoencoderLike, Params, posterior
 from jaxae.training import kl_divergence, reconstruction_loss, to_unit_interval
 from jaxae.training.likelihoods import (
     bernoulli_nll,
@@ -33,7 +33,7 @@ from jaxae.training.likelihoods import (
 _IMAGES_AT_A_TIME, _AT_A_TIME = 20, 1000
 
 
-def divergences(model: Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def divergences(model: AutoencoderLike, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Compute KL(q(z|x) ‖ N(0, I)) of each image, in nats, ≥ 0.
 
     The images are uint8 of shape (n, *model.image_shape); the result has shape (n,).
@@ -50,7 +50,7 @@ def binarized(images: npt.NDArray[np.uint8], seed: int = 0) -> npt.NDArray[np.ui
     return np.asarray(255 * binarize(jax.random.key(seed), to_unit_interval(images)), np.uint8)
 
 
-def decoder_variance(model: Model, images: npt.NDArray[np.uint8], seed: int = 0) -> float:
+def decoder_variance(model: AutoencoderLike, images: npt.NDArray[np.uint8], seed: int = 0) -> float:
     """Estimate the variance σ² of a normal decoder: the mean squared error per pixel.
 
     Each image is reconstructed from one sample of its posterior, so this is the σ² that maximises
@@ -72,7 +72,7 @@ def decoder_variance(model: Model, images: npt.NDArray[np.uint8], seed: int = 0)
 
 
 def log_evidence_bound(
-    model: Model,
+    model: AutoencoderLike,
     images: npt.NDArray[np.uint8],
     *,
     samples: int = 100,
@@ -182,7 +182,7 @@ def _divergences(graphdef: nnx.GraphDef[Any], params: Params, images: jax.Array)
         return jax.vmap(of_one)(images)
 
 
-def _posterior(model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _posterior(model: AutoencoderLike, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     mean, log_variance = posterior(model, x)
     if log_variance is None:
         raise ValueError("a plain autoencoder has no posterior; expected a variational one")

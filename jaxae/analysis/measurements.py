@@ -31,7 +31,7 @@ from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.config import Likelihood
 from jaxae.data import Dataset, Split
 from jaxae.latent import LECTURE_BOX, Box, decode
-from jaxae.models import Model, is_variational
+from jaxae.models import AutoencoderLike, is_variational
 
 _NEIGHBOURS = 10
 _EVIDENCE_IMAGES, _EVIDENCE_SAMPLES = 2000, 100
@@ -179,7 +179,7 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
 
 def _evidence(
     report: Report,
-    model: Model,
+    model: AutoencoderLike,
     dataset: Dataset,
     kl_weight: float,
     likelihood: Likelihood,

@@ -11,7 +11,7 @@ from flax import nnx
 from PIL import Image
 from pypdf import PdfReader
 
-from jaxae.models import Model, parameters
+from jaxae.models import AutoencoderLike, parameters
 from jaxae.runs import versions_of
 
 Provenance = dict[str, Any]
@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
     return versions_of(_PACKAGES)
 
 
-def parameters_hash(model: Model) -> str:
+def parameters_hash(model: AutoencoderLike) -> str:
     """Return the SHA-256 of a model's parameters: names, shapes, float32 values; in hexadecimal."""
     digest = hashlib.sha256()
     for path, leaf in sorted(nnx.to_flat_state(parameters(model))):

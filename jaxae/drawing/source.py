@@ -15,7 +15,7 @@ from jaxae.analysis import Classifier, Embedding, classifier_of
 from jaxae.config import Checkpoint, RunConfig
 from jaxae.data import Dataset
 from jaxae.drawing.provenance import parameters_hash
-from jaxae.models import Model
+from jaxae.models import AutoencoderLike
 from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
 
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
       history: the rows of metrics.jsonl.
     """
 
-    model: Model
+    model: AutoencoderLike
     epoch: int
     parameters: str
     history: list[EpochMetrics]

@@ -12,7 +12,7 @@ from jax import lax
 
 from jaxae.latent.batching import Floats, Rows, as_rows, concatenate, in_chunks
 from jaxae.latent.plane import LECTURE_BOX, Box, Plane, grid_points, pca_plane
-from jaxae.models import Decoder, Encoder, Model
+from jaxae.models import AutoencoderLike, Decoder, Encoder
 from jaxae.training import to_unit_interval
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _DECODE_CHUNKS = (1, 144, 512, 1024, 4096)
 _ENCODE_BLOCK = 512
 
 
-def encode(model: Model, images: npt.ArrayLike | Rows) -> Floats:
+def encode(model: AutoencoderLike, images: npt.ArrayLike | Rows) -> Floats:
     """Map images to points in latent space, on the devices that hold the model.
 
     Args:
@@ -48,7 +48,7 @@ def encode(model: Model, images: npt.ArrayLike | Rows) -> Floats:
     return concatenate(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
 
 
-def decode(model: Model, z: npt.ArrayLike | Rows) -> Floats:
+def decode(model: AutoencoderLike, z: npt.ArrayLike | Rows) -> Floats:
     """Map points in latent space to images, on the devices that hold the model.
 
     Args:
@@ -65,7 +65,7 @@ def decode(model: Model, z: npt.ArrayLike | Rows) -> Floats:
     return concatenate(decode_blocks(model, z), (*z.shape[:1], *model.image_shape))
 
 
-def encode_blocks(model: Model, images: Rows) -> Iterator[Floats]:
+def encode_blocks(model: AutoencoderLike, images: Rows) -> Iterator[Floats]:
     """Yield the result of `encode` block by block, for results larger than memory.
 
     Args:
@@ -88,7 +88,7 @@ def encode_blocks(model: Model, images: Rows) -> Iterator[Floats]:
     return in_chunks(_encode_chunk, model.encoder, images, _pixels, _sizes(_ENCODE_CHUNKS))
 
 
-def decode_blocks(model: Model, z: Rows) -> Iterator[Floats]:
+def decode_blocks(model: AutoencoderLike, z: Rows) -> Iterator[Floats]:
     """Yield the result of `decode` block by block; arguments and errors as for `encode_blocks`."""
     if len(z.shape) != 2 or z.shape[1] != model.latent_dim:
         raise ValueError(f"z has shape {z.shape}; expected (n, {model.latent_dim}) for this model")
@@ -97,12 +97,14 @@ def decode_blocks(model: Model, z: Rows) -> Iterator[Floats]:
     return in_chunks(_decode_chunk, model.decoder, z, _points, _sizes(_DECODE_CHUNKS))
 
 
-def reconstruct(model: Model, images: npt.ArrayLike | Rows) -> Floats:
+def reconstruct(model: AutoencoderLike, images: npt.ArrayLike | Rows) -> Floats:
     """Encode and decode images; arguments as for `encode`, result as for `decode`."""
     return decode(model, encode(model, images))
 
 
-def interpolate(model: Model, start: npt.ArrayLike, end: npt.ArrayLike, steps: int = 12) -> Floats:
+def interpolate(
+    model: AutoencoderLike, start: npt.ArrayLike, end: npt.ArrayLike, steps: int = 12
+) -> Floats:
     """Decode points on the straight line between two images in latent space.
 
     Args:
@@ -124,7 +126,7 @@ def interpolate(model: Model, start: npt.ArrayLike, end: npt.ArrayLike, steps: i
 
 
 def latent_grid(
-    model: Model, box: Box = LECTURE_BOX, n: int = 12, plane: Plane | None = None
+    model: AutoencoderLike, box: Box = LECTURE_BOX, n: int = 12, plane: Plane | None = None
 ) -> Floats:
     """Decode an n×n grid of points on a box of the latent plane.
 

@@ -12,7 +12,7 @@ autoencoder   encoder and decoder together, plain or variational; create_model
 """
 
 from jaxae.models.autoencoder import Autoencoder as Autoencoder
-from jaxae.models.autoencoder import Model as Model
+from jaxae.models.autoencoder import AutoencoderLike as AutoencoderLike
 from jaxae.models.autoencoder import Params as Params
 from jaxae.models.autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from jaxae.models.autoencoder import abstract_model as abstract_model

@@ -13,7 +13,7 @@ from jaxae.models.dense import Decoder, Encoder, VariationalEncoder
 Params = nnx.State[Any, Any]
 
 
-class Model(Protocol):
+class AutoencoderLike(Protocol):
     """What training, encoding, decoding and measuring need: any `nnx.Module` that has these.
 
     If there is also a method `posterior`, as that of `VariationalAutoencoder`, and `is_variational`
@@ -103,8 +103,8 @@ class VariationalAutoencoder(Autoencoder):
         return self.encoder.posterior(x)
 
 
-def check_model(model: Model) -> None:
-    """Raise ValueError, naming what is missing, unless a model has the attributes of `Model`."""
+def check_model(model: AutoencoderLike) -> None:
+    """Raise ValueError, naming what a model lacks, unless it is an `AutoencoderLike`."""
     needed = ("encoder", "decoder", "image_shape", "latent_dim")
     if missing := [name for name in needed if not hasattr(model, name)]:
         raise ValueError(
@@ -113,12 +113,12 @@ def check_model(model: Model) -> None:
         )
 
 
-def is_variational(model: Model) -> bool:
+def is_variational(model: AutoencoderLike) -> bool:
     """Return whether a model has a posterior, whose divergence from the prior is in the loss."""
     return getattr(model, "is_variational", False)
 
 
-def posterior(model: Model, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+def posterior(model: AutoencoderLike, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
     """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
 
     The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
@@ -150,7 +150,7 @@ def abstract_model(
     return nnx.split(model, nnx.Param)
 
 
-def parameters(model: Model) -> Params:
+def parameters(model: AutoencoderLike) -> Params:
     """Return a model's parameters, without its structure."""
     return nnx.state(model, nnx.Param)
 

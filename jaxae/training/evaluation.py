@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import NamedSharding
 
-from jaxae.models import Model, Params
+from jaxae.models import AutoencoderLike, Params
 from jaxae.training.losses import Batch, LossTerms, Objective, batch_terms
 from jaxae.training.step import scan_batches
 
@@ -52,7 +52,7 @@ def evaluate_terms(
 
 
 def make_test_step(
-    model: Model, objective: Objective | None = None
+    model: AutoencoderLike, objective: Objective | None = None
 ) -> Callable[[jax.Array, Batch], tuple[jax.Array, LossTerms]]:
     """Return the function (key, batch) -> (next key, summed terms) to scan over test images."""
 

@@ -20,7 +20,7 @@ from jaxae.distributed import (
     make_mesh,
     put_replicated,
 )
-from jaxae.models import Model, check_model
+from jaxae.models import AutoencoderLike, check_model
 from jaxae.training.losses import ExampleLoss, LossTerms
 from jaxae.training.optimizer import make_optimizer
 from jaxae.training.resident import EpochPosition, ResidentEpochs, TrainingSetup
@@ -67,7 +67,7 @@ class Epoch(NamedTuple):
 
 
 def fit(
-    model: Model,
+    model: AutoencoderLike,
     dataset: Dataset,
     config: TrainConfig | None = None,
     *,
@@ -87,7 +87,7 @@ def fit(
 
     Args:
       model: the autoencoder to train, made for the data set's image shape: one of `create_model`,
-        or any `nnx.Module` that has the attributes of `jaxae.models.Model`.
+        or any `nnx.Module` that has the attributes of `jaxae.models.AutoencoderLike`.
       dataset: the images; labels are not used.
       config: how to train; `TrainConfig()` by default. `config.validation` training images are kept
         out, as by `jaxae.data.hold_out`. Images are streamed if `config.stream` is set, or if they

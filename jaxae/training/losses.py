@@ -10,7 +10,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 from jaxae.config import Likelihood, Precision, TrainConfig, check_likelihood
-from jaxae.models import Model, posterior
+from jaxae.models import AutoencoderLike, posterior
 from jaxae.training.likelihoods import (
     bernoulli_nll,
     binarize,
@@ -120,7 +120,7 @@ class LossTerms(NamedTuple):
 
 
 def example_terms(
-    model: Model, x: jax.Array, key: jax.Array | None, objective: Objective
+    model: AutoencoderLike, x: jax.Array, key: jax.Array | None, objective: Objective
 ) -> LossTerms:
     """Return the loss of one image and its terms.
 
@@ -169,7 +169,7 @@ def example_terms(
 
 
 def batch_loss(
-    model: Model,
+    model: AutoencoderLike,
     batch: Batch,
     key: jax.Array | None = None,
     objective: Objective | None = None,
@@ -186,7 +186,7 @@ def batch_loss(
 
 
 def batch_terms(
-    model: Model,
+    model: AutoencoderLike,
     batch: Batch,
     key: jax.Array | None = None,
     objective: Objective | None = None,
@@ -217,7 +217,7 @@ def _compute_dtype(precision: Precision) -> Any:
     return jnp.bfloat16 if precision == "bfloat16" else jnp.float32
 
 
-def _cast(model: Model, dtype: Any) -> Model:
+def _cast(model: AutoencoderLike, dtype: Any) -> AutoencoderLike:
     # Gradients pass through the cast to the float32 parameters.
     if dtype == jnp.float32:
         return model
