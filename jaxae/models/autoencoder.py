@@ -123,7 +123,8 @@ def posterior(model: AutoencoderLike, x: jax.Array) -> tuple[jax.Array, jax.Arra
 
     The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
     """
-    return model.posterior(x) if is_variational(model) else (model.encoder(x), None)  # type: ignore[attr-defined]
+    own = getattr(model, "posterior", None)
+    return (model.encoder(x), None) if own is None else own(x)
 
 
 def create_model(config: ModelConfig, image_shape: tuple[int, ...], seed: int) -> Autoencoder:
