@@ -1,8 +1,10 @@
 """A data set as embedded by a model, the plane to show it in, and decoded tiles."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +117,12 @@ class Tiles:
     def in_gap(self) -> npt.NDArray[np.bool_]:
         """Whether each tile is in a gap, shape (n · n,)."""
         return self.distance > self.radius
+
+    @staticmethod
+    def in_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Reshape a value of each tile of a plane, shape (n · n, ...), to (n, n, ...)."""
+        n = math.isqrt(len(values))
+        return values.reshape(n, n, *values.shape[1:])
 
 
 def _rows_of(split: Split, rows: npt.NDArray[np.integer]) -> Split:

@@ -7,7 +7,7 @@ from jaxae import analysis, plots
 from jaxae.drawing.names import names_of
 from jaxae.drawing.options import Options
 from jaxae.drawing.source import MissingFigureError, Sources, check_plane
-from jaxae.latent import LECTURE_BOX, latent_grid
+from jaxae.latent import LECTURE_BOX
 
 
 def latent(sources: Sources, options: Options) -> Figure:
@@ -56,7 +56,7 @@ def ae_vae(sources: Sources, options: Options) -> Figure:
         if classifier is not None and tiles.in_gap.any():
             confidence = classifier.predict(tiles.images[tiles.in_gap]).confidence
             caption += f",\nmean confidence there {confidence.mean():.2f}"
-        images = latent_grid(embedding.model, box, plane=embedding.plane)
+        images = tiles.in_rows(tiles.images)
         sides.append(plots.Side(name, embedding.z, embedding.plane, box, images, caption))
     return plots.side_by_side(
         sides,

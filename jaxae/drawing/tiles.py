@@ -26,11 +26,10 @@ def coverage(sources: Sources, options: Options) -> Figure:
     check_plane(sources[0])
     embedding, box = sources[0].embedding, options.box_for(sources[0].embedding)
     tiles = embedding.tiles(box)
-    n = int(np.sqrt(len(tiles.images)))
     covered = 1 - analysis.gap_fraction(embedding.z, embedding.plane, box, tiles.radius)
     return plots.coverage_grid(
-        tiles.images.reshape(n, n, *tiles.images.shape[1:]),
-        tiles.distance.reshape(n, n),
+        tiles.in_rows(tiles.images),
+        tiles.in_rows(tiles.distance),
         tiles.radius,
         covered,
         box,
