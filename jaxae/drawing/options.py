@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from jaxae.analysis import Embedding
 from jaxae.config import BoxName, Width
+from jaxae.config.checks import require_one_of
 from jaxae.latent import LECTURE_BOX, Box
 from jaxae.models import is_variational
 from jaxae.plots.colours import check_palette
@@ -41,9 +42,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Validate the values; names of classes are validated by `Source.labels_of`."""
-        if self.box is not None and self.box not in get_args(BoxName):
-            known = ", ".join(get_args(BoxName))
-            raise ValueError(f"box is {self.box!r}; expected one of {known}")
+        if self.box is not None:
+            require_one_of("box", self.box, get_args(BoxName))
         if self.classes == ():
             raise ValueError("classes is empty; expected one or more names")
         if self.palette is not None:
