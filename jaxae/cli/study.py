@@ -93,8 +93,8 @@ class Study:
                 _train(seeds, mesh)
                 latent_dim = seeds.runs[0].config.model.latent_dim
                 references = jaxae.analysis.references(seeds.dataset, latent_dim)
-                reports = _measure(seeds, mesh, references)
-            _report(seeds, reports, references)
+                measured = _measure(seeds, mesh, references)
+            _report(seeds, measured, references)
 
 
 def _train(seeds: Seeds, mesh: Mesh) -> None:
@@ -148,24 +148,26 @@ def _mean(rows: list[jaxae.EpochMetrics]) -> jaxae.EpochMetrics:
 
 def _measure(
     seeds: Seeds, mesh: Mesh, references: jaxae.analysis.References
-) -> list[jaxae.analysis.Report]:
+) -> list[tuple[jaxae.analysis.Report, list[jaxae.analysis.Claim]]]:
     classifier = jaxae.analysis.classifier_of(seeds.dataset)
-    reports = []
+    measured = []
     for run in seeds.runs:
         source = jaxae.Source(run.path, mesh, data=seeds.dataset)
         report = measure(source, classifier)
         claims = jaxae.analysis.evaluate_claims(report)
         write_json(run.path / "report.json", as_json(report, claims, references, source))
-        reports.append(report)
+        measured.append((report, claims))
         say(f"measured {run.path.name}")
         draw_all([source], jaxae.drawing.AFTER_TRAINING)
-    return reports
+    return measured
 
 
 def _report(
-    seeds: Seeds, reports: list[jaxae.analysis.Report], references: jaxae.analysis.References
+    seeds: Seeds,
+    measured: list[tuple[jaxae.analysis.Report, list[jaxae.analysis.Claim]]],
+    references: jaxae.analysis.References,
 ) -> None:
-    claims = [jaxae.analysis.evaluate_claims(report) for report in reports]
+    reports, claims = zip(*measured, strict=True)
     total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
     path = seeds.folder / "report.json"
     numbers = [run.config.train.seed for run in seeds.runs]
