@@ -67,9 +67,11 @@ def latent_scatter(
     # Of one latent dimension: high enough for the names of the rows in a column's width.
     rows = 0.7 + 0.03 * max(0, len(np.unique(labels)) - 15)
     with axes_for(ax, width, rows if is_line else None) as axes:
-        scatter_on(axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette)
+        names, colours = scatter_on(
+            axes, z, labels, class_names, plane=plane, box=box, n=n, palette=palette
+        )
         if not is_line:
-            add_colour_bar(axes, *_shown(labels, class_names, palette))
+            add_colour_bar(axes, names, colours)
         if box is not None and not is_line:
             explain(axes, *box_key(box_name, f"{n} × {n} points decoded in the grid"))
     return root_of(axes)
@@ -85,8 +87,12 @@ def scatter_on(
     box: Box | None,
     n: int = 12,
     palette: Palette | None = None,
-) -> None:
-    """Draw `latent_scatter` on existing axes, without its key."""
+) -> tuple[list[str], Array]:
+    """Draw `latent_scatter` on existing axes, without its key.
+
+    Returns:
+      The names and the colours of the classes that occur, in order of their labels.
+    """
     z, labels = _checked(z), np.asarray(labels)
     if labels.shape != (len(z),) or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -101,16 +107,18 @@ def scatter_on(
         # Random offsets, so that density is visible.
         offsets = np.random.default_rng(0).uniform(-0.35, 0.35, len(points))
         _name_rows(axes, names)
-        _dots(axes, np.stack([points[:, 0], index + offsets], axis=1), colours[index])
-        return
+        points = np.stack([points[:, 0], index + offsets], axis=1)
+        _fit_view(axes, points)
+        _dots(axes, points, colours[index])
+        return names, colours
     if box is not None:
         _draw_box(axes, box, n)
-    axes.update_datalim(points)
-    axes.autoscale_view()
+    _fit_view(axes, points)
     _set_scales(axes)
     _dots(axes, points, colours[index])
     medians = np.reshape([np.median(points[labels == label], axis=0) for label in shown], (-1, 2))
     NamesInCloud(axes, medians, names, colours)
+    return names, colours
 
 
 def _shown(
@@ -161,11 +169,15 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     name_ticks(axes, names, size_in_points(axes)[1])
 
 
+def _fit_view(axes: Axes, points: Array) -> None:
+    """Fit the view to points, whose size depends on it."""
+    axes.update_datalim(points)
+    axes.autoscale_view()
+
+
 def _dots(axes: Axes, points: Array, colours: Array) -> None:
     # In a random order, so that in a sorted data set the last class does not cover the others.
     order = np.random.default_rng(0).permutation(len(points))
-    axes.update_datalim(points)
-    axes.autoscale_view()
     size, opacity = _dot_style(axes, len(points))
     axes.scatter(
         points[order, 0],
