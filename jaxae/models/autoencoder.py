@@ -119,10 +119,7 @@ def is_variational(model: AutoencoderLike) -> bool:
 
 
 def posterior(model: AutoencoderLike, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-    """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
-
-    The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
-    """
+    """Call a model's `posterior`; for a model without one, return z and None."""
     own = getattr(model, "posterior", None)
     return (model.encoder(x), None) if own is None else own(x)
 
