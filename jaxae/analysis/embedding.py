@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.gaps import distance_to_nearest, gap_radius
-from jaxae.data import Dataset, Split
+from jaxae.data import Dataset, take_rows
 from jaxae.latent import Box, Plane, decode, encode, fitted_box, grid_points, pca_plane
 from jaxae.models import AutoencoderLike
 
@@ -73,14 +73,14 @@ class Embedding:
     def of_labels(self, labels: Sequence[int]) -> "Embedding":
         """Restrict the embedding to the images with some labels, in the same plane.
 
-        No image is encoded again. Images on disk are read into memory.
+        No image is encoded again, and images on disk stay there.
         """
         splits = (self.dataset.train, self.dataset.test)
         train, test = (np.flatnonzero(np.isin(split.labels, labels)) for split in splits)
         dataset = dataclasses.replace(
             self.dataset,
-            train=_rows_of(self.dataset.train, train),
-            test=_rows_of(self.dataset.test, test),
+            train=take_rows(self.dataset.train, train),
+            test=take_rows(self.dataset.test, test),
         )
         restricted = Embedding(self.model, dataset)
         # Take the place of the cached properties.
@@ -123,7 +123,3 @@ class Tiles:
         """Reshape a value of each tile of a plane, shape (n · n, ...), to (n, n, ...)."""
         n = math.isqrt(len(values))
         return values.reshape(n, n, *values.shape[1:])
-
-
-def _rows_of(split: Split, rows: npt.NDArray[np.integer]) -> Split:
-    return Split(split.images[rows], split.labels[rows])

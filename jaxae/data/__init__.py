@@ -11,3 +11,4 @@ from jaxae.data.load import load_dataset as load_dataset
 from jaxae.data.load import names_folder as names_folder
 from jaxae.data.ondisk import NpyImages as NpyImages
 from jaxae.data.prefetch import stream as stream
+from jaxae.data.rows import take_rows as take_rows
