@@ -317,6 +317,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "input-noise": 0.0,
         "likelihood": "squared",
         "binarize": False,
+        "kl-warmup": 0,
         "precision": "float32",
         "validation": 0,
         "checkpoint-every": 5,

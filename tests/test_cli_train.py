@@ -71,6 +71,7 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
         stream=True,
         likelihood="bernoulli",
         binarize=True,
+        kl_warmup=1,
     )
     model = ModelConfig(latent_dim=3, hidden_dim=(5, 4), model="vae", architecture="conv")
     given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}
@@ -82,13 +83,13 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["train", "study"])
-@pytest.mark.parametrize("kind", ["dense", "conv"])
-def test_a_kl_weight_without_a_divergence_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str
+@pytest.mark.parametrize(("kind", "field"), [("dense", "kl_weight"), ("conv", "kl_warmup")])
+def test_a_weight_or_a_warm_up_without_a_divergence_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, kind: str, field: str
 ) -> None:
-    run = tmp_path / "run"
-    line = refusal(capsys, command, "--run-dir", run, "--architecture", kind, "--kl-weight", 4)
-    assert "kl_weight is 4, but model ae has no divergence" in line
+    run, option = tmp_path / "run", f"--{field.replace('_', '-')}"
+    line = refusal(capsys, command, "--run-dir", run, "--architecture", kind, option, 4)
+    assert f"{field} is 4, but model ae has no divergence; leave {field} out" in line
     assert not run.exists()
 
 

@@ -27,6 +27,7 @@ LECTURE: list[tuple[Any, dict[str, Any]]] = [
             "input_noise": 0.0,
             "likelihood": "squared",
             "binarize": False,
+            "kl_warmup": 0,
             "precision": "float32",
             "stream": False,
             "validation": 0,
@@ -66,6 +67,7 @@ LEAST = math.ulp(0.0)
         (TrainConfig, "seed", [0, 1, 2**32 - 1], [-1, 2**32, 1.0, True, None]),
         (TrainConfig, "validation", [0, 1, 10**9], [-1, 0.5, 1.0, True, "1", None]),
         (TrainConfig, "kl_weight", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
+        (TrainConfig, "kl_warmup", [0, 1, 20], [-1, 21, 0.5, 1.0, True, "1", None]),
         (TrainConfig, "input_noise", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
     ],
 )

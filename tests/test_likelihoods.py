@@ -316,7 +316,14 @@ def test_a_summarys_deviation_is_the_mean_over_seeds() -> None:
 
 NATS = [
     TrainConfig(epochs=2, batch_size=64, likelihood="normal"),
-    TrainConfig(epochs=2, batch_size=64, likelihood="bernoulli", binarize=True, input_noise=0.1),
+    TrainConfig(
+        epochs=2,
+        batch_size=64,
+        likelihood="bernoulli",
+        binarize=True,
+        input_noise=0.1,
+        kl_warmup=2,
+    ),
 ]
 
 
@@ -367,7 +374,7 @@ def test_binary_pixels_need_a_bernoulli_likelihood(
     likelihood: Likelihood, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ValueError, match=f"^binarize is set, but likelihood is {likelihood}"):
-        Objective.of(TrainConfig(likelihood=likelihood, binarize=True))
+        Objective.of(TrainConfig(likelihood=likelihood, binarize=True), 300)
     run = tmp_path / "run"
     line = refusal(capsys, command, f"--run-dir={run}", f"--likelihood={likelihood}", "--binarize")
     assert f"binarize is set, but likelihood is {likelihood}; expected likelihood bernoulli" in line

@@ -54,6 +54,27 @@ def test_the_terms_of_a_batch_are_numpys() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_the_weight_rises_linearly_over_the_steps_of_a_warm_up() -> None:
+    """The loss is linear in the weight, which is found from the losses with none and with all."""
+    model, batch = model_of("vae"), Batch(random_images(6), np.ones(6, np.float32))
+    model.encoder.latent.bias[...] = jnp.array([9.0, -9.0])  # A divergence of about 80.
+    graphdef, params = nnx.split(model, nnx.Param)
+    config = TrainConfig(epochs=3, batch_size=100, kl_weight=4, kl_warmup=2)
+    optimizer = jaxae.make_optimizer(config, 250)
+    warm = Objective.of(config, 250)  # Three steps per epoch.
+    steps = [
+        jax.jit(jaxae.make_train_step(graphdef, optimizer, objective))
+        for objective in (Objective(kl_weight=0), warm, Objective(kl_weight=4))
+    ]
+    start = jaxae.init_state(params, optimizer, 0)
+    risen = []
+    for done in range(9):
+        state = start._replace(step=jnp.int32(done))
+        none, some, all_of_it = (float(step(state, batch)[1]) for step in steps)
+        risen.append((some - none) / (all_of_it - none))
+    np.testing.assert_allclose(risen, np.minimum(np.arange(9) / 6, 1), atol=1e-4)
+
+
 def test_each_example_of_a_batch_has_draws_of_its_own() -> None:
     images = np.repeat(random_images(1), 5, axis=0)
     for kind, noise in (("vae", 0.0), ("ae", 0.5)):

@@ -95,7 +95,8 @@ def test_the_variational_loss_averages_to_its_expectation() -> None:
 @pytest.mark.slow
 def test_a_vaes_metrics_tell_squared_error_and_divergence_apart(how: str, tiny: Dataset) -> None:
     config, size = ModelConfig(hidden_dim=8, model="vae"), tiny.image_shape
-    train = TrainConfig(epochs=1, kl_weight=4.0, input_noise=0.1, stream=how == "streamed")
+    streamed = how == "streamed"
+    train = TrainConfig(epochs=1, kl_weight=4, kl_warmup=1, input_noise=0.1, stream=streamed)
     model = jaxae.create_model(config, size, 0)
     if how == "study":
         epochs: list[jaxae.Epoch] = []

@@ -81,6 +81,7 @@ def test_a_model_without_what_is_needed_is_refused(data: Dataset) -> None:
 
 
 def test_a_loss_and_settings_of_the_default_loss_exclude_each_other(data: Dataset) -> None:
-    for config in (TrainConfig(input_noise=0.1), TrainConfig(kl_weight=2)):
+    for setting in ("input_noise", "kl_weight", "kl_warmup"):
+        config = TrainConfig(**{setting: 2})  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="loss was given with a kl_weight, input_noise"):
             jaxae.fit(Linear(), data, config, loss=penalised)

@@ -58,6 +58,10 @@ class TrainConfig:
     """bernoulli only: draw pixels as black or white at each step, with their intensities as the
     probabilities of white. Test and validation images are drawn once."""
 
+    kl_warmup: int = 0
+    """vae only: epochs in which β rises linearly from 0, step by step. Test and validation losses
+    always have the full β."""
+
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
         require_count("epochs", self.epochs)
@@ -76,6 +80,11 @@ class TrainConfig:
             raise ValueError(
                 f"validation is {self.validation!r}; expected a whole number of 0 or more"
             )
+        if not is_whole(self.kl_warmup) or not 0 <= self.kl_warmup <= self.epochs:
+            raise ValueError(
+                f"kl_warmup is {self.kl_warmup!r}; expected a whole number from 0 to the number of "
+                f"epochs, {self.epochs}"
+            )
         for name in ("kl_weight", "input_noise"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -83,12 +92,14 @@ class TrainConfig:
 
 
 def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
-    """Raise ValueError if kl_weight is set for a model that has no divergence."""
-    if model.model != "vae" and train.kl_weight != TrainConfig.kl_weight:
-        raise ValueError(
-            f"kl_weight is {train.kl_weight:g}, but model {model.model} has no divergence; leave "
-            "kl_weight out, or train model vae"
-        )
+    """Raise ValueError if a weight or its warm-up is set for a model that has no divergence."""
+    for name in ("kl_weight", "kl_warmup"):
+        value = getattr(train, name)
+        if model.model != "vae" and value != getattr(TrainConfig, name):
+            raise ValueError(
+                f"{name} is {value:g}, but model {model.model} has no divergence; leave {name} "
+                "out, or train model vae"
+            )
 
 
 def check_validation(validation: int, images: int) -> None:

@@ -37,12 +37,13 @@ class EpochMetrics(NamedTuple):
 
     The loss of an image is its squared error summed over pixels, or, for likelihoods other than
     `squared`, its negative log-likelihood in nats; that of a vae adds the weighted divergence. The
-    training loss is a running mean, computed before each update, with noise. The test loss is that
-    of clean images and of the parameters at the end of the epoch. For a vae with `squared`, it is
-    `test_squared_error` + β · `test_divergence`. Other models lack the divergence and, if it is
-    their loss, the squared error. The validation loss is that of the training images that were kept
-    out, if any. `seconds` is wall time, without compilation and without the test and validation
-    losses, of the part of the epoch that this call trained.
+    training loss is a running mean, computed before each update, with noise and, during a warm-up,
+    with the weight of the step. The test loss is that of clean images, of the full weight and of
+    the parameters at the end of the epoch. For a vae with `squared`, it is `test_squared_error` +
+    β · `test_divergence`. Other models lack the divergence and, if it is their loss, the squared
+    error. The validation loss is that of the training images that were kept out, if any. `seconds`
+    is wall time, without compilation and without the test and validation losses, of the part of the
+    epoch that this call trained.
     """
 
     epoch: int

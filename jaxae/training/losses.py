@@ -18,6 +18,7 @@ from jaxae.training.likelihoods import (
     normal_nll,
     optimal_variance,
 )
+from jaxae.training.optimizer import num_steps
 
 # JAX's names. By default, JAX rounds the inputs of float32 matrix products to tf32 on GPUs, and to
 # bfloat16 on TPUs.
@@ -47,25 +48,36 @@ class Objective(NamedTuple):
       likelihood: how an image is compared with its reconstruction: `squared` error, or the negative
         log-likelihood in nats of a `normal` or a `bernoulli` decoder.
       binarize: whether pixels are drawn as 0 or 1, with their intensities as probabilities.
+      kl_warmup: steps of training in which the weight rises linearly from 0 to kl_weight.
       loss: a loss of one example, in place of the library's own, of which only the precision then
         remains.
     """
 
-    kl_weight: float = 1.0
+    kl_weight: float | jax.Array = 1.0
     input_noise: float = 0.0
     precision: Precision = "float32"
     likelihood: Likelihood = "squared"
     binarize: bool = False
+    kl_warmup: int = 0
     loss: ExampleLoss | None = None
 
     @classmethod
-    def of(cls, config: TrainConfig, loss: ExampleLoss | None = None) -> "Objective":
-        """Return the settings of a run's configuration; raise ValueError if they clash."""
+    def of(cls, config: TrainConfig, n: int, loss: ExampleLoss | None = None) -> "Objective":
+        """Return the settings of a run's configuration.
+
+        Args:
+          config: how the model is trained.
+          n: number of training images, which sets the length of a warm-up.
+          loss: a loss of one example, in place of the library's own.
+
+        Raises:
+          ValueError: the settings clash.
+        """
         check_likelihood(config)
-        if loss is not None and cls.of(config) != cls(precision=config.precision):
+        if loss is not None and cls.of(config, n) != cls(precision=config.precision):
             raise ValueError(
-                "loss was given with a kl_weight, input_noise, likelihood or binarize, which are "
-                "settings of the library's own loss; expected one or the other"
+                "loss was given with a kl_weight, input_noise, likelihood, binarize or kl_warmup, "
+                "which are settings of the library's own loss; expected one or the other"
             )
         return cls(
             config.kl_weight,
@@ -73,13 +85,28 @@ class Objective(NamedTuple):
             config.precision,
             config.likelihood,
             config.binarize,
+            config.kl_warmup * num_steps(n, config.batch_size),
             loss,
         )
 
     @property
     def for_evaluation(self) -> "Objective":
-        """The same settings without noise and in float32."""
-        return self._replace(input_noise=0.0, precision="float32")
+        """The same settings without noise, in float32 and with the full weight."""
+        return self._replace(input_noise=0.0, precision="float32", kl_warmup=0)
+
+    def at(self, step: jax.Array) -> "Objective":
+        """Return the settings for a step of training, with its weight of the divergence.
+
+        The weight is min(step / kl_warmup, 1) · kl_weight (Sønderby et al. 2016, "Ladder
+        variational autoencoders").
+
+        Args:
+          step: the number of steps before it.
+        """
+        if self.kl_warmup == 0:
+            return self
+        risen = jnp.minimum(step / self.kl_warmup, 1)
+        return self._replace(kl_weight=risen * self.kl_weight, kl_warmup=0)
 
 
 def to_unit_interval(images: ArrayLike) -> jax.Array:

@@ -57,7 +57,7 @@ class TrainingSetup(NamedTuple):
     @property
     def objective(self) -> Objective:
         """What training minimises."""
-        return Objective.of(self.config, self.loss)
+        return Objective.of(self.config, len(self.dataset.train), self.loss)
 
 
 class EpochPosition(NamedTuple):

@@ -88,9 +88,10 @@ def make_train_step(
             )
         # If the loss draws nothing, XLA removes the key.
         key = jax.random.fold_in(jax.random.fold_in(state.key, _STEPS), state.step)
+        now = (objective or Objective()).at(state.step)
 
         def loss_of(params: Params) -> jax.Array:
-            return batch_loss(nnx.merge(graphdef, params), batch, key, objective)
+            return batch_loss(nnx.merge(graphdef, params), batch, key, now)
 
         loss, grads = jax.value_and_grad(loss_of)(state.params)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
