@@ -9,6 +9,7 @@ Latent space: encode, decode, reconstruct, interpolate, latent_grid; Box, pca_pl
 Figures:      jaxae.plots, save_figure; draw and verify a figure of FIGURES from a Source
 Runs:         Run opens a run's folder; Recorder records training, state_to_resume resumes it
 Analysis:     measure an Embedding to get a Report; jaxae.analysis works for any embedding
+Geometry:     jaxae.geometry: the metric, lengths and shortest curves of a decoder
 Interchange:  jaxae.interchange.safetensors, .onnx and .stablehlo
 """
 

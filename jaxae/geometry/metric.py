@@ -1,0 +1,86 @@
+"""The pull-back metric of a decoder, and numbers that follow from it."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxae.geometry.decoders import Decoder, as_points, for_each, jacobian
+
+
+def metric(decoder: Decoder, z: ArrayLike) -> jax.Array:
+    """Return the pull-back metric G = JᵀJ, where J is the decoder's Jacobian at z.
+
+    A small step δ in latent space moves the image by √(δᵀ G δ), the root of the summed squared
+    difference over its pixels.
+
+    Args:
+      decoder: maps one point, shape (latent_dim,), to an array; a model's `decoder` is one.
+      z: points of shape (..., latent_dim).
+
+    Returns:
+      Shape (..., latent_dim, latent_dim).
+
+    Raises:
+      ValueError: z has no axes, or a value that is not a finite number.
+    """
+    return for_each(_metric, decoder, as_points(z, "z", axes=1), axes=1)
+
+
+def log_magnification(decoder: Decoder, z: ArrayLike) -> jax.Array:
+    """Return ½ log det G = Σ log σ, where σ are the singular values of the decoder's Jacobian at z.
+
+    Its exponential is the area of images per area of latent space (Bishop, Svensén and Williams
+    1997, Magnification factors for the SOM and GTM algorithms).
+
+    Args:
+      decoder: as for `metric`.
+      z: points of shape (..., latent_dim).
+
+    Returns:
+      Shape (...). Where G is singular it is finite: a singular value below the smallest normal
+      number of its type counts as that number, whose logarithm is −87.3 in float32.
+
+    Raises:
+      ValueError: as for `metric`.
+    """
+    return for_each(_log_magnification, decoder, as_points(z, "z", axes=1), axes=1)
+
+
+def condition_number(decoder: Decoder, z: ArrayLike) -> jax.Array:
+    """Return the ratio of the largest singular value of the decoder's Jacobian to the smallest.
+
+    It is the ratio of the axes of an indicatrix, and the root of the condition number of G.
+
+    Args:
+      decoder: as for `metric`.
+      z: points of shape (..., latent_dim).
+
+    Returns:
+      Shape (...), 1 (all directions alike) to ∞ (G is singular).
+
+    Raises:
+      ValueError: as for `metric`.
+    """
+    return for_each(_condition_number, decoder, as_points(z, "z", axes=1), axes=1)
+
+
+def _metric(decoder: Decoder, z: jax.Array) -> jax.Array:
+    j = jacobian(decoder, z)
+    return jnp.matmul(j.T, j, precision="float32")
+
+
+def _singular_values(decoder: Decoder, z: jax.Array) -> jax.Array:
+    # Those of J, because the eigenvalues of JᵀJ lose half of the digits.
+    found = jnp.linalg.svd(jacobian(decoder, z), compute_uv=False)
+    return jnp.pad(found, (0, len(z) - len(found)))  # There are fewer if there are few pixels.
+
+
+def _log_magnification(decoder: Decoder, z: jax.Array) -> jax.Array:
+    values = _singular_values(decoder, z)
+    return jnp.sum(jnp.log(jnp.maximum(values, jnp.finfo(values.dtype).tiny)))
+
+
+def _condition_number(decoder: Decoder, z: jax.Array) -> jax.Array:
+    values = _singular_values(decoder, z)
+    smallest = jnp.where(values[-1] > 0, values[-1], 1)
+    return jnp.where(values[-1] > 0, values[0] / smallest, jnp.inf)
