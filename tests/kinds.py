@@ -6,5 +6,5 @@ KINDS = {
     "ae": ModelConfig(2, 16),
     "vae": ModelConfig(2, 16, "vae"),
     "conv": ModelConfig(2, 16, "ae", "conv"),
-    "deep": ModelConfig(2, (16, 9), "vae", "conv"),
+    "deep": ModelConfig(2, (16, 9), "vae", "conv", "gelu"),
 }

@@ -1,6 +1,7 @@
 """Models of every architecture and depth against NumPy in float64."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,7 +18,15 @@ from tests.kinds import KINDS
 
 Array = npt.NDArray[np.float64]
 SHAPE = (8, 4)
-DEEP = ModelConfig(2, (7, 5, 3))
+DEEP = ModelConfig(2, (7, 5, 3), activation="tanh")
+CONFIGS = {**KINDS, "deep dense": DEEP, "silu": ModelConfig(2, 6, activation="silu")}
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    # The approximation of Hendrycks and Gimpel 2016, section 2.
+    "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
 
 
 def weights(model: jaxae.Autoencoder) -> dict[str, Array]:
@@ -28,18 +37,19 @@ def weights(model: jaxae.Autoencoder) -> dict[str, Array]:
 class Reference:
     """The layers of a model, by their names, for one example."""
 
-    def __init__(self, model: jaxae.Autoencoder):
+    def __init__(self, model: jaxae.Autoencoder, config: ModelConfig):
         self.weights, self.image_shape = weights(model), model.image_shape
+        self.activate = ACTIVATIONS[config.activation]
 
     def dense(self, layer: str, x: Array) -> Array:
         return x @ self.weights[f"{layer}.kernel"] + self.weights[f"{layer}.bias"]
 
     def hidden(self, part: str, x: Array) -> Array:
-        x = np.maximum(self.dense(f"{part}.hidden", x), 0)
+        x = self.activate(self.dense(f"{part}.hidden", x))
         for number in itertools.count():
             if f"{part}.deeper.{number}.kernel" not in self.weights:
                 return x
-            x = np.maximum(self.dense(f"{part}.deeper.{number}", x), 0)
+            x = self.activate(self.dense(f"{part}.deeper.{number}", x))
         raise AssertionError
 
     def conv(self, layer: str, x: Array, stride: int) -> Array:
@@ -52,8 +62,8 @@ class Reference:
 
     def encode(self, x: Array) -> tuple[Array, Array | None]:
         if "encoder.first.kernel" in self.weights:
-            x = np.maximum(self.conv("encoder.first", x.reshape(*x.shape[:2], -1), 2), 0)
-            x = np.maximum(self.conv("encoder.second", x, 2), 0)
+            x = self.activate(self.conv("encoder.first", x.reshape(*x.shape[:2], -1), 2))
+            x = self.activate(self.conv("encoder.second", x, 2))
         features = self.hidden("encoder", x.ravel())
         variational = "encoder.log_variance.kernel" in self.weights
         log_variance = self.dense("encoder.log_variance", features) if variational else None
@@ -62,8 +72,8 @@ class Reference:
     def decode(self, z: Array) -> Array:
         x = self.hidden("decoder", z)
         if "decoder.features.kernel" in self.weights:
-            x = np.maximum(self.dense("decoder.features", x), 0).reshape(2, 1, 32)
-            x = np.maximum(shuffled(self.conv("decoder.first", x, 1)), 0)
+            x = self.activate(self.dense("decoder.features", x)).reshape(2, 1, 32)
+            x = self.activate(shuffled(self.conv("decoder.first", x, 1)))
             logits = shuffled(self.conv("decoder.pixels", x, 1))
         else:
             logits = self.dense("decoder.pixels", x)
@@ -80,12 +90,12 @@ def shuffled(x: Array) -> Array:
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)], ids=["grey", "colour"])
-@pytest.mark.parametrize("config", [*KINDS.values(), DEEP], ids=[*KINDS, "deep dense"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_posterior_and_the_loss_are_numpys(config: ModelConfig, shape: tuple[int, ...]) -> None:
     model: Any = random_model(config, shape)
     images = np.random.default_rng(1).integers(0, 256, (3, *shape)).astype(np.uint8)
     posterior = jax.jit(lambda x: model.posterior(x))
-    reference, total = Reference(model), np.zeros(3)
+    reference, total = Reference(model, config), np.zeros(3)
     for image in images:
         x = image / 255
         mean, log_variance = reference.encode(x)

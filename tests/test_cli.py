@@ -308,6 +308,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "hidden-dim": 512,
         "model": "ae",
         "architecture": "dense",
+        "activation": "relu",
         "epochs": 20,
         "batch-size": 128,
         "learning-rate": 0.001,

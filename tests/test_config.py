@@ -14,7 +14,16 @@ from jaxae.config import DataConfig, ProcessConfig, RunConfig
 from jaxae.runs.config_file import parse_config
 
 LECTURE: list[tuple[Any, dict[str, Any]]] = [
-    (ModelConfig, {"latent_dim": 2, "hidden_dim": 512, "model": "ae", "architecture": "dense"}),
+    (
+        ModelConfig,
+        {
+            "latent_dim": 2,
+            "hidden_dim": 512,
+            "model": "ae",
+            "architecture": "dense",
+            "activation": "relu",
+        },
+    ),
     (
         TrainConfig,
         {
@@ -61,6 +70,7 @@ LEAST = math.ulp(0.0)
         (ModelConfig, "hidden_dim", [(8, 4), (9,) * 100], [(8, 0), (True, 8), (8, 4.0), ("8", 4)]),
         (ModelConfig, "model", ["ae", "vae"], ["gan", "AE", "", None]),
         (ModelConfig, "architecture", ["dense", "conv"], ["flat", "", None]),
+        (ModelConfig, "activation", ["relu", "gelu", "silu", "tanh"], ["GELU", "", None]),
         (TrainConfig, "learning_rate", [LEAST, 1e-3, 1, 1e30], [0, -LEAST, math.nan, math.inf]),
         (TrainConfig, "schedule", ["constant", "onecycle"], ["linear", "", None]),
         (TrainConfig, "precision", ["float32", "bfloat16", "tf32"], ["float64", "", None]),

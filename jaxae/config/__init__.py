@@ -9,6 +9,7 @@ checks       checks that they share
 """
 
 from jaxae.config.model import ModelConfig as ModelConfig
+from jaxae.config.names import Activation as Activation
 from jaxae.config.names import Architecture as Architecture
 from jaxae.config.names import BoxName as BoxName
 from jaxae.config.names import Checkpoint as Checkpoint

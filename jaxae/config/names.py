@@ -4,6 +4,7 @@ from typing import Literal
 
 Model = Literal["ae", "vae"]
 Architecture = Literal["dense", "conv"]
+Activation = Literal["relu", "gelu", "silu", "tanh"]
 Schedule = Literal["constant", "onecycle"]
 Likelihood = Literal["squared", "normal", "bernoulli"]
 Checkpoint = Literal["newest", "best"] | int

@@ -34,8 +34,8 @@ class ConvEncoder(Encoder):
     def features(self, x: jax.Array) -> jax.Array:
         """Map an image to the features that `latent` and other heads read, of shape (units,)."""
         x = x.reshape(*x.shape[:2], _channels(x.shape))
-        x = nnx.relu(self.first(im2col(x, stride=2)))
-        x = nnx.relu(self.second(im2col(x, stride=2)))
+        x = self.activation(self.first(im2col(x, stride=2)))
+        x = self.activation(self.second(im2col(x, stride=2)))
         return super().features(x)
 
 
@@ -48,7 +48,7 @@ class ConvDecoder(HiddenLayers):
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
-        super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
+        super().__init__(config.latent_dim, config.widths[::-1], config.activation, rngs=rngs)
         self.image_shape = image_shape
         self.features_shape = _features_shape(image_shape)
         first, second = _CHANNELS
@@ -62,8 +62,8 @@ class ConvDecoder(HiddenLayers):
 
     def logits(self, z: jax.Array) -> jax.Array:
         """Map z to the logits of an image's pixels, of shape `image_shape`."""
-        x = nnx.relu(self.features(self.hidden_features(z))).reshape(self.features_shape)
-        x = nnx.relu(pixel_shuffle(self.first(im2col(x))))
+        x = self.activation(self.features(self.hidden_features(z))).reshape(self.features_shape)
+        x = self.activation(pixel_shuffle(self.first(im2col(x))))
         image = pixel_shuffle(self.pixels(im2col(x)))
         height, width = self.image_shape[:2]
         return image[:height, :width].reshape(self.image_shape)

@@ -6,14 +6,19 @@ import math
 import jax
 from flax import nnx
 
-from jaxae.config import ModelConfig
+from jaxae.config import Activation, ModelConfig
+
+_ACTIVATIONS = {"relu": nnx.relu, "gelu": nnx.gelu, "silu": nnx.silu, "tanh": nnx.tanh}
 
 
 class HiddenLayers(nnx.Module):
-    """Dense layers, each followed by ReLU: `hidden`, then those in `deeper`."""
+    """Dense layers, each followed by an activation: `hidden`, then those in `deeper`."""
 
-    def __init__(self, inputs: int, widths: tuple[int, ...], *, rngs: nnx.Rngs):
+    def __init__(
+        self, inputs: int, widths: tuple[int, ...], activation: Activation, *, rngs: nnx.Rngs
+    ):
         """Draw the initial parameters of layers with these numbers of inputs and of units."""
+        self.activation = _ACTIVATIONS[activation]
         self.hidden = nnx.Linear(inputs, widths[0], rngs=rngs)
         pairs = itertools.pairwise(widths)
         self.deeper = nnx.List([nnx.Linear(before, width, rngs=rngs) for before, width in pairs])
@@ -21,7 +26,7 @@ class HiddenLayers(nnx.Module):
     def hidden_features(self, x: jax.Array) -> jax.Array:
         """Map an array of shape (inputs,) to the output of the last layer, of shape (units,)."""
         for layer in (self.hidden, *self.deeper):
-            x = nnx.relu(layer(x))
+            x = self.activation(layer(x))
         return x
 
 
@@ -30,7 +35,7 @@ class Encoder(HiddenLayers):
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
-        super().__init__(math.prod(image_shape), config.widths, rngs=rngs)
+        super().__init__(math.prod(image_shape), config.widths, config.activation, rngs=rngs)
         self.latent = nnx.Linear(config.widths[-1], config.latent_dim, rngs=rngs)
 
     def features(self, x: jax.Array) -> jax.Array:
@@ -61,7 +66,7 @@ class Decoder(HiddenLayers):
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
-        super().__init__(config.latent_dim, config.widths[::-1], rngs=rngs)
+        super().__init__(config.latent_dim, config.widths[::-1], config.activation, rngs=rngs)
         self.image_shape = image_shape
         self.pixels = nnx.Linear(config.widths[0], math.prod(image_shape), rngs=rngs)
 
