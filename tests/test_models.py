@@ -30,7 +30,7 @@ def model_of(kind: str, shape: tuple[int, int] = (8, 6), seed: int = 0) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(8, 6), (28, 28), (1, 1), (5, 7), (3, 10)])
+@pytest.mark.parametrize("shape", [(8, 6), (28, 28), (3, 3), (5, 7), (3, 10)])
 @pytest.mark.slow
 def test_every_model_maps_one_example_of_any_size(kind: str, shape: tuple[int, int]) -> None:
     model = model_of(kind, shape)

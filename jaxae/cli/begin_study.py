@@ -46,6 +46,7 @@ def start(options: Study, mesh: Mesh, stack: contextlib.ExitStack) -> Seeds:
     check_likelihood(options.train)
     dataset = options.data.load()
     check_validation(options.train.validation, len(dataset.train))
+    options.model.check_images(dataset.image_shape)
     jaxae.training.check_study(dataset, options.train, mesh)
     if options.run_dir is not None:
         _check_free(options.run_dir, overwrite=options.overwrite)

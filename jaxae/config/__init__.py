@@ -8,6 +8,7 @@ names        the values that options may have
 checks       checks that they share
 """
 
+from jaxae.config.model import KERNEL as KERNEL
 from jaxae.config.model import ModelConfig as ModelConfig
 from jaxae.config.names import Activation as Activation
 from jaxae.config.names import Architecture as Architecture

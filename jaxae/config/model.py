@@ -8,6 +8,8 @@ from jaxae.config.names import Activation, Architecture, Model
 
 # JAX takes minutes to trace a few hundred, and a damaged file could ask for a million.
 _MOST_LAYERS = 100
+# Height and width of a convolution's kernel.
+KERNEL = 3
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class ModelConfig:
             )
         for width in self.widths:
             require_count("hidden_dim", width)
+
+    def check_images(self, image_shape: tuple[int, ...]) -> None:
+        """Raise ValueError if images are smaller than the kernel of a convolution."""
+        if self.architecture == "conv" and min(image_shape[:2]) < KERNEL:
+            size = "×".join(map(str, image_shape[:2]))
+            raise ValueError(
+                f"architecture is conv, images are {size}; expected images of at least "
+                f"{KERNEL}×{KERNEL}, the size of a kernel, or architecture dense"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:

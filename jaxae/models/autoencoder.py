@@ -45,7 +45,8 @@ class Autoencoder(nnx.Module):
     With the default configuration and 28×28 images: 784 → 512 → 2 → 512 → 784.
 
     Raises:
-      ValueError: the configuration belongs to another class; `create_model` picks the right one.
+      ValueError: the configuration belongs to another class (`create_model` picks the right one),
+        or the images are smaller than the kernel of a convolution.
 
     Example:
       >>> model = Autoencoder(ModelConfig(), (28, 28), rngs=nnx.Rngs(0))
@@ -66,6 +67,7 @@ class Autoencoder(nnx.Module):
                 f"{type(self).__name__} got model {config.model!r}; expected "
                 f"{'vae' if self.is_variational else 'ae'} (create_model picks the class that fits)"
             )
+        config.check_images(image_shape)
         self.image_shape = image_shape
         self.latent_dim = config.latent_dim
         self.encoder = self._ENCODERS[config.architecture](config, image_shape, rngs=rngs)

@@ -14,11 +14,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxae.config import ModelConfig
+from jaxae.config import KERNEL, ModelConfig
 from jaxae.models.dense import Encoder, HiddenLayers, VariationalEncoder
 
 _CHANNELS = (16, 32)
-_KERNEL = 3
 
 
 class ConvEncoder(Encoder):
@@ -27,8 +26,8 @@ class ConvEncoder(Encoder):
     def __init__(self, config: ModelConfig, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         """Draw the initial parameters."""
         first, second = _CHANNELS
-        self.first = nnx.Linear(_KERNEL**2 * _channels(image_shape), first, rngs=rngs)
-        self.second = nnx.Linear(_KERNEL**2 * first, second, rngs=rngs)
+        self.first = nnx.Linear(KERNEL**2 * _channels(image_shape), first, rngs=rngs)
+        self.second = nnx.Linear(KERNEL**2 * first, second, rngs=rngs)
         super().__init__(config, _features_shape(image_shape), rngs=rngs)
 
     def features(self, x: jax.Array) -> jax.Array:
@@ -53,8 +52,8 @@ class ConvDecoder(HiddenLayers):
         self.features_shape = _features_shape(image_shape)
         first, second = _CHANNELS
         self.features = nnx.Linear(config.widths[0], math.prod(self.features_shape), rngs=rngs)
-        self.first = nnx.Linear(_KERNEL**2 * second, 4 * first, rngs=rngs)
-        self.pixels = nnx.Linear(_KERNEL**2 * first, 4 * _channels(image_shape), rngs=rngs)
+        self.first = nnx.Linear(KERNEL**2 * second, 4 * first, rngs=rngs)
+        self.pixels = nnx.Linear(KERNEL**2 * first, 4 * _channels(image_shape), rngs=rngs)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
@@ -82,14 +81,14 @@ def im2col(x: jax.Array, stride: int = 1) -> jax.Array:
     rows, columns = (-(-size // stride) for size in x.shape[:2])
     sides = []
     for size, count in zip(x.shape[:2], (rows, columns), strict=True):
-        padding = max(0, (count - 1) * stride + _KERNEL - size)
+        padding = max(0, (count - 1) * stride + KERNEL - size)
         sides.append((padding // 2, padding - padding // 2))
     padded = jnp.pad(x, (*sides, (0, 0)))
     down, right = (rows - 1) * stride + 1, (columns - 1) * stride + 1
     shifted = [
         padded[i : i + down : stride, j : j + right : stride]
-        for i in range(_KERNEL)
-        for j in range(_KERNEL)
+        for i in range(KERNEL)
+        for j in range(KERNEL)
     ]
     return jnp.concatenate(shifted, axis=-1)
 
