@@ -40,9 +40,14 @@ def claims(reports: Reports) -> Table:
     """Return headings and rows: in how many seeds of each model each claim holds."""
     rows = []
     for of_models in zip(*(report["claims"] for report in reports.values()), strict=True):
-        cells = [f"{claim['holds']} of {claim['judged']}" for claim in of_models]
-        rows.append([of_models[0]["sentence"], *cells, of_models[0]["rule"]])
+        rows.append([of_models[0]["sentence"], *map(_verdict, of_models), of_models[0]["rule"]])
     return ["the lecture says", *reports, "rule"], rows
+
+
+def _verdict(claim: dict[str, Any]) -> str:
+    if claim["over_seeds"] and claim["judged"]:
+        return "holds" if claim["holds"] else "not shown"
+    return f"{claim['holds']} of {claim['judged']}"
 
 
 def markdown(reports: Reports) -> str:

@@ -81,15 +81,17 @@ def test_a_rule_depends_on_its_threshold_alone(
         (Estimate(3.0, 0.0, 6.0), False),
         (Estimate(3.0, -1e-9, 7.0), False),
         (Estimate(-3.0, -4.0, -2.0), False),
-        (Estimate(3.0), False),
+        (Estimate(3.0), None),
     ],
     ids=["above 0", "from 0", "below 0", "all below 0", "no interval"],
 )
 def test_a_difference_needs_an_interval_above_zero(
-    sentence: str, number: str, estimate: Estimate, holds: bool
+    sentence: str, number: str, estimate: Estimate, holds: bool | None
 ) -> None:
     found = evaluated(report_of({number: estimate}))
-    assert found.pop(sentence).holds is holds
+    claim = found.pop(sentence)
+    assert claim.holds is holds and claim.over_seeds
+    assert claim.found.endswith("needs several seeds") == (holds is None)
     assert all(claim.holds for claim in found.values())
 
 

@@ -163,7 +163,7 @@ def test_a_run_without_an_image_to_train_on_is_refused(validation: int) -> None:
 def test_a_kernel_does_not_fit_into_a_smaller_image() -> None:
     data = dataclasses.replace(DATA, image_shape=(8, 2))
     RunConfig(ModelConfig(), TrainConfig(), data)
-    with pytest.raises(ValueError, match="^architecture is conv, images are 8×2; expected"):
+    with pytest.raises(ValueError, match=r"^architecture is conv, images are 8×2; expected"):
         RunConfig(ModelConfig(architecture="conv"), TrainConfig(), data)
 
 

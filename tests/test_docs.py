@@ -62,13 +62,14 @@ def test_what_is_said_of_the_argument_follows_from_the_studies() -> None:
         word: claim["holds"]
         for claim in ae["claims"]
         for word in claim["rule"].split()
-        if word in jaxae.analysis.NUMBERS
+        if word in jaxae.analysis.NUMBERS and not claim["over_seeds"]
     }
     assert len(ae["seeds"]) == 8
     depending = [rule for rule, times in holds.items() if 0 < times < 8]
-    assert depending == ["elongation", "confidence_drop", "box_coverage"]
-    assert (holds["distance_rise"], holds["confidence_drop"]) == (8, 2)
+    assert depending == ["elongation", "box_coverage"]
     page = (DOCS / "the-argument.md").read_text()
+    for name in ("distance_rise", "confidence_drop"):
+        assert str(jaxae.analysis.Estimate(**ae["numbers"][name])) in page
     assert f"{100 * ae['numbers']['classifier_accuracy']['value']:.1f} % of the test" in page
 
     def apart(name: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from figures import draw, table
 from jaxae import FIGURES, Source
+from jaxae.analysis import Verdict
 from jaxae.drawing.provenance import read_provenance
 
 
@@ -122,7 +123,7 @@ def test_the_committed_tables_show_the_committed_numbers() -> None:
 
 def test_a_bar_ends_no_cell_in_markdown_and_symbols_are_commands_in_latex() -> None:
     number = {"value": -0.5, "low": None, "high": None}
-    claim = {"sentence": "50 % of x_1 ≥ ¾", "holds": 1, "judged": 2, "rule": "p < 1"}
+    claim = Verdict("50 % of x_1 ≥ ¾", "p < 1", 1, 2)._asdict()
     reports = {"a": {"numbers": {"divergence": number}, "claims": [claim], "seeds": [0, 1]}}
     (row,) = (line for line in table.markdown(reports).splitlines() if "divergence" in line)
     cells = [cell.strip() for cell in row.replace(r"\|", "!").split("|")]

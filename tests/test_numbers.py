@@ -253,13 +253,13 @@ def tiles(
     known = np.asarray(train.images).reshape(len(train), -1) / 255
     distance = cdist(images.reshape(144, -1), known).min(axis=1)
     found: dict[str, Estimate | float] = {
-        "confidence_drop": analysis.difference(confidence[~gap], confidence[gap]),
-        "entropy_rise": analysis.difference(entropy[gap], entropy[~gap]),
-        "distance_rise": analysis.difference(distance[gap], distance[~gap]),
+        "confidence_drop": confidence[~gap].mean() - confidence[gap].mean(),
+        "entropy_rise": entropy[gap].mean() - entropy[~gap].mean(),
+        "distance_rise": distance[gap].mean() - distance[~gap].mean(),
     }
     for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):
-        found[f"gap_{what}"] = analysis.mean(values[gap])
-        found[f"occupied_{what}"] = analysis.mean(values[~gap])
+        found[f"gap_{what}"] = float(values[gap].mean())
+        found[f"occupied_{what}"] = float(values[~gap].mean())
     return {f"{prefix}{name}": value for name, value in found.items()}
 
 

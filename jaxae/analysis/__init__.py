@@ -1,6 +1,6 @@
 """The lecture's claims as numbers: functions of plain arrays, for any embedding.
 
-estimates        Estimate, a number with its 95 % interval: mean, proportion, difference
+estimates        Estimate, a number with its 95 % interval: mean, proportion
 reconstruction   squared_errors: how well images are reconstructed
 shape            henze_zirkler, elongation: is the cloud normal, are its classes strips
 separation       knn_accuracy, neighbour_confusion, silhouette, trustworthiness
@@ -26,7 +26,6 @@ from jaxae.analysis.embedding import Tiles as Tiles
 from jaxae.analysis.entropy import entropy_map as entropy_map
 from jaxae.analysis.estimates import Estimate as Estimate
 from jaxae.analysis.estimates import UndefinedError as UndefinedError
-from jaxae.analysis.estimates import difference as difference
 from jaxae.analysis.estimates import mean as mean
 from jaxae.analysis.estimates import proportion as proportion
 from jaxae.analysis.evidence import binarized as binarized

@@ -18,16 +18,18 @@ class Claim(NamedTuple):
       rule: the condition under which the claim holds.
       holds: whether it holds; None where a number that the rule needs is undefined.
       found: the numbers that the rule was applied to, or why they are undefined.
+      over_seeds: whether the rule needs the interval of a number over several seeds.
     """
 
     sentence: str
     rule: str
     holds: bool | None
     found: str
+    over_seeds: bool = False
 
 
 def evaluate_claims(report: Report) -> list[Claim]:
-    """Evaluate every claim on a report."""
+    """Evaluate every claim on the report of a run, or of several seeds from `summarize`."""
     max_entropy = float(np.log2(max(2, len(report.class_names))))
     return [
         _evaluate(
@@ -59,20 +61,8 @@ def evaluate_claims(report: Report) -> list[Claim]:
             ("gap_share",),
             lambda fraction: fraction.value >= 0.1,
         ),
-        _evaluate(
-            report,
-            "Gaps decode to images that are like no digit.",
-            "95 % interval of distance_rise above 0",
-            ("distance_rise",),
-            lambda rise: (rise.low or 0) > 0,
-        ),
-        _evaluate(
-            report,
-            "A classifier is less sure of what gaps decode to.",
-            "95 % interval of confidence_drop above 0",
-            ("confidence_drop",),
-            lambda drop: (drop.low or 0) > 0,
-        ),
+        _over_seeds(report, "Gaps decode to images that are like no digit.", "distance_rise"),
+        _over_seeds(report, "A classifier is less sure of what gaps decode to.", "confidence_drop"),
         _evaluate(
             report,
             "The box x from −5 to 10, y from −10 to 5 holds the cloud.",
@@ -93,6 +83,14 @@ def _evaluate(
     numbers = [report.numbers[name] for name in names]
     found = ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
     return Claim(sentence, rule, bool(holds(*numbers)), found)
+
+
+def _over_seeds(report: Report, sentence: str, name: str) -> Claim:
+    rule = f"95 % interval of {name} over seeds above 0"
+    claim = _evaluate(report, sentence, rule, (name,), lambda rise: (rise.low or 0) > 0)
+    if name in report.numbers and report.numbers[name].low is None:
+        claim = claim._replace(holds=None, found=f"{claim.found}; needs several seeds")
+    return claim._replace(over_seeds=True)
 
 
 def _one_and_seven(report: Report) -> Claim:

@@ -66,26 +66,6 @@ def proportion(hits: int, n: int) -> Estimate:
     return Estimate(hits / n, float(interval.low), float(interval.high))
 
 
-def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Estimate:
-    """Compute mean(a) − mean(b) of two independent samples, with Welch's interval (1947).
-
-    Args:
-      a: finite values of shape (n,), n ≥ 2.
-      b: finite values of shape (m,), m ≥ 2.
-
-    Raises:
-      UndefinedError: fewer than two values, or one that is not finite.
-    """
-    x, y = _checked(a), _checked(b)
-    if min(len(x), len(y)) < 2:
-        raise UndefinedError(f"{len(x)} and {len(y)} values; expected two or more of each")
-    apart = float(x.mean() - y.mean())
-    if np.ptp(x) == 0 and np.ptp(y) == 0:
-        return Estimate(apart, apart, apart)
-    interval = stats.ttest_ind(x, y, equal_var=False).confidence_interval(CONFIDENCE)
-    return Estimate(apart, float(interval.low), float(interval.high))
-
-
 def _checked(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     x = np.asarray(values, np.float64)
     if x.ndim != 1:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from jaxae.analysis.classifier import Classifier, fit_classifier
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.entropy import count_in_cells, entropy_map
-from jaxae.analysis.estimates import Estimate, UndefinedError, difference, mean, proportion
+from jaxae.analysis.estimates import Estimate, UndefinedError, mean, proportion
 from jaxae.analysis.evidence import (
     binarized,
     decoder_variance,
@@ -163,18 +163,27 @@ def _nonsense(report: Report, embedding: Embedding, classifier: Classifier, pref
         report.undefined |= {f"{prefix}{name}": str(error) for name in OF_TILES}
         return
     gap = tiles.in_gap
-    few, tile = min((gap.sum(), "gap"), ((~gap).sum(), "tile near an embedding"))
-    reason = f"{'only one' if few else 'no'} {tile} in the box"
+    reason = f"no {'tile near an embedding' if gap.all() else 'gap'} in the box"
     add = functools.partial(report.add, otherwise=reason)
     _, confidence, entropy = classifier.predict(tiles.images)
     train_images = np.asarray(embedding.dataset.train.images)
     distance = nearest_image_distance(tiles.images, train_images)
     for what, values in (("confidence", confidence), ("entropy", entropy), ("distance", distance)):
-        add(f"{prefix}gap_{what}", mean, values[gap])
-        add(f"{prefix}occupied_{what}", mean, values[~gap])
-    add(f"{prefix}confidence_drop", difference, confidence[~gap], confidence[gap])
-    add(f"{prefix}entropy_rise", difference, entropy[gap], entropy[~gap])
-    add(f"{prefix}distance_rise", difference, distance[gap], distance[~gap])
+        add(f"{prefix}gap_{what}", _average, values[gap])
+        add(f"{prefix}occupied_{what}", _average, values[~gap])
+    add(f"{prefix}confidence_drop", _rise, confidence[~gap], confidence[gap])
+    add(f"{prefix}entropy_rise", _rise, entropy[gap], entropy[~gap])
+    add(f"{prefix}distance_rise", _rise, distance[gap], distance[~gap])
+
+
+def _average(of_tiles: npt.ArrayLike) -> float:
+    # Neighbouring tiles decode to similar images, so they are not independent samples: their mean
+    # has no interval.
+    return mean(of_tiles).value
+
+
+def _rise(of_tiles: npt.ArrayLike, of_others: npt.ArrayLike) -> float:
+    return _average(of_tiles) - _average(of_others)
 
 
 def _evidence(

@@ -17,31 +17,42 @@ class Verdict(NamedTuple):
     Attributes:
       sentence: what the lecture says.
       rule: the condition under which the claim holds.
-      holds: number of seeds in which it holds.
-      judged: number of seeds in which the numbers that the rule needs are defined.
+      holds: number of seeds in which it holds; 0 or 1 if `over_seeds`.
+      judged: number of seeds in which the numbers that the rule needs are defined; 0 or 1 if
+        `over_seeds`.
+      over_seeds: whether the claim is evaluated once, on an interval over seeds.
     """
 
     sentence: str
     rule: str
     holds: int
     judged: int
+    over_seeds: bool = False
 
     @property
     def words(self) -> str:
         """In how many seeds the claim holds, in words."""
         if self.judged == 0:
             return "can't be evaluated"
+        if self.over_seeds:
+            return "holds over the seeds" if self.holds else "is not shown over the seeds"
         if self.holds in (0, self.judged):
             return f"{'holds' if self.holds else 'fails'} in every seed"
         return f"depends on the seed: holds in {self.holds} of {self.judged}"
 
 
-def verdicts(claims: Sequence[Sequence[Claim]]) -> list[Verdict]:
-    """Count the seeds in which each claim holds, given one list of claims per seed."""
+def verdicts(claims: Sequence[Sequence[Claim]], of_all: Sequence[Claim]) -> list[Verdict]:
+    """Count the seeds in which each claim holds.
+
+    Args:
+      claims: the claims of each seed.
+      of_all: those of the seeds' summary, which decide the claims that are `over_seeds`.
+    """
     found = []
-    for of_seeds in zip(*claims, strict=True):
-        holds = [claim.holds for claim in of_seeds if claim.holds is not None]
-        found.append(Verdict(of_seeds[0].sentence, of_seeds[0].rule, sum(holds), len(holds)))
+    for total, *of_seeds in zip(of_all, *claims, strict=True):
+        decisive = [total] if total.over_seeds else of_seeds
+        holds = [claim.holds for claim in decisive if claim.holds is not None]
+        found.append(Verdict(total.sentence, total.rule, sum(holds), len(holds), total.over_seeds))
     return found
 
 

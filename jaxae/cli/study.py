@@ -168,7 +168,8 @@ def _report(
     references: jaxae.analysis.References,
 ) -> None:
     reports, claims = zip(*measured, strict=True)
-    total, verdicts = jaxae.analysis.summarize(reports), jaxae.analysis.verdicts(claims)
+    total = jaxae.analysis.summarize(reports)
+    verdicts = jaxae.analysis.verdicts(claims, jaxae.analysis.evaluate_claims(total))
     path = seeds.folder / "report.json"
     numbers = [run.config.train.seed for run in seeds.runs]
     write_json(path, as_json(total, verdicts, references) | {"seeds": numbers})

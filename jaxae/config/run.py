@@ -85,7 +85,7 @@ class RunConfig:
     """Format of the run's folder; determines how its random numbers are drawn."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an unknown format, a bad field, or a model or data that do not fit."""
+        """Raise ValueError for an unknown format, a bad field, or parts that do not fit."""
         if type(self.format) is not int or not 1 <= self.format <= FORMAT:
             raise ValueError(f"format is {self.format!r}; this version reads 1 to {FORMAT}")
         if not isinstance(self.imported_from, str | None):

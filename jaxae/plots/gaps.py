@@ -9,7 +9,6 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from jaxae.analysis import mean
 from jaxae.config import Width
 from jaxae.plots.sizes import figure_for, root_of
 from jaxae.plots.style import cycle_colour
@@ -49,7 +48,7 @@ def gap_tiles(
 
     Returns:
       The figure: some tiles with their confidence below; under them, the values of all tiles and
-      their means with 95 % intervals. Where all tiles are of one kind, the figure says so.
+      their means. Where all tiles are of one kind, the figure says so.
     """
     kinds = {"in gaps": np.flatnonzero(in_gap), "occupied": np.flatnonzero(~in_gap)}
     groups = {name: own for name, own in kinds.items() if len(own) > 0}
@@ -84,7 +83,7 @@ def gap_tiles(
         below.set_axis_off()
         below.set_box_aspect(dots)
         left, right = (below.inset_axes((x, 0, 0.46, 1)) for x in (0, 0.54))
-        _dots(left, groups, confidence, "classifier's confidence", inches, largest=1.0)
+        _dots(left, groups, confidence, "classifier's confidence", inches)
         _dots(right, groups, distance, "distance to the nearest training image (pixels)", inches)
         right.set_yticklabels([])
         right.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
@@ -96,14 +95,9 @@ def _evenly(order: Array, most: int) -> Array:
 
 
 def _dots(
-    axes: Axes,
-    groups: Mapping[str, Array],
-    values: Array,
-    xlabel: str,
-    inches: float,
-    largest: float = np.inf,
+    axes: Axes, groups: Mapping[str, Array], values: Array, xlabel: str, inches: float
 ) -> None:
-    """Draw values and the means of groups, with intervals within the possible values from 0."""
+    """Draw values and the means of groups, without intervals: neighbouring tiles are alike."""
     rng = np.random.default_rng(0)
     for y, (name, own) in enumerate(groups.items()):
         spread = rng.uniform(-0.25, 0.25, len(own))
@@ -111,18 +105,8 @@ def _dots(
         # Larger where they are few.
         size = mpl.rcParams["lines.markersize"] * np.clip(8 / np.sqrt(len(own)), 1, 2)
         axes.plot(values[own], y + spread, ".", color=colour, mew=0, ms=size, alpha=0.6)
-        middle = mean(values[own])
-        low = middle.value if middle.low is None else max(middle.low, 0.0)
-        high = middle.value if middle.high is None else min(middle.high, largest)
-        axes.errorbar(
-            middle.value,
-            y,
-            xerr=[[middle.value - low], [high - middle.value]],
-            fmt="D",
-            color=mpl.rcParams["text.color"],
-            capsize=mpl.rcParams["lines.markersize"] / 2,
-            label="mean, 95 % interval" if y == 0 else None,
-        )
+        label = "mean" if y == 0 else None
+        axes.plot(values[own].mean(), y, "D", color=mpl.rcParams["text.color"], label=label)
     axes.set_yticks(range(len(groups)), [f"{name}\nn = {len(own)}" for name, own in groups.items()])
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.set_xlabel(wrapped(xlabel, 0.4 * inches, "axes.labelsize"))
