@@ -7,12 +7,18 @@ of the summed squared difference.
 metric         metric, log_magnification, condition_number: the pull-back metric G = JᵀJ
 indicatrices   indicatrices: ellipses of equal image distance
 curves         curve_length, curve_energy: curves, measured on what they decode to
+geodesic       geodesic: shortest curves between points
+graph          shortest paths on a grid, from which geodesics start
+region         the part of latent space in which they may run
+spline         the splines that they are
 decoders       Jacobians and images of many points
 """
 
 from jaxae.geometry.curves import curve_energy as curve_energy
 from jaxae.geometry.curves import curve_length as curve_length
 from jaxae.geometry.decoders import Decoder as Decoder
+from jaxae.geometry.geodesic import Geodesic as Geodesic
+from jaxae.geometry.geodesic import geodesic as geodesic
 from jaxae.geometry.indicatrices import Indicatrices as Indicatrices
 from jaxae.geometry.indicatrices import indicatrices as indicatrices
 from jaxae.geometry.metric import condition_number as condition_number

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 from jaxae.geometry.decoders import Decoder, as_points, displacements, for_each
 
@@ -20,7 +20,7 @@ def curve_length(decoder: Decoder, points: ArrayLike) -> jax.Array:
     Raises:
       ValueError: a wrong shape, or a value that is not a finite number.
     """
-    return for_each(_length, decoder, _as_curves(points), axes=2)
+    return for_each(length_of, decoder, _as_curves(points), axes=2)
 
 
 def curve_energy(decoder: Decoder, points: ArrayLike) -> jax.Array:
@@ -46,7 +46,8 @@ def energy_of(decoder: Decoder, curve: jax.Array) -> jax.Array:
     return (len(curve) - 1) * jnp.sum(jnp.square(displacements(decoder, curve)))
 
 
-def _length(decoder: Decoder, curve: jax.Array) -> jax.Array:
+def length_of(decoder: Decoder, curve: jax.Array) -> jax.Array:
+    """Return the length of one curve; arguments are not checked."""
     return jnp.sum(jnp.linalg.norm(displacements(decoder, curve), axis=1))
 
 

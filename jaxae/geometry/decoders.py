@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jax import lax
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 # Maps z, shape (latent_dim,), to an array of any shape.
 Decoder = Callable[[jax.Array], jax.Array]
@@ -46,15 +47,17 @@ def as_pytree(decoder: Decoder) -> Any:
 
 def jacobian(decoder: Decoder, z: jax.Array) -> jax.Array:
     """Return ∂f/∂z at one z, shape (pixels, latent_dim), by forward mode."""
-    with jax.default_matmul_precision("float32"):
-        return jax.jacfwd(lambda z: decoder(z).reshape(-1))(z)
+    return jax.jacfwd(lambda z: _image(decoder, z))(z)
+
+
+def images_of(decoder: Decoder, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return the images of points, shape (n, latent_dim), as rows of pixels."""
+    return np.asarray(for_each(_image, decoder, jnp.asarray(z), axes=1))
 
 
 def displacements(decoder: Decoder, curve: jax.Array) -> jax.Array:
     """Return f(zᵢ₊₁) − f(zᵢ) along one curve, shape (n, latent_dim), as (n − 1, pixels)."""
-    with jax.default_matmul_precision("float32"):
-        images = jax.vmap(decoder)(curve).reshape(len(curve), -1)
-    return jnp.diff(images, axis=0)
+    return jnp.diff(jax.vmap(lambda z: _image(decoder, z))(curve), axis=0)
 
 
 def for_each(
@@ -66,7 +69,12 @@ def for_each(
     """
     leading, item = z.shape[:-axes], z.shape[-axes:]
     result = _for_each(function, as_pytree(decoder), z.reshape(-1, *item))
-    return jax.tree.map(lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), result)
+    return jax.tree.map(lambda leaf: leaf.reshape((*leading, *leaf.shape[1:])), result)
+
+
+def _image(decoder: Decoder, z: jax.Array) -> jax.Array:
+    with jax.default_matmul_precision("float32"):
+        return decoder(z).reshape(-1)
 
 
 @functools.partial(jax.jit, static_argnums=0)

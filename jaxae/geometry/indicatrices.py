@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
 from jaxae.geometry.decoders import Decoder, as_points

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 from jaxae.geometry.decoders import Decoder, as_points, for_each, jacobian
 

@@ -1,0 +1,69 @@
+"""The part of latent space in which curves may run."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import ConvexHull, QhullError
+
+Array = npt.NDArray[np.float64]
+
+# Qhull's time grows with the number of facets, which explodes with the number of dimensions.
+_MOST_DIMENSIONS = 5
+
+
+class Region(NamedTuple):
+    """A convex region {z : normals · z ≤ offsets}, or all of latent space.
+
+    Attributes:
+      normals: unit normals of its facets, outwards, shape (facets, latent_dim); none if unbounded.
+      offsets: shape (facets,).
+      low: lower corner of the box to search for curves, shape (latent_dim,).
+      high: its upper corner.
+    """
+
+    normals: Array
+    offsets: Array
+    low: Array
+    high: Array
+
+    @property
+    def extent(self) -> float:
+        """The longest side of the box, above 0."""
+        return float(np.max(self.high - self.low)) or 1.0
+
+    def excess(self, z: npt.NDArray[np.floating]) -> Array:
+        """Return how far points, shape (n, latent_dim), lie outside a facet at most; ≤ 0 inside."""
+        return np.max(z @ self.normals.T - self.offsets, axis=1, initial=-np.inf)
+
+
+def everywhere(ends: Array) -> Region:
+    """Return latent space without bounds; to search, a box of twice the size around some points."""
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    margin = np.max(high - low) / 2
+    latent_dim = len(low)
+    return Region(np.zeros((0, latent_dim)), np.zeros(0), low - margin, high + margin)
+
+
+def hull_of(cloud: Array) -> Region:
+    """Return the convex hull of a cloud, shape (n, latent_dim).
+
+    Raises:
+      ValueError: it has no volume, or more than five dimensions.
+    """
+    latent_dim = cloud.shape[1]
+    low, high = cloud.min(axis=0), cloud.max(axis=0)
+    if latent_dim > _MOST_DIMENSIONS:
+        raise ValueError(
+            f"within has {latent_dim} dimensions; its hull takes too long to compute in more than "
+            f"{_MOST_DIMENSIONS}, so pass within=None"
+        )
+    if latent_dim == 1:
+        return Region(np.array([[1.0], [-1.0]]), np.array([high[0], -low[0]]), low, high)
+    try:
+        facets = np.unique(ConvexHull(cloud).equations, axis=0)
+    except (QhullError, ValueError):
+        raise ValueError(
+            f"within has {len(cloud)} points on a line or plane; expected a cloud with a hull"
+        ) from None
+    return Region(facets[:, :-1], -facets[:, -1], low, high)
