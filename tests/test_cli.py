@@ -319,6 +319,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "likelihood": "squared",
         "binarize": False,
         "kl-warmup": 0,
+        "flatten": 0.0,
         "precision": "float32",
         "validation": 0,
         "checkpoint-every": 5,

@@ -72,6 +72,7 @@ def test_options_reach_the_run(blobs: Path, tmp_path: Path) -> None:
         likelihood="bernoulli",
         binarize=True,
         kl_warmup=1,
+        flatten=0.5,
     )
     model = ModelConfig(latent_dim=3, hidden_dim=(5, 4), model="vae", architecture="conv")
     given = {**dataclasses.asdict(train), **dataclasses.asdict(model)}

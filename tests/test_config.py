@@ -37,6 +37,7 @@ LECTURE: list[tuple[Any, dict[str, Any]]] = [
             "likelihood": "squared",
             "binarize": False,
             "kl_warmup": 0,
+            "flatten": 0.0,
             "precision": "float32",
             "stream": False,
             "validation": 0,
@@ -78,6 +79,7 @@ LEAST = math.ulp(0.0)
         (TrainConfig, "validation", [0, 1, 10**9], [-1, 0.5, 1.0, True, "1", None]),
         (TrainConfig, "kl_weight", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
         (TrainConfig, "kl_warmup", [0, 1, 20], [-1, 21, 0.5, 1.0, True, "1", None]),
+        (TrainConfig, "flatten", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
         (TrainConfig, "input_noise", [0, LEAST, 4.0], [-LEAST, math.nan, math.inf]),
     ],
 )

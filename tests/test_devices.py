@@ -71,7 +71,7 @@ def test_devices_train_as_one(
     [
         TrainConfig(epochs=2, batch_size=37, input_noise=0.2, likelihood="normal"),
         TrainConfig(epochs=2, batch_size=37, likelihood="bernoulli", binarize=True),
-        TrainConfig(epochs=2, batch_size=37, input_noise=0.2),
+        TrainConfig(epochs=2, batch_size=37, input_noise=0.2, flatten=0.5),
     ],
 )
 def test_draws_and_variances_are_the_same_on_any_number(config: TrainConfig, tiny: Dataset) -> None:

@@ -315,7 +315,7 @@ def test_a_summarys_deviation_is_the_mean_over_seeds() -> None:
 
 
 NATS = [
-    TrainConfig(epochs=2, batch_size=64, likelihood="normal"),
+    TrainConfig(epochs=2, batch_size=64, likelihood="normal", flatten=0.5),
     TrainConfig(
         epochs=2,
         batch_size=64,

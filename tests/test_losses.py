@@ -142,7 +142,7 @@ def test_no_product_of_training_or_test_is_rounded(kind: str) -> None:
     optimizer = jaxae.make_optimizer(TrainConfig(), 300)
     state = jaxae.init_state(params, optimizer, 0)
     batch = Batch(jnp.asarray(random_images(4)), jnp.ones(4))
-    step = jaxae.make_train_step(graphdef, optimizer, Objective(input_noise=0.1))
+    step = jaxae.make_train_step(graphdef, optimizer, Objective(input_noise=0.1, flatten=1.0))
     assert rounded_products(jax.jit(step).lower(state, batch)) == []
     judged = Objective(precision="bfloat16").for_evaluation
     assert rounded_products(evaluate_terms.lower(graphdef, params, batch.images, judged)) == []

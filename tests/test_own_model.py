@@ -81,7 +81,7 @@ def test_a_model_without_what_is_needed_is_refused(data: Dataset) -> None:
 
 
 def test_a_loss_and_settings_of_the_default_loss_exclude_each_other(data: Dataset) -> None:
-    for setting in ("input_noise", "kl_weight", "kl_warmup"):
+    for setting in ("input_noise", "kl_weight", "kl_warmup", "flatten"):
         config = TrainConfig(**{setting: 2})  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="loss was given with a kl_weight, input_noise"):
             jaxae.fit(Linear(), data, config, loss=penalised)

@@ -379,6 +379,7 @@ OTHERS = {
     "likelihood": "normal",
     "binarize": True,
     "kl_warmup": 1,
+    "flatten": 0.5,
     "stream": True,
     "validation": 30,
 }

@@ -62,6 +62,10 @@ class TrainConfig:
     """vae only: epochs in which β rises linearly from 0, step by step. Test and validation losses
     always have the full β."""
 
+    flatten: float = 0.0
+    """Weight λ of a penalty on uneven magnification, the variance over a batch of log det G, where
+    G is the decoder's pull-back metric. Test and validation losses leave the penalty out."""
+
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, unless every value is in its range."""
         require_count("epochs", self.epochs)
@@ -85,7 +89,7 @@ class TrainConfig:
                 f"kl_warmup is {self.kl_warmup!r}; expected a whole number from 0 to the number of "
                 f"epochs, {self.epochs}"
             )
-        for name in ("kl_weight", "input_noise"):
+        for name in ("kl_weight", "input_noise", "flatten"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; expected a finite number of 0 or more")

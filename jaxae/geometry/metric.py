@@ -23,7 +23,7 @@ def metric(decoder: Decoder, z: ArrayLike) -> jax.Array:
     Raises:
       ValueError: z has no axes, or a value that is not a finite number.
     """
-    return for_each(_metric, decoder, as_points(z, "z", axes=1), axes=1)
+    return for_each(metric_at, decoder, as_points(z, "z", axes=1), axes=1)
 
 
 def log_magnification(decoder: Decoder, z: ArrayLike) -> jax.Array:
@@ -64,7 +64,8 @@ def condition_number(decoder: Decoder, z: ArrayLike) -> jax.Array:
     return for_each(_condition_number, decoder, as_points(z, "z", axes=1), axes=1)
 
 
-def _metric(decoder: Decoder, z: jax.Array) -> jax.Array:
+def metric_at(decoder: Decoder, z: jax.Array) -> jax.Array:
+    """Return G at one z, shape (latent_dim,), inside a function that is compiled as a whole."""
     j = jacobian(decoder, z)
     return jnp.matmul(j.T, j, precision="float32")
 

@@ -1,6 +1,8 @@
 """Training, from the loss of one example to the loop over epochs.
 
+objective    the settings of the loss
 losses       the loss of an example and of a batch
+flatness     a penalty on uneven magnification
 optimizer    Adam and its schedules
 step         the training step, and its scan over batches
 evaluation   the test loss
@@ -16,13 +18,13 @@ from jaxae.training.loop import Epoch as Epoch
 from jaxae.training.loop import EpochMetrics as EpochMetrics
 from jaxae.training.loop import fit as fit
 from jaxae.training.losses import Batch as Batch
-from jaxae.training.losses import ExampleLoss as ExampleLoss
 from jaxae.training.losses import LossTerms as LossTerms
-from jaxae.training.losses import Objective as Objective
 from jaxae.training.losses import batch_loss as batch_loss
 from jaxae.training.losses import kl_divergence as kl_divergence
 from jaxae.training.losses import reconstruction_loss as reconstruction_loss
 from jaxae.training.losses import to_unit_interval as to_unit_interval
+from jaxae.training.objective import ExampleLoss as ExampleLoss
+from jaxae.training.objective import Objective as Objective
 from jaxae.training.optimizer import make_optimizer as make_optimizer
 from jaxae.training.optimizer import num_steps as num_steps
 from jaxae.training.resident import EpochPosition as EpochPosition

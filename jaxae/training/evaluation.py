@@ -10,7 +10,8 @@ from flax import nnx
 from jax.sharding import NamedSharding
 
 from jaxae.models import AutoencoderLike, Params
-from jaxae.training.losses import Batch, LossTerms, Objective, batch_terms
+from jaxae.training.losses import Batch, LossTerms, batch_terms
+from jaxae.training.objective import Objective
 from jaxae.training.step import scan_batches
 
 EVALUATION_BATCH = 1000

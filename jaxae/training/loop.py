@@ -21,7 +21,8 @@ from jaxae.distributed import (
     put_replicated,
 )
 from jaxae.models import AutoencoderLike, check_model
-from jaxae.training.losses import ExampleLoss, LossTerms
+from jaxae.training.losses import LossTerms
+from jaxae.training.objective import ExampleLoss
 from jaxae.training.optimizer import make_optimizer
 from jaxae.training.resident import EpochPosition, ResidentEpochs, TrainingSetup
 from jaxae.training.step import TrainState, copy_state, init_state
@@ -37,13 +38,14 @@ class EpochMetrics(NamedTuple):
 
     The loss of an image is its squared error summed over pixels, or, for likelihoods other than
     `squared`, its negative log-likelihood in nats; that of a vae adds the weighted divergence. The
-    training loss is a running mean, computed before each update, with noise and, during a warm-up,
-    with the weight of the step. The test loss is that of clean images, of the full weight and of
-    the parameters at the end of the epoch. For a vae with `squared`, it is `test_squared_error` +
-    β · `test_divergence`. Other models lack the divergence and, if it is their loss, the squared
-    error. The validation loss is that of the training images that were kept out, if any. `seconds`
-    is wall time, without compilation and without the test and validation losses, of the part of the
-    epoch that this call trained.
+    training loss is a running mean, computed before each update, with noise, with the penalty of
+    `flatten` and, during a warm-up, with the weight of the step. The test loss is that of clean
+    images, without the penalty, with the full weight, and of the parameters at the end of the
+    epoch. For a vae with `squared`, it is `test_squared_error` + β · `test_divergence`. Other
+    models lack the divergence and, if it is their loss, the squared error. The validation loss is
+    that of the training images that were kept out, if any. `seconds` is wall time, without
+    compilation and without the test and validation losses, of the part of the epoch that this call
+    trained.
     """
 
     epoch: int

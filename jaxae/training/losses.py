@@ -1,7 +1,6 @@
 """Losses: functions of one example, and their sum over a batch."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,8 +8,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from jaxae.config import Likelihood, Precision, TrainConfig, check_likelihood
+from jaxae.config import Precision
 from jaxae.models import AutoencoderLike, posterior
+from jaxae.training.flatness import log_det_variance
 from jaxae.training.likelihoods import (
     bernoulli_nll,
     binarize,
@@ -18,7 +18,7 @@ from jaxae.training.likelihoods import (
     normal_nll,
     optimal_variance,
 )
-from jaxae.training.optimizer import num_steps
+from jaxae.training.objective import Objective
 
 # JAX's names. By default, JAX rounds the inputs of float32 matrix products to tf32 on GPUs, and to
 # bfloat16 on TPUs.
@@ -30,83 +30,6 @@ class Batch(NamedTuple):
 
     images: ArrayLike
     mask: ArrayLike
-
-
-# Maps a model, an image (values 0 to 1) and a key to the loss of the image, a scalar.
-ExampleLoss = Callable[[Any, jax.Array, jax.Array], jax.Array]
-
-
-class Objective(NamedTuple):
-    """Settings of the loss.
-
-    Attributes:
-      kl_weight: β ≥ 0, the weight of the divergence from the prior, for variational models.
-      input_noise: standard deviation of the normal noise that is added to the encoder's input, in
-        units of pixels from 0 to 1. The decoder is trained on the clean image.
-      precision: precision of the model's matrix products, forward and backward; the loss itself is
-        float32.
-      likelihood: how an image is compared with its reconstruction: `squared` error, or the negative
-        log-likelihood in nats of a `normal` or a `bernoulli` decoder.
-      binarize: whether pixels are drawn as 0 or 1, with their intensities as probabilities.
-      kl_warmup: steps of training in which the weight rises linearly from 0 to kl_weight.
-      loss: a loss of one example, in place of the library's own, of which only the precision then
-        remains.
-    """
-
-    kl_weight: float | jax.Array = 1.0
-    input_noise: float = 0.0
-    precision: Precision = "float32"
-    likelihood: Likelihood = "squared"
-    binarize: bool = False
-    kl_warmup: int = 0
-    loss: ExampleLoss | None = None
-
-    @classmethod
-    def of(cls, config: TrainConfig, n: int, loss: ExampleLoss | None = None) -> "Objective":
-        """Return the settings of a run's configuration.
-
-        Args:
-          config: how the model is trained.
-          n: number of training images, which sets the length of a warm-up.
-          loss: a loss of one example, in place of the library's own.
-
-        Raises:
-          ValueError: the settings clash.
-        """
-        check_likelihood(config)
-        if loss is not None and cls.of(config, n) != cls(precision=config.precision):
-            raise ValueError(
-                "loss was given with a kl_weight, input_noise, likelihood, binarize or kl_warmup, "
-                "which are settings of the library's own loss; expected one or the other"
-            )
-        return cls(
-            config.kl_weight,
-            config.input_noise,
-            config.precision,
-            config.likelihood,
-            config.binarize,
-            config.kl_warmup * num_steps(n, config.batch_size),
-            loss,
-        )
-
-    @property
-    def for_evaluation(self) -> "Objective":
-        """The same settings without noise, in float32 and with the full weight."""
-        return self._replace(input_noise=0.0, precision="float32", kl_warmup=0)
-
-    def at(self, step: jax.Array) -> "Objective":
-        """Return the settings for a step of training, with its weight of the divergence.
-
-        The weight is min(step / kl_warmup, 1) · kl_weight (Sønderby et al. 2016, "Ladder
-        variational autoencoders").
-
-        Args:
-          step: the number of steps before it.
-        """
-        if self.kl_warmup == 0:
-            return self
-        risen = jnp.minimum(step / self.kl_warmup, 1)
-        return self._replace(kl_weight=risen * self.kl_weight, kl_warmup=0)
 
 
 def to_unit_interval(images: ArrayLike) -> jax.Array:
@@ -163,8 +86,15 @@ def example_terms(
         and the mean of the posterior.
       objective: settings of the loss.
     """
+    return _terms_and_embedding(model, x, key, objective)[0]
+
+
+def _terms_and_embedding(
+    model: AutoencoderLike, x: jax.Array, key: jax.Array | None, objective: Objective
+) -> tuple[LossTerms, jax.Array | None]:
     if objective.loss is not None:
-        return LossTerms(objective.loss(model, x, jax.random.key(0) if key is None else key))
+        draws = jax.random.key(0) if key is None else key
+        return LossTerms(objective.loss(model, x, draws)), None
     intensities = x
     if key is not None and objective.binarize:
         key, pixel_key = jax.random.split(key)
@@ -191,8 +121,10 @@ def example_terms(
         squared_error = reconstruction_loss(model.decoder(z).astype(x.dtype), x)
         loss = squared_error if objective.likelihood == "squared" else jnp.zeros(())
     if divergence is not None:
-        return LossTerms(loss + objective.kl_weight * divergence, squared_error, divergence)
-    return LossTerms(loss, None if objective.likelihood == "squared" else squared_error)
+        loss += objective.kl_weight * divergence
+    elif objective.likelihood == "squared":
+        return LossTerms(loss), mean
+    return LossTerms(loss, squared_error, divergence), mean
 
 
 def batch_loss(
@@ -222,22 +154,31 @@ def batch_terms(
 
     The variance of a `normal` decoder is the optimum for the batch, its mean squared error without
     padding; the negative log-likelihood is then pixels/2 · (log(2π · variance) + 1).
+
+    With `flatten`, the loss has another term, images · λ · Var[log det G] over the embeddings of
+    the batch, for a variational model the means of its posteriors. It is computed in float32.
     """
     objective = objective or Objective()
     x = to_unit_interval(batch.images)
-    model = _cast(model, _compute_dtype(objective.precision))
+    used = _cast(model, _compute_dtype(objective.precision))
     with jax.default_matmul_precision(_MATMUL_PRECISION[objective.precision]):
         if key is None:
-            losses = jax.vmap(lambda x: example_terms(model, x, None, objective))(x)
+            losses, z = jax.vmap(lambda x: _terms_and_embedding(used, x, None, objective))(x)
         else:
             keys = jax.random.split(key, len(x))
-            losses = jax.vmap(lambda x, key: example_terms(model, x, key, objective))(x, keys)
+            losses, z = jax.vmap(lambda x, key: _terms_and_embedding(used, x, key, objective))(
+                x, keys
+            )
     sums = jax.tree.map(lambda term: jnp.sum(term * batch.mask), losses)
-    if objective.likelihood != "normal":
-        return sums
-    pixels = jnp.sum(batch.mask) * math.prod(x.shape[1:])
-    variance = optimal_variance(sums.squared_error, pixels)
-    return sums._replace(loss=sums.loss + normal_nll(sums.squared_error, pixels, variance))
+    loss, images = sums.loss, jnp.sum(batch.mask)
+    if objective.likelihood == "normal":
+        pixels = images * math.prod(x.shape[1:])
+        variance = optimal_variance(sums.squared_error, pixels)
+        loss += normal_nll(sums.squared_error, pixels, variance)
+    if objective.flatten > 0 and z is not None:
+        spread = log_det_variance(model.decoder, z.astype(jnp.float32), batch.mask)
+        loss += images * objective.flatten * spread
+    return sums._replace(loss=loss)
 
 
 def _compute_dtype(precision: Precision) -> Any:

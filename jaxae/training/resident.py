@@ -17,7 +17,8 @@ from jaxae.config import TrainConfig
 from jaxae.data import Dataset, Images, Split
 from jaxae.distributed import batch_sharding, put_rows_replicated, replicated
 from jaxae.training.evaluation import evaluate_terms
-from jaxae.training.losses import ExampleLoss, LossTerms, Objective
+from jaxae.training.losses import LossTerms
+from jaxae.training.objective import ExampleLoss, Objective
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 from jaxae.training.step import TrainState, epoch_order, make_train_step, train_batches
 

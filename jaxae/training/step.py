@@ -18,7 +18,8 @@ from jax.typing import ArrayLike
 
 from jaxae.distributed import replicated
 from jaxae.models import Params
-from jaxae.training.losses import Batch, Objective, batch_loss
+from jaxae.training.losses import Batch, batch_loss
+from jaxae.training.objective import Objective
 from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
 
 # Folded into a key to make independent streams of random numbers. Parameters and epochs fold in

@@ -24,7 +24,8 @@ from jaxae.data import Dataset, Images, stream
 from jaxae.distributed import put_replicated, replicated
 from jaxae.models import Params
 from jaxae.training.evaluation import EVALUATION_BATCH, make_test_step
-from jaxae.training.losses import Batch, LossTerms, Objective
+from jaxae.training.losses import Batch, LossTerms
+from jaxae.training.objective import Objective
 from jaxae.training.optimizer import num_steps
 from jaxae.training.resident import EpochPosition, TrainingSetup, abstract, compiled
 from jaxae.training.step import TrainState, epoch_order, make_train_step
