@@ -24,6 +24,7 @@ PICTURES = {
     "entropy": [AE],
     "gaps": [AE],
     "interpolation": [AE, VAE],
+    "magnification": [AE],
     "prior": [VAE],
     "ae_vae": [AE, VAE],
     "seeds": ["study-ae", "study-vae"],

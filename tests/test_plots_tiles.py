@@ -131,13 +131,16 @@ def test_text_and_lines_follow_the_users_style(name: str) -> None:
         assert to_hex(text.get_color()) == "#ffffff" and text.get_fontsize() in (13, 13 * 0.7)
 
 
-@pytest.mark.parametrize("name", [*OF_AXES, "reconstructions", "interpolations", "entropy_map"])
-def test_a_style_neither_turns_nor_stretches_an_image_nor_draws_lines_across_it(name: str) -> None:
-    def entropy_map(x: Images) -> Figure:
-        return plots.entropy_map(x[0], Box(0, 3, 0, 2), 2)
+MAPS: dict[str, Callable[..., Figure]] = {
+    "entropy_map": lambda x: plots.entropy_map(x[0], Box(0, 3, 0, 2), 2),
+    "magnification_map": lambda x: plots.magnification_map(x[0][:5, :5], Box(0, 3, 0, 2)),
+}
 
+
+@pytest.mark.parametrize("name", [*OF_AXES, "reconstructions", "interpolations", *MAPS])
+def test_a_style_neither_turns_nor_stretches_an_image_nor_draws_lines_across_it(name: str) -> None:
     def pixels() -> npt.NDArray[np.integer]:
-        canvas = FigureCanvasAgg((ALL | {"entropy_map": entropy_map})[name](images()))
+        canvas = FigureCanvasAgg((ALL | MAPS)[name](images()))
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())
 

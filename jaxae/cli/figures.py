@@ -26,6 +26,7 @@ WORDS = {
     "entropy": "where classes mix",
     "gaps": "what the decoder makes of points far from any embedding",
     "interpolation": "images decoded on a line between two images, for up to four runs",
+    "magnification": "how fast images change over the plane",
     "prior": "images decoded from samples of the prior, for a variational model",
     "ae_vae": "two runs side by side",
     "seeds": "test squared errors of up to four studies, with the range over seeds",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from jaxae.drawing import clouds, curves, tiles
+from jaxae.drawing import clouds, curves, geometry, tiles
 from jaxae.drawing.options import Options
 from jaxae.drawing.source import MissingFigureError, Sources
 
@@ -40,6 +40,7 @@ FIGURES = {
     "entropy": Drawing(clouds.entropy),
     "gaps": Drawing(tiles.gaps),
     "interpolation": Drawing(tiles.interpolation, most=4),
+    "magnification": Drawing(geometry.magnification),
     "prior": Drawing(tiles.prior, of_classes=False),
     "ae_vae": Drawing(clouds.ae_vae, least=2, most=2),
     "seeds": Drawing(curves.seeds, most=4, of_studies=True, of_classes=False),

@@ -12,8 +12,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import FigureBase
+from matplotlib.legend_handler import HandlerPatch
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Ellipse, Patch
 
 from jaxae._utils.text import printable
 from jaxae.plots.sizes import font_size, root_of, size_in_points
@@ -40,6 +41,7 @@ def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -
     where.legend(
         symbols,
         texts,
+        handler_map={Ellipse: HandlerPatch(_ellipse)},
         **(place if isinstance(where, Axes) else {"loc": "outside upper center"}),
         fontsize="small",
         frameon=False,
@@ -50,6 +52,10 @@ def explain(where: Axes | FigureBase, symbols: list[Artist], texts: list[str]) -
         handletextpad=0.5,
         labelspacing=0.2,
     )
+
+
+def _ellipse(width: float, height: float, **_: Any) -> Ellipse:
+    return Ellipse((width / 2, height / 2), width, 0.7 * height)
 
 
 def add_colour_bar(axes: Axes, names: Sequence[str], colours: Array) -> None:
