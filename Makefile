@@ -11,7 +11,7 @@ TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # Tests of the extras, whose lowest versions are not tested.
 EXTRAS := tfds benchmarks cells compare contestants limit measure parity report runner scaling
 
-.PHONY: help reproduce test test-quick fuzz soak lint figures bench bench-quick test-lowest test-wheel clean
+.PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick test-lowest test-wheel clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  #
 	$(BIN)/python figures/draw.py
 	$(BIN)/python figures/table.py
 	$(BIN)/python -m tests.baseline
+
+literature: $(VENV)/installed  ## Train the studies that are compared with the literature; write their table
+	$(BIN)/python figures/literature.py
 
 runs/%/config.json: | $(VENV)/installed
 	$(BIN)/jaxae train --model $(if $(filter vae,$*),vae,ae) --run-dir runs/$*

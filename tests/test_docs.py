@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import jaxae
+from figures import literature
 from jaxae import Dataset
 from jaxae.cli.app import COMMANDS, main
 from jaxae.drawing.provenance import read_provenance
@@ -96,6 +98,32 @@ def test_the_reference_rows_are_those_of_the_studies() -> None:
         for row, numbers in rows.items()
     ]
     assert shown == expected
+
+
+def test_the_tables_of_the_literature_are_the_committed_ones() -> None:
+    committed = (ROOT / "figures" / "literature.md").read_text()
+    page = (DOCS / "literature.md").read_text()
+    shown = list(tables(page))
+    assert all(found in shown for found in tables(committed))
+    for commands in re.findall(r"```console\n(.*?)```", committed, re.DOTALL):
+        assert commands in page
+
+
+def test_what_is_said_of_the_literature_follows_from_the_numbers() -> None:
+    found = json.loads((ROOT / "figures" / "literature.json").read_text())
+    pca, conv = (
+        [row["numbers"][name]["value"] for name in literature.EMBEDDING_NUMBERS]
+        for row in found["embeddings"]
+        if row["name"] in ("PCA", "convolutional AE")
+    )
+    assert pca == pytest.approx(literature.PUBLISHED_EMBEDDINGS["PCA"], abs=5e-5)
+    published = np.array(literature.PUBLISHED_EMBEDDINGS["convolutional AE"], float)
+    assert np.greater(conv, published).tolist() == [True, True, True, False]
+    errors = {r["name"]: r["numbers"]["test_mse_per_pixel"]["value"] for r in found["embeddings"]}
+    assert min(errors, key=errors.__getitem__) == "784-1000-500-250-2, longer"
+    assert min(errors.values()) < min(
+        row[-1] for row in literature.PUBLISHED_EMBEDDINGS.values() if row[-1] is not None
+    )
 
 
 @pytest.mark.parametrize("page", [README, DOCS / "benchmarks.md"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from figures import draw, table
+from figures import draw, literature, table
 from jaxae import FIGURES, Source
 from jaxae.analysis import Verdict
 from jaxae.drawing.provenance import read_provenance
@@ -119,6 +119,11 @@ def test_the_committed_tables_show_the_committed_numbers() -> None:
     reports = json.loads((table.FOLDER / "table.json").read_text())
     assert (table.FOLDER / "table.md").read_text() == table.markdown(reports)
     assert (table.FOLDER / "table.tex").read_text() == table.latex(reports)
+
+
+def test_the_committed_table_of_the_literature_shows_the_committed_numbers() -> None:
+    found = json.loads((table.FOLDER / "literature.json").read_text())
+    assert (table.FOLDER / "literature.md").read_text() == literature.markdown(found)
 
 
 def test_a_bar_ends_no_cell_in_markdown_and_symbols_are_commands_in_latex() -> None:
