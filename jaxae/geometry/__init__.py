@@ -5,6 +5,8 @@ one. Points may be float64 under `jax.enable_x64`. Distances between images are 
 of the summed squared difference.
 
 metric         metric, log_magnification, condition_number: the pull-back metric G = JᵀJ
+ensemble       ensemble: several decoders, whose mean metric counts
+density        density_weighted: a decoder whose distances grow where a cloud is thin
 indicatrices   indicatrices: ellipses of equal image distance
 curves         curve_length, curve_energy: curves, measured on what they decode to
 geodesic       geodesic: shortest curves between points
@@ -17,6 +19,8 @@ decoders       Jacobians and images of many points
 from jaxae.geometry.curves import curve_energy as curve_energy
 from jaxae.geometry.curves import curve_length as curve_length
 from jaxae.geometry.decoders import Decoder as Decoder
+from jaxae.geometry.density import density_weighted as density_weighted
+from jaxae.geometry.ensemble import ensemble as ensemble
 from jaxae.geometry.geodesic import Geodesic as Geodesic
 from jaxae.geometry.geodesic import geodesic as geodesic
 from jaxae.geometry.indicatrices import Indicatrices as Indicatrices

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,6 +18,24 @@ Decoder = Callable[[jax.Array], jax.Array]
 
 # Points whose images are in memory at the same time.
 _CHUNK = 1024
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Weighted:
+    """A decoder whose metric is multiplied by a weight w(z) > 0: distances by √w(z).
+
+    Attributes:
+      decoder: a pytree.
+      weight: maps one z to w(z), a scalar; a pytree.
+    """
+
+    decoder: Decoder
+    weight: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, z: jax.Array) -> jax.Array:
+        """Decode one z."""
+        return self.decoder(z)
 
 
 def as_points(z: ArrayLike, name: str, axes: int) -> jax.Array:
@@ -46,18 +65,25 @@ def as_pytree(decoder: Decoder) -> Any:
 
 
 def jacobian(decoder: Decoder, z: jax.Array) -> jax.Array:
-    """Return ∂f/∂z at one z, shape (pixels, latent_dim), by forward mode."""
-    return jax.jacfwd(lambda z: _image(decoder, z))(z)
+    """Return ∂f/∂z at one z, shape (pixels, latent_dim), by forward mode, times √w(z)."""
+    return _scale(decoder, z) * jax.jacfwd(lambda z: _image(decoder, z))(z)
 
 
-def images_of(decoder: Decoder, z: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return the images of points, shape (n, latent_dim), as rows of pixels."""
-    return np.asarray(for_each(_image, decoder, jnp.asarray(z), axes=1))
+def images_of(
+    decoder: Decoder, z: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """Return the images of points, shape (n, latent_dim), as rows of pixels, and their √w(z)."""
+    images, scales = for_each(_scaled_image, decoder, jnp.asarray(z), axes=1)
+    return np.asarray(images), np.asarray(scales)
 
 
 def displacements(decoder: Decoder, curve: jax.Array) -> jax.Array:
-    """Return f(zᵢ₊₁) − f(zᵢ) along one curve, shape (n, latent_dim), as (n − 1, pixels)."""
-    return jnp.diff(jax.vmap(lambda z: _image(decoder, z))(curve), axis=0)
+    """Return f(zᵢ₊₁) − f(zᵢ) along one curve, shape (n, latent_dim), as (n − 1, pixels).
+
+    If the decoder is weighted, each is multiplied by the mean of √w at its ends.
+    """
+    images, scales = jax.vmap(lambda z: _scaled_image(decoder, z))(curve)
+    return jnp.diff(images, axis=0) * ((scales[1:] + scales[:-1]) / 2)[:, None]
 
 
 def for_each(
@@ -75,6 +101,18 @@ def for_each(
 def _image(decoder: Decoder, z: jax.Array) -> jax.Array:
     with jax.default_matmul_precision("float32"):
         return decoder(z).reshape(-1)
+
+
+def _scale(decoder: Decoder, z: jax.Array) -> jax.Array:
+    """Return √w(z), which is 1 for a decoder without a weight."""
+    if not isinstance(decoder, Weighted):
+        return jnp.ones((), z.dtype)
+    with jax.default_matmul_precision("float32"):
+        return _scale(decoder.decoder, z) * jnp.sqrt(decoder.weight(z))
+
+
+def _scaled_image(decoder: Decoder, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return _image(decoder, z), _scale(decoder, z)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
@@ -43,18 +44,21 @@ def grid_paths(decoder: Decoder, ends: Array, region: Region, n: int) -> Array:
     near = KDTree(nodes).query(z[len(nodes) :], k=range(1, corners + 1))[1] if corners else []
     own = np.repeat(np.arange(len(nodes), len(z)), corners)
     edges = np.concatenate([edges, np.stack([own, np.reshape(near, -1)], axis=1).astype(int)])
-    images = images_of(decoder, z)
+    images, scales = images_of(decoder, z)
+
+    def steps(edges: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
+        first, second = edges.T
+        lengths = np.linalg.norm(images[second] - images[first], axis=1)
+        return lengths * (scales[first] + scales[second]) / 2
+
     lengths = np.concatenate(
-        [
-            np.linalg.norm(images[part[:, 1]] - images[part[:, 0]], axis=1)
-            for part in np.array_split(edges, len(edges) // _NODES + 1)
-        ]
+        [steps(part) for part in np.array_split(edges, len(edges) // _NODES + 1)]
     )
     graph = coo_array((lengths, tuple(edges.T)), shape=(len(z), len(z))).tocsr()
     starts = len(nodes) + 2 * np.arange(pairs)
     _, before = dijkstra(graph, directed=False, indices=starts, return_predecessors=True)
     paths = [_path(before[k], int(start), int(start) + 1) for k, start in enumerate(starts)]
-    return np.stack([_resampled(z[path], images[path], n) for path in paths])
+    return np.stack([_resampled(z[path], steps(sliding_window_view(path, 2)), n) for path in paths])
 
 
 def _grid(region: Region) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -83,12 +87,16 @@ def _path(before: npt.NDArray[np.integer], start: int, end: int) -> list[int]:
     return path[::-1] if path[-1] == start else [start, end]
 
 
-def _resampled(z: Array, images: npt.NDArray[np.floating], n: int) -> Array:
-    """Return n points at equal image distances along a path, or latent ones if images are equal."""
-    by_image, by_point = (
-        np.append(0, np.cumsum(np.linalg.norm(np.diff(steps, axis=0), axis=1)))
-        for steps in (images, z)
-    )
-    along = by_image if by_image[-1] > 0 else by_point
+def _resampled(z: Array, steps: npt.NDArray[np.floating], n: int) -> Array:
+    """Return n points at equal image distances along a path, or latent ones if images are equal.
+
+    Args:
+      z: the nodes of the path, shape (nodes, latent_dim).
+      steps: image distances between them, shape (nodes − 1,).
+      n: number of points.
+    """
+    if not steps.any():
+        steps = np.linalg.norm(np.diff(z, axis=0), axis=1)
+    along = np.append(0, np.cumsum(steps))
     at = np.linspace(0, along[-1], n)
     return np.stack([np.interp(at, along, column) for column in z.T], axis=1)

@@ -10,6 +10,7 @@ resident     epochs over images that stay on the devices
 streaming    epochs over images that are read as needed
 loop         `fit`: the loop over epochs
 seeds        `fit_seeds`: several seeds at once
+refit        `refit_decoders`: several decoders for one encoder
 """
 
 from jaxae.training.evaluation import evaluate as evaluate
@@ -27,6 +28,7 @@ from jaxae.training.objective import ExampleLoss as ExampleLoss
 from jaxae.training.objective import Objective as Objective
 from jaxae.training.optimizer import make_optimizer as make_optimizer
 from jaxae.training.optimizer import num_steps as num_steps
+from jaxae.training.refit import refit_decoders as refit_decoders
 from jaxae.training.resident import EpochPosition as EpochPosition
 from jaxae.training.resident import UnfinishedEpoch as UnfinishedEpoch
 from jaxae.training.seeds import check_study as check_study

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxae.config import ModelConfig, TrainConfig
@@ -26,6 +27,7 @@ def fit_seeds(
     train_config: TrainConfig,
     seeds: Sequence[int],
     *,
+    optimizer: optax.GradientTransformation | None = None,
     states: Sequence[TrainState] | None = None,
     mesh: Mesh | None = None,
     on_epoch: Callable[[list[Epoch]], None] | None = None,
@@ -41,6 +43,7 @@ def fit_seeds(
       train_config: how to train it; its own seed is not used. The images that are kept out are the
         same for all seeds.
       seeds: whole numbers, 0 or greater.
+      optimizer: as for `jaxae.fit`.
       states: states to resume from, one for each seed, all after the same epoch; by default the
         initial states.
       mesh: devices of one process, each of which trains some of the seeds; by default as in
@@ -63,7 +66,7 @@ def fit_seeds(
     mesh = _just_enough(mesh or make_mesh(find_devices()), len(seeds))
     check_study(dataset, train_config, mesh)
     dataset, validation = hold_out(dataset, train_config.validation)
-    optimizer = make_optimizer(train_config, len(dataset.train))
+    optimizer = optimizer or make_optimizer(train_config, len(dataset.train))
     graphdef, _ = abstract_model(model_config, dataset.image_shape)
 
     def first(seed: int) -> TrainState:
