@@ -7,6 +7,7 @@ Training:     fit with a TrainConfig; make_train_step, make_train_epoch for your
 Devices:      find_devices, make_mesh, replicate
 Latent space: encode, decode, reconstruct, interpolate, latent_grid; Box, pca_plane
 Figures:      jaxae.plots, save_figure; draw and verify a figure of FIGURES from a Source
+Explorer:     explorer.write writes the latent plane as a page for a web browser
 Runs:         Run opens a run's folder; Recorder records training, state_to_resume resumes it
 Analysis:     measure an Embedding to get a Report; jaxae.analysis works for any embedding
 Geometry:     jaxae.geometry: the metric, lengths and shortest curves of a decoder

@@ -5,6 +5,7 @@ from . import config as config
 from . import data as data
 from . import distributed as distributed
 from . import drawing as drawing
+from . import explorer as explorer
 from . import geometry as geometry
 from . import interchange as interchange
 from . import latent as latent

@@ -21,6 +21,7 @@ import jaxae
 from jaxae._utils.text import did_you_mean, print_anywhere
 from jaxae.cli.arrays import Decode, Encode
 from jaxae.cli.console import warn
+from jaxae.cli.explore import Explore
 from jaxae.cli.export import Export, Import
 from jaxae.cli.figures import Figures
 from jaxae.cli.options import TYPES
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Any] = {
     "study": Study,
     "report": Report,
     "figures": Figures,
+    "explore": Explore,
     "encode": Encode,
     "decode": Decode,
     "export": Export,

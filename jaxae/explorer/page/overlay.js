@@ -1,0 +1,143 @@
+"use strict";
+
+// What is drawn on the plane below and above the cloud.
+
+/** Lines and numbers of the axes. */
+function drawAxes(side, context) {
+  const [x0, y0] = toPlane(side, 0, side.height);
+  const [x1, y1] = toPlane(side, side.width, 0);
+  const count = side.width < 500 ? 4 : 7;
+  context.strokeStyle = app.colours.line;
+  context.fillStyle = app.colours.quiet;
+  context.lineWidth = 1;
+  context.font = "11px system-ui, sans-serif";
+  context.beginPath();
+  context.textAlign = "center";
+  for (const tick of ticksOf(x0, x1, count)) {
+    const left = Math.round(toScreen(side, tick, 0)[0]) + 0.5;
+    context.moveTo(left, 0);
+    context.lineTo(left, side.height - 18);
+    if (left > 30 && left < side.width - 12) context.fillText(short(tick), left, side.height - 6);
+  }
+  context.textAlign = "left";
+  for (const tick of ticksOf(y0, y1, (count * side.height) / side.width)) {
+    const top = Math.round(toScreen(side, 0, tick)[1]) + 0.5;
+    if (top > side.height - 26 || top < 10) continue;
+    context.moveTo(28, top);
+    context.lineTo(side.width, top);
+    context.fillText(short(tick), 5, top + 4);
+  }
+  context.stroke();
+}
+
+/** The classes that are shown, each with the place of its name: the median of its embeddings. */
+function namesOf(side) {
+  side.medians ??= app.data.classes.map((_, label) => {
+    const median = (values) => values.filter((_, i) => app.data.labels[i] === label).sort();
+    const [x, y] = [median(side.x), median(side.y)];
+    return x.length ? [x[x.length >> 1], y[y.length >> 1]] : null;
+  });
+  return app.data.classes
+    .map(({ name }, label) => ({ name, at: side.medians[label], on: app.on[label] }))
+    .filter(({ at, on }) => at && on);
+}
+
+function drawNames(side, context) {
+  context.font = "600 14px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.lineJoin = "round";
+  for (const { name, at } of namesOf(side)) {
+    const [left, top] = toScreen(side, ...at);
+    haloed(context, name, left, top + 5);
+  }
+}
+
+function haloed(context, text, left, top) {
+  context.lineWidth = 4;
+  context.strokeStyle = app.colours.paper;
+  context.strokeText(text, left, top);
+  context.fillStyle = app.colours.ink;
+  context.fillText(text, left, top);
+}
+
+/** The probe, and a ring around the nearest embedding, which is the same example on both sides. */
+function drawProbe(side, context) {
+  if (!app.probe) return;
+  const found = toScreen(side, side.x[app.found.index], side.y[app.found.index]);
+  const own = app.probe.side === side.place;
+  const at = own ? toScreen(side, app.probe.x, app.probe.y) : found;
+  for (const [colour, width] of [
+    [app.colours.paper, 4],
+    [app.colours.ink, 1.75],
+  ]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.beginPath();
+    if (own) {
+      context.moveTo(...at);
+      context.lineTo(...found);
+      cross(context, ...at, 9);
+    }
+    circle(context, ...found, 6);
+    context.stroke();
+  }
+}
+
+/** Where the drawing was encoded: a star. */
+function drawStar(side, context) {
+  if (!app.drawing) return;
+  const [left, top] = toScreen(side, ...app.drawing.at[side.place]);
+  context.font = "26px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.lineJoin = "round";
+  haloed(context, "★", left, top + 9);
+}
+
+/** The lasso's outline, and rings around what it selected. */
+function drawLasso(side, context) {
+  context.strokeStyle = app.colours.ink;
+  context.lineWidth = 1;
+  context.beginPath();
+  // More rings would hide the plane.
+  if (app.selection.length <= 3000) {
+    for (const i of app.selection) circle(context, ...toScreen(side, side.x[i], side.y[i]), 3.5);
+  }
+  context.stroke();
+  if (app.lasso?.side !== side.place) return;
+  context.setLineDash([6, 4]);
+  context.lineWidth = 2;
+  context.beginPath();
+  for (const [x, y] of app.lasso.points) context.lineTo(...toScreen(side, x, y));
+  context.closePath();
+  context.stroke();
+  context.setLineDash([]);
+}
+
+/** The path, with a dot for each decoded image. */
+function drawPath(side, context) {
+  if (app.path?.side !== side.place) return;
+  const dots = pathPoints().map(([x, y]) => toScreen(side, x, y));
+  context.strokeStyle = app.colours.accent;
+  context.fillStyle = app.colours.accent;
+  context.lineWidth = 2.5;
+  context.beginPath();
+  for (const dot of dots) context.lineTo(...dot);
+  context.stroke();
+  for (const dot of dots) {
+    context.beginPath();
+    circle(context, ...dot, 4);
+    context.fill();
+  }
+}
+
+function circle(context, left, top, radius) {
+  context.moveTo(left + radius, top);
+  context.arc(left, top, radius, 0, 2 * Math.PI);
+}
+
+function cross(context, left, top, size) {
+  context.moveTo(left - size, top);
+  context.lineTo(left + size, top);
+  context.moveTo(left, top - size);
+  context.lineTo(left, top + size);
+}

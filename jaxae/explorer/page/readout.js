@@ -1,0 +1,83 @@
+"use strict";
+
+// What is under the probe: images, numbers, and a sentence for screen readers.
+
+const PAUSE = 250; // milliseconds without a move, after which the sentence is said
+
+/** Move the probe to a point of a side's plane, or take it away with null. */
+function setProbe(probe) {
+  app.probe = probe;
+  if (probe) {
+    const side = app.data.sides[probe.side];
+    app.found = nearest(side, lift(side, probe.x, probe.y));
+  }
+  redraw();
+}
+
+function showReadouts() {
+  for (const side of app.data.sides) {
+    side.section.classList.toggle("idle", !app.probe);
+    if (app.probe) showReadout(side);
+  }
+  clearTimeout(app.saying);
+  if (app.probe) app.saying = setTimeout(say, PAUSE);
+}
+
+function showReadout(side) {
+  const own = app.probe.side === side.place;
+  const { index, distance } = app.found;
+  const [x, y] = own ? [app.probe.x, app.probe.y] : [side.x[index], side.y[index]];
+  const z = own ? lift(side, x, y) : embeddingOf(side, index);
+  const decoded = evaluate(side.decoder, Float32Array.from(z));
+  const shown = app.data.pictured.includes(index)
+    ? { index, distance: own ? distance : 0 }
+    : nearest(side, z, app.data.pictured);
+  showImage(side.decoded, decoded, 1);
+  showImage(side.real, pictureOf(shown.index), 255);
+  const pixels = pixelDistance(decoded, pictureOf(shown.index));
+  const entropy = entropyAt(side, x, y);
+  const facts = [
+    ["point", `${short(x)}, ${short(y)}`],
+    [own ? "nearest" : "same example", textOf(index)],
+    own && ["distance", `${short(distance)}${isGap() ? ", in a gap" : ", in no gap"}`],
+    shown.index !== index && ["image", `${textOf(shown.index)}, ${short(shown.distance)} away`],
+    ["pixel distance", short(pixels)],
+    ["entropy", entropy === null ? "—" : `${short(entropy)} bits`],
+  ];
+  side.facts.replaceChildren(...facts.filter(Boolean).flatMap(([name, value]) => fact(name, value)));
+}
+
+function fact(name, value) {
+  const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+  term.textContent = name;
+  text.textContent = value;
+  return [term, text];
+}
+
+function isGap() {
+  return app.found.distance > app.data.sides[app.probe.side].radius;
+}
+
+function say() {
+  if (!app.probe) return;
+  const { x, y, side } = app.probe;
+  const where = isGap() ? ", in a gap" : "";
+  const found = `nearest embedding ${textOf(app.found.index)}, ${short(app.found.distance)} away`;
+  app.data.sides[side].status.textContent = `At ${short(x)}, ${short(y)}${where}: ${found}.`;
+}
+
+/** The summary of the page in words. */
+function summarize() {
+  const { data } = app;
+  const number = (value) => value.toLocaleString("en");
+  const runs = data.sides.map((side) => `${side.name} (${side.model}, epoch ${side.epoch})`).join(" and ");
+  const sampled = data.count < data.total ? `, a random sample of ${number(data.total)},` : "";
+  const words = [
+    `${runs}: ${number(data.count)} embeddings${sampled} in ${data.classes.length} classes.`,
+    data.pictured.length < data.count &&
+      `The file holds the images of ${number(data.pictured.length)} examples, spread over the plane.`,
+    data.sides.some(({ plane }) => plane.isPca) &&
+      `The plane is that of the first two principal components of ${data.sides[0].origin.length} latent dimensions.`,
+  ];
+  return words.filter(Boolean).join(" ");
+}
