@@ -12,7 +12,7 @@ from jaxae.analysis import Embedding
 from jaxae.drawing import Options, Source, folders_of
 from jaxae.drawing.source import Sources, check_plane
 from jaxae.explorer.arrays import packed
-from jaxae.explorer.network import Layer, apply, layers_of
+from jaxae.explorer.network import Layer, layers_of
 from jaxae.explorer.pictures import images_of, spread
 from jaxae.explorer.rounding import rounded
 from jaxae.latent import Box, grid_points
@@ -22,9 +22,9 @@ Array = npt.NDArray[Any]
 
 _PIXELS = 4_000_000  # of all images in the file: 5,102 images of MNIST
 _LEVELS = 2**14  # of a coordinate, over the extent of the cloud
-_FITTED = 4000  # images and points on which kernels are rounded
-_CHECKED = 2000
-_TOLERANCES = (2e-3, 1e-3)  # of z, as a fraction of the cloud's extent, and of a pixel from 0 to 1
+_FITTED, _CHECKED = 8000, 2000  # images and points on which kernels are rounded
+_Z_TOLERANCE = 5e-3  # as a fraction of the cloud's extent
+_PIXEL_TOLERANCE = 1.5e-3  # of 1
 _LATTICE = 256  # points along each side at which the page knows whether they lie in a gap
 
 
@@ -135,8 +135,9 @@ def _encoder(
     # Shuffled, since the rows were sorted.
     flat = rng.permutation(images.reshape(len(images), -1))
     fitted, checked = flat[_CHECKED:], flat[:_CHECKED]
-    found, step = rounded(layers, fitted if len(fitted) else flat, checked, extent * _TOLERANCES[0])
-    return [_as_json(layer, step) for layer in found]
+    fitted = fitted if len(fitted) else flat
+    found, step = rounded(layers, fitted, checked, extent * _Z_TOLERANCE, damping=1e-2)
+    return [as_json(layer, step) for layer in found]
 
 
 def _decoder(
@@ -147,11 +148,13 @@ def _decoder(
         in_plane = embedding.plane.lift(rng.uniform(low, high, (n, 2)))
         return np.concatenate([in_plane, rng.choice(embedding.z, n)]).astype(np.float32)
 
-    found, step = rounded(layers, anywhere(_FITTED), anywhere(_CHECKED), _TOLERANCES[1])
-    return [_as_json(layer, step) for layer in found]
+    fitted, checked = anywhere(_FITTED // 2), anywhere(_CHECKED // 2)
+    found, step = rounded(layers, fitted, checked, _PIXEL_TOLERANCE, damping=1e-6)
+    return [as_json(layer, step) for layer in found]
 
 
-def _as_json(layer: Layer, step: float) -> dict[str, Any]:
+def as_json(layer: Layer, step: float) -> dict[str, Any]:
+    """Describe a layer, with its kernel as multiples of a step if it has been rounded to these."""
     whole = layer.kernel / np.float32(step)
     is_rounded = bool(np.all(whole == np.round(whole)))
     return {

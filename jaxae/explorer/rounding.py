@@ -15,11 +15,12 @@ from jaxae.explorer.network import Layer, Layers, apply
 Array = npt.NDArray[Any]
 
 _SMALL = 4096  # weights; a smaller kernel is kept as it is.
-_DAMPING = 1e-7  # of the mean square of a layer's inputs
 _POWERS = range(4, 17)
 
 
-def rounded(layers: Layers, x: Array, check: Array, tolerance: float) -> tuple[list[Layer], float]:
+def rounded(
+    layers: Layers, x: Array, check: Array, tolerance: float, damping: float
+) -> tuple[list[Layer], float]:
     """Round large kernels to multiples of a step, a power of two, as large as possible.
 
     Args:
@@ -27,6 +28,8 @@ def rounded(layers: Layers, x: Array, check: Array, tolerance: float) -> tuple[l
       x: typical inputs, shape (n, size); the errors of the rows are balanced on these.
       check: inputs, shape (m, size), on which the outputs must stay within the tolerance.
       tolerance: largest difference of any output.
+      damping: fraction of the mean square of a layer's inputs that is added to each; the fewer the
+        typical inputs are, the larger it should be.
 
     Returns:
       The layers and the step.
@@ -37,7 +40,7 @@ def rounded(layers: Layers, x: Array, check: Array, tolerance: float) -> tuple[l
     expected = apply(layers, check)
     balances = []
     for layer in layers:
-        balances.append(_balance(layer.read(x)) if layer.kernel.size > _SMALL else None)
+        balances.append(_balance(layer.read(x), damping) if layer.kernel.size > _SMALL else None)
         x = layer(x)
     for power in _POWERS:
         step = 2.0**-power
@@ -67,11 +70,11 @@ class _Balance(NamedTuple):
     factor: Array
 
 
-def _balance(inputs: Array) -> _Balance:
+def _balance(inputs: Array, damping: float) -> _Balance:
     moments = inputs.T.astype(np.float64) @ inputs / len(inputs)
     order = np.argsort(-np.diag(moments))
     moments = moments[np.ix_(order, order)]
-    moments += np.eye(len(moments)) * (_DAMPING * np.trace(moments) / len(moments) or 1.0)
+    moments += np.eye(len(moments)) * (damping * np.trace(moments) / len(moments) or 1.0)
     return _Balance(order, np.linalg.cholesky(np.linalg.inv(moments)).T)
 
 

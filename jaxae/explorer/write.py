@@ -20,8 +20,8 @@ def write(
     """Write the latent plane of one run, or of two side by side, as a page for a web browser.
 
     The page needs no network. It decodes any point of the plane and encodes what is drawn in it,
-    with kernels rounded so that a pixel, 0 to 1, is within 0.001 of the model's, and an embedding
-    within 0.002 of the extent of the cloud.
+    with kernels rounded so that a pixel, 0 to 1, is within 0.0015 of the model's, and an embedding
+    within 0.005 of the extent of the cloud.
 
     Args:
       sources: one run, or two of the same data set; dense or convolutional, with two latent

@@ -23,7 +23,7 @@ function addressOf() {
   if (app.split !== "all") state.set("split", app.split);
   if (app.layer !== "none") state.set("layer", app.layer);
   if (app.tool !== "probe") state.set("tool", app.tool);
-  if (app.probe && app.held) state.set("probe", numbers(app.probe.side, app.probe.x, app.probe.y));
+  if (app.held) state.set("probe", numbers(app.probe.side, app.probe.x, app.probe.y));
   if (app.path) state.set("path", numbers(app.path.side, ...app.path.start, ...(app.path.end ?? [])));
   return state;
 }
@@ -51,7 +51,8 @@ function recall() {
   const isSide = (place) => place in app.data.sides;
   const probe = numbers("probe", 3);
   app.held = Boolean(probe && isSide(probe[0]));
-  setProbe(app.held ? { side: probe[0], x: probe[1], y: probe[2] } : null);
+  const [place, x, y] = app.held ? probe : [0, app.data.sides[0].view.x, app.data.sides[0].view.y];
+  setProbe({ side: place, x, y });
   const path = numbers("path", 3, 5);
   app.path = null;
   if (path && isSide(path[0])) {

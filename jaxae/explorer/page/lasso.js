@@ -22,7 +22,7 @@ function select(examples) {
 }
 
 function selectInBox() {
-  const side = app.data.sides[app.probe?.side ?? 0];
+  const side = app.data.sides[app.probe.side];
   const [x0, x1, y0, y1] = side.box;
   app.lasso = null;
   selectWithin(side, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]);

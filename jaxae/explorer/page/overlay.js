@@ -62,7 +62,6 @@ function haloed(context, text, left, top) {
 
 /** The probe, and a ring around the nearest embedding, which is the same example on both sides. */
 function drawProbe(side, context) {
-  if (!app.probe) return;
   const found = toScreen(side, side.x[app.found.index], side.y[app.found.index]);
   const own = app.probe.side === side.place;
   const at = own ? toScreen(side, app.probe.x, app.probe.y) : found;

@@ -22,7 +22,7 @@ function listen(side) {
     const before = touches.get(event.pointerId);
     if (!before) {
       canvas.style.cursor = cursorAt(side, now);
-      if (!app.held) setProbe({ side: side.place, x: toPlane(side, ...now)[0], y: toPlane(side, ...now)[1] });
+      if (!app.held) probeAt(side, now);
       return;
     }
     if (touches.size === 2) {
@@ -41,9 +41,6 @@ function listen(side) {
       drag = null;
     });
   }
-  canvas.addEventListener("pointerleave", () => {
-    if (!app.held && app.probe?.side === side.place && document.activeElement !== canvas) setProbe(null);
-  });
   canvas.addEventListener(
     "wheel",
     (event) => {
@@ -70,7 +67,7 @@ function moveDrag(side, drag, before, now) {
   const [x, y] = toPlane(side, ...now);
   if (drag.kind === "box") moveBox(side, drag.limits, right / side.view.scale, -down / side.view.scale);
   if (drag.kind === "plane") pan(side, right, down);
-  if (drag.kind === "probe") setProbe({ side: side.place, x, y });
+  if (drag.kind === "probe") probeAt(side, now);
   if (drag.kind === "lasso") {
     drag.outline ??= [toPlane(side, ...drag.start)];
     drag.outline.push([x, y]);
@@ -85,10 +82,15 @@ function endDrag(side, drag, now) {
   remember();
 }
 
+function probeAt(side, at) {
+  const [x, y] = toPlane(side, ...at);
+  setProbe({ side: side.place, x, y });
+}
+
 function click(side, x, y) {
   if (app.tool === "path") addToPath(side, x, y);
   else {
-    app.held = !app.held || app.probe?.side !== side.place;
+    app.held = !app.held || app.probe.side !== side.place;
     setProbe({ side: side.place, x, y });
   }
   remember();
@@ -115,7 +117,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 function press(side, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { key } = event;
-  const probe = app.probe?.side === side.place ? app.probe : { side: side.place, x: side.view.x, y: side.view.y };
+  const probe = app.probe.side === side.place ? app.probe : { side: side.place, x: side.view.x, y: side.view.y };
   if (ARROWS[key]) {
     const step = (event.shiftKey ? 50 : 8) / side.view.scale;
     const [right, up] = ARROWS[key];
@@ -125,10 +127,8 @@ function press(side, event) {
   else if (key === "-") zoom(side, 0.8);
   else if (key === "0") side.view = fittedView(side, side.width, side.height);
   else if (key === "Enter") click(side, probe.x, probe.y);
-  else if (key === "Escape") {
-    app.held = false;
-    setProbe(null);
-  } else return;
+  else if (key === "Escape") app.held = false;
+  else return;
   event.preventDefault();
   redraw();
 }

@@ -4,23 +4,18 @@
 
 const PAUSE = 250; // milliseconds without a move, after which the sentence is said
 
-/** Move the probe to a point of a side's plane, or take it away with null. */
+/** Move the probe to a point of a side's plane. */
 function setProbe(probe) {
+  const side = app.data.sides[probe.side];
   app.probe = probe;
-  if (probe) {
-    const side = app.data.sides[probe.side];
-    app.found = nearest(side, lift(side, probe.x, probe.y));
-  }
+  app.found = nearest(side, lift(side, probe.x, probe.y));
   redraw();
 }
 
 function showReadouts() {
-  for (const side of app.data.sides) {
-    side.section.classList.toggle("idle", !app.probe);
-    if (app.probe) showReadout(side);
-  }
+  app.data.sides.forEach(showReadout);
   clearTimeout(app.saying);
-  if (app.probe) app.saying = setTimeout(say, PAUSE);
+  app.saying = setTimeout(say, PAUSE);
 }
 
 function showReadout(side) {
@@ -59,7 +54,6 @@ function isGap() {
 }
 
 function say() {
-  if (!app.probe) return;
   const { x, y, side } = app.probe;
   const where = isGap() ? ", in a gap" : "";
   const found = `nearest embedding ${textOf(app.found.index)}, ${short(app.found.distance)} away`;

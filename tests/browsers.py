@@ -1,0 +1,127 @@
+"""Debian's Chromium, driven by Selenium, without a network."""
+
+import importlib.resources
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--window-size=1400,1300",
+)
+_PATIENCE = 30.0  # seconds
+
+
+class Page:
+    """A page in a browser.
+
+    Attributes:
+      driver: Selenium's driver of the browser.
+    """
+
+    def __init__(self, driver: webdriver.Chrome):
+        self.driver = driver
+
+    def open(self, path: Path, state: str = "") -> None:
+        """Open a file, and wait until the page has read its data."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{path.resolve().as_uri()}#{state}")
+        self.wait("document.body.dataset.ready")
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Return the value of a JavaScript expression; args are its `arguments`."""
+        return self.driver.execute_script(f"return {script}", *args)
+
+    def wait(self, script: str) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + _PATIENCE
+        while not self.run(script):
+            assert time.monotonic() < end, script
+            time.sleep(0.02)
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def pixels(self, canvas: str) -> npt.NDArray[np.float64]:
+        """Return what a canvas, given as an expression, shows: (height, width, RGBA), 0 to 1."""
+        flat, width, height = self.driver.execute_script(
+            f"const canvas = {canvas}, {{ width, height }} = canvas;"
+            "const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);"
+            "return [[...data], width, height]"
+        )
+        return np.reshape(flat, (height, width, 4)) / 255
+
+    def settle(self) -> None:
+        """Wait for the next frame, in which the page draws."""
+        self.driver.execute_async_script(
+            "const done = arguments[0];"
+            "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+        )
+
+    def move(self, element: WebElement, *stops: tuple[float, float], drag: bool = False) -> None:
+        """Move the pointer from stop to stop, in pixels from an element's corner."""
+        width, height = element.rect["width"], element.rect["height"]
+        actions = ActionChains(self.driver, duration=0)
+        for k, (left, top) in enumerate(stops):
+            place = (round(left - width / 2), round(top - height / 2))
+            actions.move_to_element_with_offset(element, *place)
+            if drag and k == 0:
+                actions.click_and_hold()
+        if drag:
+            actions.release()
+        actions.perform()
+        self.settle()
+
+    def problems(self) -> list[str]:
+        """What the browser's console has, since the last call."""
+        found = [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        # The tests read canvases more often than the page does.
+        return [message for message in found if "willReadFrequently" not in message]
+
+    def violations(self) -> list[str]:
+        """The rules of axe-core that the page violates."""
+        axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js")
+        self.driver.execute_script(axe.read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script(
+            "axe.run().then((result) => arguments[0](result.violations))"
+        )
+        return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in found]
+
+
+@contextmanager
+def chromium() -> Iterator[Page]:
+    """Start Chromium."""
+    options = Options()
+    options.binary_location = path_of("chromium")
+    for option in _OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    # With the path given, Selenium downloads no driver.
+    driver = webdriver.Chrome(options=options, service=Service(path_of("chromedriver")))
+    try:
+        yield Page(driver)
+    finally:
+        driver.quit()
+
+
+def path_of(program: str) -> str:
+    """Return the path of a program that the tests need."""
+    found = shutil.which(program)
+    assert found, f"{program} is missing; apt-get install chromium chromium-driver firefox-esr"
+    return found
