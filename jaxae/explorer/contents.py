@@ -76,7 +76,8 @@ def _side(source: Source, folder: str, rows: npt.NDArray[np.intp]) -> dict[str, 
     low, extent = z.min(axis=0), float(np.ptp(z, axis=0).max()) or 1.0
     step = extent / (_LEVELS - 1)
     box = Options().box_for(embedding)
-    around = _around(embedding.points, box)
+    radius = analysis.gap_radius(box)
+    around = _around(embedding.points, box, radius)
     encoder, decoder = layers_of(embedding.model)
     rng = np.random.default_rng(0)
     return {
@@ -92,19 +93,19 @@ def _side(source: Source, folder: str, rows: npt.NDArray[np.intp]) -> dict[str, 
             "isPca": plane.is_pca,
         },
         "box": list(box),
-        "radius": analysis.gap_radius(box),
-        "gaps": _gaps(embedding, around, analysis.gap_radius(box)),
+        "radius": radius,
+        "gaps": _gaps(embedding, around, radius),
         "entropy": _entropy(embedding),
         "encoder": _encoder(encoder, embedding, extent, rng),
         "decoder": _decoder(decoder, embedding, around, rng),
     }
 
 
-def _around(points: Array, box: Box) -> Box:
-    # A rectangle around the cloud and the sampling box, with a margin.
+def _around(points: Array, box: Box, radius: float) -> Box:
+    # A rectangle around the cloud and the sampling box; outside of it all is a gap.
     low = np.minimum(points.min(axis=0), (box.x_min, box.y_min))
     high = np.maximum(points.max(axis=0), (box.x_max, box.y_max))
-    margin = 0.1 * float((high - low).max())
+    margin = max(0.1 * float((high - low).max()), radius)
     (x_min, y_min), (x_max, y_max) = low - margin, high + margin
     return Box(float(x_min), float(x_max), float(y_min), float(y_max))
 

@@ -17,13 +17,19 @@ function drawGaps(side, context) {
   const [x0, x1, y0, y1] = side.gaps.box;
   // The lattice has points on the edges of its box, so each cell is centred on a point.
   const [dx, dy] = [(x1 - x0) / (size - 1) / 2, (y1 - y0) / (size - 1) / 2];
+  // Everything outside of the lattice is a gap.
+  own.fillRect(0, 0, width, height);
+  own.globalCompositeOperation = "destination-out";
+  const [left, top] = toScreen(side, x0, y1);
+  own.fillRect(left, top, (x1 - x0) * side.view.scale, (y1 - y0) * side.view.scale);
+  own.globalCompositeOperation = "source-over";
   placeMap(side, own, side.gaps.canvas, [x0 - dx, x1 + dx, y0 - dy, y1 + dy]);
   own.globalCompositeOperation = "source-in";
   own.strokeStyle = app.colours.hatch;
   own.beginPath();
-  for (let left = -height; left < width; left += 9) {
-    own.moveTo(left, height);
-    own.lineTo(left + height, 0);
+  for (let start = -height; start < width; start += 9) {
+    own.moveTo(start, height);
+    own.lineTo(start + height, 0);
   }
   own.stroke();
   context.drawImage(hatched, 0, 0, width, height);

@@ -44,8 +44,9 @@ function drawSide(side) {
   context.fillRect(0, 0, side.width, side.height);
   drawBelow(side, context);
   drawCloud(side, context);
-  drawAbove(side, context);
+  drawEntropy(side, context);
   drawNames(side, context);
+  drawAbove(side, context);
 }
 
 function drawBelow(side, context) {
@@ -54,7 +55,6 @@ function drawBelow(side, context) {
 }
 
 function drawAbove(side, context) {
-  drawEntropy(side, context);
   drawGrid(side, context);
   drawPath(side, context);
   drawLasso(side, context);

@@ -86,7 +86,7 @@ function drawProbe(side, context) {
 function drawStar(side, context) {
   if (!app.drawing) return;
   const [left, top] = toScreen(side, ...app.drawing.at[side.place]);
-  context.font = "26px system-ui, sans-serif";
+  context.font = "30px system-ui, sans-serif";
   context.textAlign = "center";
   context.lineJoin = "round";
   haloed(context, "★", left, top + 9);

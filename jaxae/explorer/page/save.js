@@ -54,7 +54,7 @@ function svgOf() {
   app.data.sides.forEach((side, k) => {
     const group = element("g", { transform: `translate(${lefts[k]} ${HEAD})`, "font-family": "sans-serif" });
     group.append(text(titleOf(side), 0, -12, 16));
-    group.append(picture(side, drawBelow), ...dots(side), picture(side, drawAbove));
+    group.append(picture(side, drawBelow), ...dots(side), picture(side, drawEntropy));
     for (const { name, at } of namesOf(side)) {
       const [left, top] = toScreen(side, ...at);
       if (left < 0 || top < 0 || left > side.width || top > side.height) continue;
@@ -65,6 +65,7 @@ function svgOf() {
       label.setAttribute("stroke-width", 4);
       group.append(label);
     }
+    group.append(picture(side, drawAbove));
     svg.append(group);
   });
   return new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
