@@ -1,6 +1,8 @@
 """Debian's Chromium, driven by Selenium, without a network."""
 
+import base64
 import importlib.resources
+import io
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -60,12 +63,9 @@ class Page:
 
     def pixels(self, canvas: str) -> npt.NDArray[np.float64]:
         """Return what a canvas, given as an expression, shows: (height, width, RGBA), 0 to 1."""
-        flat, width, height = self.driver.execute_script(
-            f"const canvas = {canvas}, {{ width, height }} = canvas;"
-            "const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);"
-            "return [[...data], width, height]"
-        )
-        return np.reshape(flat, (height, width, 4)) / 255
+        _, _, data = self.run(f"{canvas}.toDataURL()").partition(",")
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            return np.asarray(image.convert("RGBA")) / 255
 
     def settle(self) -> None:
         """Wait for the next frame, in which the page draws."""

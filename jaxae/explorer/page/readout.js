@@ -34,7 +34,7 @@ function showReadout(side) {
   const facts = [
     ["point", `${short(x)}, ${short(y)}`],
     [own ? "nearest" : "same example", textOf(index)],
-    own && ["distance", `${short(distance)}${isGap() ? ", in a gap" : ", in no gap"}`],
+    own && ["distance", `${short(distance)}${isGap() ? ", in a gap" : ", not in a gap"}`],
     shown.index !== index && ["image", `${textOf(shown.index)}, ${short(shown.distance)} away`],
     ["pixel distance", short(pixels)],
     ["entropy", entropy === null ? "—" : `${short(entropy)} bits`],
