@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
@@ -48,7 +49,7 @@ class Layer(NamedTuple):
         if self.patches is not None and self.shuffled is not None:
             tiles = y.reshape(len(x), *self.patches[:2], -1)
             height, width = self.shuffled
-            y = np.asarray(jax.vmap(pixel_shuffle)(tiles))[:, :height, :width]
+            y = np.asarray(jax.vmap(pixel_shuffle)(jnp.asarray(tiles)))[:, :height, :width]
         y = y.reshape(len(x), -1)
         if self.activation == "relu":
             return np.maximum(y, 0)
