@@ -1,9 +1,11 @@
-"""Debian's Chromium, driven by Selenium, without a network."""
+"""Debian's Chromium, driven by Selenium, without a network; a picture by Debian's Firefox."""
 
 import base64
 import importlib.resources
 import io
+import json
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import websocket
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -118,6 +121,42 @@ def chromium() -> Iterator[Page]:
         yield Page(driver)
     finally:
         driver.quit()
+
+
+def firefox_picture(path: Path, profile: Path) -> Image.Image:
+    """Open an explorer in Firefox, wait until it shows its data, and return a picture of it.
+
+    Debian has no driver for Firefox, so this speaks WebDriver BiDi with the browser itself.
+    """
+    options = ("--headless", "--remote-debugging-port=0", "--profile", str(profile))
+    firefox = subprocess.Popen(
+        [path_of("firefox-esr"), *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    assert firefox.stderr
+    try:
+        lines = (line.decode() for line in firefox.stderr)
+        address = next(line.split()[-1] for line in lines if "BiDi listening on" in line)
+        socket = websocket.create_connection(f"{address}/session", timeout=_PATIENCE)
+
+        def ask(method: str, **params: Any) -> Any:
+            socket.send(json.dumps({"id": 1, "method": method, "params": params}))
+            answer = json.loads(socket.recv())
+            assert answer["type"] == "success", answer
+            return answer["result"]
+
+        ask("session.new", capabilities={})
+        context = ask("browsingContext.getTree")["contexts"][0]["context"]
+        ask("browsingContext.navigate", context=context, url=path.as_uri(), wait="complete")
+        ready = "document.body.dataset.ready && !app.frame"
+        drawn = f"new Promise((done) => setInterval(() => {ready} && done(true), 20))"
+        ask("script.evaluate", expression=drawn, target={"context": context}, awaitPromise=True)
+        data = ask("browsingContext.captureScreenshot", context=context)["data"]
+        socket.close()
+        return Image.open(io.BytesIO(base64.b64decode(data)))
+    finally:
+        firefox.terminate()
+        firefox.wait(_PATIENCE)
+        firefox.stderr.close()
 
 
 def path_of(program: str) -> str:

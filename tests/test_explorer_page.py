@@ -4,7 +4,6 @@ import base64
 import csv
 import dataclasses
 import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from jaxae import Dataset, ModelConfig, Source, create_model
 from jaxae.explorer.contents import as_json
 from jaxae.explorer.network import layers_of
 from jaxae.plots.colours import TEN
-from tests.browsers import Page, chromium, path_of
+from tests.browsers import Page, chromium, firefox_picture
 
 pytestmark = pytest.mark.slow
 
@@ -351,14 +350,7 @@ def test_axe_finds_no_violation(explorer: Explorer) -> None:
 
 
 def test_firefox_opens_the_page_and_takes_a_picture(explorer: Explorer, tmp_path: Path) -> None:
-    picture = tmp_path / "picture.png"
-    command = [
-        path_of("firefox-esr"),
-        *("--headless", "--profile", str(tmp_path), "--window-size=1200,800"),
-        *("--screenshot", str(picture), explorer.path.as_uri()),
-    ]
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
-    with Image.open(picture) as image:
+    with firefox_picture(explorer.path, tmp_path) as image:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
     for colour in TEN[:3]:
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
