@@ -136,7 +136,9 @@ def firefox_picture(path: Path, profile: Path) -> Image.Image:
     try:
         lines = (line.decode() for line in firefox.stderr)
         address = next(line.split()[-1] for line in lines if "BiDi listening on" in line)
-        socket = websocket.create_connection(f"{address}/session", timeout=_PATIENCE)
+        socket = websocket.create_connection(
+            f"{address}/session", timeout=_PATIENCE, suppress_origin=True
+        )
 
         def ask(method: str, **params: Any) -> Any:
             socket.send(json.dumps({"id": 1, "method": method, "params": params}))
