@@ -58,7 +58,7 @@ def explorer(
 
 @pytest.fixture(autouse=True)
 def fresh(explorer: Explorer) -> Iterator[None]:
-    """Open the page anew, and let the console be empty at the end."""
+    """Open the page again, and check that the console is empty at the end."""
     explorer.page.open(explorer.path)
     yield
     assert explorer.page.problems() == []

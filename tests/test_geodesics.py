@@ -16,10 +16,10 @@ from jaxae.geometry import curve_energy, curve_length, geodesic
 from jaxae.geometry.graph import grid_paths
 from jaxae.geometry.region import everywhere, hull_of
 from jaxae.geometry.spline import KNOTS, spline_basis
+from tests.surfaces import RADIUS, A, affine, cylinder, sphere
 
 Array = npt.NDArray[np.float64]
-A = np.array([[2.0, 1.0], [0.0, 3.0], [-1.0, 0.5]])
-RADIUS, TURNS = 2.0, 5.0
+TURNS = 5.0
 # The four corners of a cloud, and its inside.
 CLOUD = np.stack(np.meshgrid([-1.5, 0.0, 1.5], [-0.5, 0.0, 0.5]), axis=-1).reshape(-1, 2)
 
@@ -28,20 +28,6 @@ CLOUD = np.stack(np.meshgrid([-1.5, 0.0, 1.5], [-0.5, 0.0, 0.5]), axis=-1).resha
 def float64(request: pytest.FixtureRequest) -> Any:
     with jax.enable_x64(True):
         yield
-
-
-def affine(z: jax.Array) -> jax.Array:
-    return jnp.asarray(A) @ z + 5
-
-
-def sphere(z: jax.Array) -> jax.Array:
-    """Map longitude and latitude to a sphere."""
-    x, y = z
-    return RADIUS * jnp.stack([jnp.cos(y) * jnp.cos(x), jnp.cos(y) * jnp.sin(x), jnp.sin(y)])
-
-
-def cylinder(z: jax.Array) -> jax.Array:
-    return jnp.stack([RADIUS * jnp.cos(z[0] / RADIUS), RADIUS * jnp.sin(z[0] / RADIUS), z[1]])
 
 
 def hill(z: jax.Array) -> jax.Array:

@@ -19,31 +19,15 @@ from jaxae.geometry import (
     log_magnification,
     metric,
 )
+from tests.surfaces import RADIUS, A, affine, cylinder, sphere
 
 Array = npt.NDArray[np.float64]
-A = np.array([[2.0, 1.0], [0.0, 3.0], [-1.0, 0.5]])
-RADIUS = 2.0
 
 
 @pytest.fixture(autouse=True)
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):
         yield
-
-
-def affine(z: jax.Array) -> jax.Array:
-    return jnp.asarray(A) @ z + 5
-
-
-def sphere(z: jax.Array) -> jax.Array:
-    """Map longitude and latitude to a sphere."""
-    x, y = z
-    return RADIUS * jnp.stack([jnp.cos(y) * jnp.cos(x), jnp.cos(y) * jnp.sin(x), jnp.sin(y)])
-
-
-def cylinder(z: jax.Array) -> jax.Array:
-    """Roll up the plane, so that straight lines become helices of the same length."""
-    return jnp.stack([RADIUS * jnp.cos(z[0] / RADIUS), RADIUS * jnp.sin(z[0] / RADIUS), z[1]])
 
 
 def flat(z: jax.Array) -> jax.Array:

@@ -30,7 +30,7 @@ function redraw() {
   });
 }
 
-/** Draw again, with the cloud painted anew. */
+/** Draw the planes again, the cloud too. */
 function repaint() {
   for (const side of app.data.sides) side.bitmap = null;
   redraw();
