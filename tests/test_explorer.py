@@ -19,10 +19,10 @@ from tests.commands import jaxae as command
 from tests.commands import refusal
 
 CONFIGS = [
-    ModelConfig(hidden_dim=(9, 7)),
+    ModelConfig(hidden_dim=(9, 7), activation="tanh"),
     ModelConfig(model="vae", latent_dim=3, hidden_dim=8),
     ModelConfig(architecture="conv", hidden_dim=8),
-    ModelConfig(architecture="conv", model="vae", hidden_dim=(8, 5)),
+    ModelConfig(architecture="conv", model="vae", hidden_dim=(8, 5), activation="gelu"),
 ]
 
 

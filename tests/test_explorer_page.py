@@ -92,8 +92,17 @@ def test_the_page_encodes_and_decodes_as_jaxae_does(explorer: Explorer, side: in
     np.testing.assert_allclose(encoded, jaxae.encode(embedding.model, images), atol=1e-2 * extent)
 
 
-def test_the_page_evaluates_convolutions(explorer: Explorer) -> None:
-    model = create_model(ModelConfig(architecture="conv", hidden_dim=8), (5, 7, 3), 0)
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(architecture="conv", hidden_dim=8, activation="gelu"),
+        ModelConfig(hidden_dim=(8, 6), activation="silu"),
+        ModelConfig(hidden_dim=8, activation="tanh"),
+    ],
+    ids=str,
+)
+def test_the_page_evaluates_every_layer(explorer: Explorer, config: ModelConfig) -> None:
+    model = create_model(config, (5, 7, 3), 0)
     rng = np.random.default_rng(0)
     image = rng.uniform(size=(1, 5, 7, 3)).astype(np.float32)
     z = rng.normal(size=(1, 2)).astype(np.float32)

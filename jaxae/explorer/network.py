@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from jaxae.models import AutoencoderLike, ConvDecoder, ConvEncoder, Decoder, Encoder
 from jaxae.models.conv import im2col, pixel_shuffle
+from jaxae.models.dense import ACTIVATIONS
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +24,7 @@ class Layer(NamedTuple):
     Attributes:
       kernel: shape (inputs, outputs).
       bias: shape (outputs,).
-      activation: "relu", "sigmoid" or "linear".
+      activation: "sigmoid", "linear", or the name of one of a model's activations.
       patches: height, width, channels and stride for `im2col`; None for all of the input.
       shuffled: height and width to which the result of `pixel_shuffle` is cropped; None if the
         output is not shuffled.
@@ -51,8 +52,8 @@ class Layer(NamedTuple):
             height, width = self.shuffled
             y = np.asarray(jax.vmap(pixel_shuffle)(jnp.asarray(tiles)))[:, :height, :width]
         y = y.reshape(len(x), -1)
-        if self.activation == "relu":
-            return np.maximum(y, 0)
+        if self.activation in ACTIVATIONS:
+            return np.asarray(ACTIVATIONS[self.activation](y))
         return expit(y) if self.activation == "sigmoid" else y
 
 
@@ -86,23 +87,23 @@ def _encoder(encoder: Encoder, image_shape: tuple[int, ...]) -> Iterator[Layer]:
         height, width = image_shape[:2]
         channels = math.prod(image_shape[2:])
         for layer in (encoder.first, encoder.second):
-            yield _layer(layer, "relu", patches=(height, width, channels, 2))
+            yield _layer(layer, encoder.activation, patches=(height, width, channels, 2))
             height, width, channels = -(-height // 2), -(-width // 2), layer.out_features
     for layer in itertools.chain([encoder.hidden], encoder.deeper):
-        yield _layer(layer, "relu")
+        yield _layer(layer, encoder.activation)
     yield _layer(encoder.latent, "linear")
 
 
 def _decoder(decoder: Decoder | ConvDecoder) -> Iterator[Layer]:
     for layer in itertools.chain([decoder.hidden], decoder.deeper):
-        yield _layer(layer, "relu")
+        yield _layer(layer, decoder.activation)
     if isinstance(decoder, Decoder):
         yield _layer(decoder.pixels, "sigmoid")
         return
     height, width, channels = decoder.features_shape
-    yield _layer(decoder.features, "relu")
+    yield _layer(decoder.features, decoder.activation)
     doubled = (2 * height, 2 * width)
-    yield _layer(decoder.first, "relu", (height, width, channels, 1), doubled)
+    yield _layer(decoder.first, decoder.activation, (height, width, channels, 1), doubled)
     channels = decoder.first.out_features // 4
     shown = decoder.image_shape[0], decoder.image_shape[1]
     yield _layer(decoder.pixels, "sigmoid", (*doubled, channels, 1), shown)

@@ -33,8 +33,8 @@ class ConvEncoder(Encoder):
     def features(self, x: jax.Array) -> jax.Array:
         """Map an image to the features that `latent` and other heads read, of shape (units,)."""
         x = x.reshape(*x.shape[:2], _channels(x.shape))
-        x = self.activation(self.first(im2col(x, stride=2)))
-        x = self.activation(self.second(im2col(x, stride=2)))
+        x = self.activate(self.first(im2col(x, stride=2)))
+        x = self.activate(self.second(im2col(x, stride=2)))
         return super().features(x)
 
 
@@ -61,8 +61,8 @@ class ConvDecoder(HiddenLayers):
 
     def logits(self, z: jax.Array) -> jax.Array:
         """Map z to the logits of an image's pixels, of shape `image_shape`."""
-        x = self.activation(self.features(self.hidden_features(z))).reshape(self.features_shape)
-        x = self.activation(pixel_shuffle(self.first(im2col(x))))
+        x = self.activate(self.features(self.hidden_features(z))).reshape(self.features_shape)
+        x = self.activate(pixel_shuffle(self.first(im2col(x))))
         image = pixel_shuffle(self.pixels(im2col(x)))
         height, width = self.image_shape[:2]
         return image[:height, :width].reshape(self.image_shape)

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jaxae.config import Activation, ModelConfig
 
-_ACTIVATIONS = {"relu": nnx.relu, "gelu": nnx.gelu, "silu": nnx.silu, "tanh": nnx.tanh}
+ACTIVATIONS = {"relu": nnx.relu, "gelu": nnx.gelu, "silu": nnx.silu, "tanh": nnx.tanh}
 
 
 class HiddenLayers(nnx.Module):
@@ -18,7 +18,7 @@ class HiddenLayers(nnx.Module):
         self, inputs: int, widths: tuple[int, ...], activation: Activation, *, rngs: nnx.Rngs
     ):
         """Draw the initial parameters of layers with these numbers of inputs and of units."""
-        self.activation = _ACTIVATIONS[activation]
+        self.activation = activation
         self.hidden = nnx.Linear(inputs, widths[0], rngs=rngs)
         pairs = itertools.pairwise(widths)
         self.deeper = nnx.List([nnx.Linear(before, width, rngs=rngs) for before, width in pairs])
@@ -26,8 +26,12 @@ class HiddenLayers(nnx.Module):
     def hidden_features(self, x: jax.Array) -> jax.Array:
         """Map an array of shape (inputs,) to the output of the last layer, of shape (units,)."""
         for layer in (self.hidden, *self.deeper):
-            x = self.activation(layer(x))
+            x = self.activate(layer(x))
         return x
+
+    def activate(self, x: jax.Array) -> jax.Array:
+        """Apply the activation to an array of any shape."""
+        return ACTIVATIONS[self.activation](x)
 
 
 class Encoder(HiddenLayers):

@@ -5,6 +5,14 @@
 const ACTIVATIONS = {
   linear: (y) => y,
   relu: (y) => y.map((value) => Math.max(0, value)),
+  // The approximation that nnx.gelu computes.
+  gelu: (y) =>
+    y.map((value) => {
+      const bent = Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3);
+      return (value / 2) * (1 + Math.tanh(bent));
+    }),
+  silu: (y) => y.map((value) => value / (1 + Math.exp(-value))),
+  tanh: (y) => y.map(Math.tanh),
   sigmoid: (y) => y.map((value) => 1 / (1 + Math.exp(-value))),
 };
 
