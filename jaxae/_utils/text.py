@@ -15,6 +15,7 @@ _PLAIN = {
     **dict.fromkeys("²₂", "2"),
     "¾": "3/4",
     "β": "beta",
+    "λ": "lambda",
     "ε": "epsilon",
     "•": "*",
     "×": "x",
