@@ -15,8 +15,15 @@ DIGITS = tuple("0123456789")
 THRESHOLDS = [
     ("The cloud is nothing like a normal distribution.", "normality_p", 0.001, (1, 0, 0)),
     ("The digits lie in long strips.", "elongation", 2.0, (0, 1, 1)),
+    ("The digits lie in long strips, as measured on images.", "image_elongation", 2.0, (0, 1, 1)),
     ("In one region the digits are in disorder.", "largest_entropy", 0.75 * np.log2(10), (0, 1, 1)),
     ("There are wide gaps between them.", "gap_share", 0.1, (0, 1, 1)),
+    (
+        "There are wide gaps between them, also along geodesics.",
+        "geodesic_gap_share",
+        0.1,
+        (0, 1, 1),
+    ),
     ("The box x from −5 to 10, y from −10 to 5 holds the cloud.", "box_coverage", 0.9, (0, 1, 1)),
 ]
 # Sentence, and the number whose interval the rule tests.
@@ -36,8 +43,10 @@ def report_of(
         "normality_p": 0.0,
         "non_normality": 0.125,
         "elongation": 2.5,
+        "image_elongation": 2.5,
         "largest_entropy": 3.25,
         "gap_share": 0.25,
+        "geodesic_gap_share": 0.25,
         "distance_rise": Estimate(3.0, 2.0, 4.0),
         "confidence_drop": Estimate(0.5, 0.25, 0.75),
         "box_coverage": 0.95,
@@ -184,4 +193,5 @@ def test_a_report_as_json_is_complete() -> None:
         "class_names": ["a", "b"],
         "undefined": {"purity": "the moon is full"},
         "evidence": None,
+        "pairs": None,
     }

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import jax
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -16,6 +17,7 @@ from jaxae.analysis import Classifier, Estimate
 from jaxae.analysis.embedding import Embedding
 from jaxae.analysis.measurements import measure
 from jaxae.analysis.report import NUMBERS, Report
+from jaxae.geometry import curve_length, geodesic
 from jaxae.models import AutoencoderLike
 from tests import made_up
 from tests.made_up import NAMES
@@ -30,12 +32,16 @@ OF_TILES = [prefix + name for prefix in ("", "central_") for name in _TILES]
 OF_CLASSES = [
     f"{name}/{label}"
     for name, label in itertools.product(
-        ("test_squared_error", "test_mse_per_pixel", "non_normality", "elongation", "purity"),
+        (
+            *("test_squared_error", "test_mse_per_pixel", "non_normality", "elongation"),
+            *("image_elongation", "purity"),
+        ),
         NAMES[:5],
     )
 ]
 OF_CLASSES += [f"train_{name}/{x}" for name in ("squared_error", "mse_per_pixel") for x in NAMES]
-OF_ALL = sorted(NUMBERS.keys() - {"divergence", "log_evidence"})
+OVER_SEEDS = {"euclidean_variation", "geodesic_variation"}
+OF_ALL = sorted(NUMBERS.keys() - {"divergence", "log_evidence"} - OVER_SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,8 @@ def expected(own: Embedding) -> dict[str, Estimate | float]:
     found |= separation(z, data.train, z_test, data.test)
     found |= disorder(both, labels)
     found |= gaps(both)
+    found |= of_metric(own.model, z_test, data.test.labels)
+    found |= of_pairs(own, both)
     found["classifier_accuracy"] = analysis.proportion(HITS, 150)
     for prefix, box in (("", LECTURE), ("central_", fitted_box(both))):
         found |= tiles(prefix, own.model, box, both, data.train, made_up.classifier())
@@ -232,6 +240,42 @@ def gaps(both: Floats) -> dict[str, Estimate | float]:
         "gap_share": analysis.gap_fraction(both, plane, LECTURE, 15 / 11 / 2),
         "central_gap_share": analysis.gap_fraction(both, plane, box, spacing / 2),
         "hull_gap_share": analysis.hull_gap_fraction(both, plane, spacing / 2),
+    }
+
+
+def of_metric(
+    model: AutoencoderLike, z: Floats, labels: npt.NDArray[np.integer]
+) -> dict[str, Estimate | float]:
+    """Compute the metric from a Jacobian by reverse mode."""
+    j = np.float64(jax.vmap(jax.jacrev(lambda z: model.decoder(z).reshape(-1)))(z))
+    g = j.swapaxes(1, 2) @ j
+    ratios = {}
+    for suffix, own in classes(labels).items():
+        squares = np.linalg.eigvals(g[own].mean(axis=0) @ np.cov(np.float64(z[own]).T))
+        ratios[f"image_elongation{suffix}"] = float(np.sqrt(squares.max() / squares.min()))
+    return ratios | {
+        "image_elongation": float(np.median(list(ratios.values()))),
+        "log_det_variance": float(np.linalg.slogdet(g)[1].var()),
+    }
+
+
+def of_pairs(own: Embedding, both: Floats) -> dict[str, Estimate | float]:
+    box = fitted_box(both)
+    radius = np.sqrt((box.x_max - box.x_min) * (box.y_max - box.y_min)) / 11 / 2
+    a, b = np.moveaxis(own.z_test[analysis.fixed_pairs(own.dataset)], 1, 0)
+    curves = geodesic(own.model.decoder, a, b, within=both)
+
+    def share(curve: Floats) -> float:
+        lengths = np.linalg.norm(curve[1:] - curve[:-1], axis=1)
+        away = cdist((curve[1:] + curve[:-1]) / 2, both).min(axis=1) > radius
+        return float(np.average(away, weights=lengths))
+
+    straight = np.linspace(a, b, 64, axis=1)
+    ratios = np.asarray(curves.length / curve_length(own.model.decoder, straight))
+    return {
+        "geodesic_gain": 1 - float(np.median(ratios)),
+        "straight_gap_share": analysis.mean([share(curve) for curve in straight]),
+        "geodesic_gap_share": analysis.mean([share(curve) for curve in curves.points]),
     }
 
 

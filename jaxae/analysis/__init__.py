@@ -8,6 +8,8 @@ entropy          entropy_map: where in the plane classes mix
 gaps             gap_fraction, hull_gap_fraction: how much of the plane is far from any embedding
 classifier       fit_classifier: a small network that classifies images
 image_distance   nearest_image_distance, nearest_images, image_ranks: distances over all pixels
+magnification    log_det_variance, image_elongation: numbers of the pull-back metric
+pairs            fixed_pairs, gap_shares, variation: lines and geodesics between test images
 evidence         divergences, log_evidence_bound: variational models, under any likelihood
 embedding        Embedding, a data set as embedded by a model
 reference        references: the same numbers of PCA, the mean image and the pixels
@@ -37,14 +39,20 @@ from jaxae.analysis.gaps import gap_fraction as gap_fraction
 from jaxae.analysis.gaps import gap_radius as gap_radius
 from jaxae.analysis.gaps import hull_gap_fraction as hull_gap_fraction
 from jaxae.analysis.image_distance import nearest_image_distance as nearest_image_distance
+from jaxae.analysis.magnification import image_elongation as image_elongation
+from jaxae.analysis.magnification import log_det_variance as log_det_variance
 from jaxae.analysis.measurements import classifier_of as classifier_of
 from jaxae.analysis.measurements import measure as measure
+from jaxae.analysis.pairs import fixed_pairs as fixed_pairs
+from jaxae.analysis.pairs import gap_shares as gap_shares
+from jaxae.analysis.pairs import variation as variation
 from jaxae.analysis.reconstruction import squared_errors as squared_errors
 from jaxae.analysis.reference import REFERENCE_NUMBERS as REFERENCE_NUMBERS
 from jaxae.analysis.reference import References as References
 from jaxae.analysis.reference import references as references
 from jaxae.analysis.report import NUMBERS as NUMBERS
 from jaxae.analysis.report import Evidence as Evidence
+from jaxae.analysis.report import PairDistances as PairDistances
 from jaxae.analysis.report import Report as Report
 from jaxae.analysis.separation import knn_accuracy as knn_accuracy
 from jaxae.analysis.separation import neighbour_confusion as neighbour_confusion

@@ -46,6 +46,13 @@ def evaluate_claims(report: Report) -> list[Claim]:
             ("elongation",),
             lambda ratio: ratio.value >= 2,
         ),
+        _evaluate(
+            report,
+            "The digits lie in long strips, as measured on images.",
+            "image_elongation ≥ 2",
+            ("image_elongation",),
+            lambda ratio: ratio.value >= 2,
+        ),
         _one_and_seven(report),
         _evaluate(
             report,
@@ -59,6 +66,13 @@ def evaluate_claims(report: Report) -> list[Claim]:
             "There are wide gaps between them.",
             "gap_share ≥ 0.1",
             ("gap_share",),
+            lambda fraction: fraction.value >= 0.1,
+        ),
+        _evaluate(
+            report,
+            "There are wide gaps between them, also along geodesics.",
+            "geodesic_gap_share ≥ 0.1",
+            ("geodesic_gap_share",),
             lambda fraction: fraction.value >= 0.1,
         ),
         _over_seeds(report, "Gaps decode to images that are like no digit.", "distance_rise"),

@@ -23,6 +23,8 @@ from jaxae.analysis.evidence import (
 )
 from jaxae.analysis.gaps import gap_fraction, gap_radius, hull_gap_fraction
 from jaxae.analysis.image_distance import nearest_image_distance
+from jaxae.analysis.magnification import image_elongation, log_det_variance
+from jaxae.analysis.pairs import add_pairs
 from jaxae.analysis.reconstruction import squared_errors
 from jaxae.analysis.reference import add_neighbours
 from jaxae.analysis.report import OF_TILES, Evidence, Report
@@ -30,6 +32,7 @@ from jaxae.analysis.separation import neighbour_confusion, silhouette, trustwort
 from jaxae.analysis.shape import elongation, henze_zirkler
 from jaxae.config import Likelihood
 from jaxae.data import Dataset, Split
+from jaxae.geometry import metric
 from jaxae.latent import LECTURE_BOX, Box, decode
 from jaxae.models import AutoencoderLike, is_variational
 
@@ -66,6 +69,8 @@ def measure(
     _shape(report, embedding)
     _separation(report, embedding)
     _gaps(report, embedding)
+    _metric(report, embedding)
+    add_pairs(report, embedding)
     if classifier is None:
         names = ("classifier_accuracy", *OF_TILES, *(f"central_{name}" for name in OF_TILES))
         report.undefined |= dict.fromkeys(names, "one class; a classifier needs two or more")
@@ -102,11 +107,19 @@ def _shape(report: Report, embedding: Embedding) -> None:
     for name, own in _classes(embedding.dataset, embedding.dataset.test):
         report.add(f"non_normality/{name}", lambda z: henze_zirkler(z).effect, z[own])
         report.add(f"elongation/{name}", elongation, z[own])
-    of_classes = [n.value for name, n in report.numbers.items() if "elongation/" in name]
-    report.add("elongation", _median, of_classes)
+    report.add("elongation", _median_of_classes, report, "elongation")
 
 
-def _median(elongations: list[float]) -> float:
+def _metric(report: Report, embedding: Embedding) -> None:
+    z, metrics = embedding.z_test, np.asarray(metric(embedding.model.decoder, embedding.z_test))
+    report.add("log_det_variance", log_det_variance, metrics)
+    for name, own in _classes(embedding.dataset, embedding.dataset.test):
+        report.add(f"image_elongation/{name}", image_elongation, z[own], metrics[own])
+    report.add("image_elongation", _median_of_classes, report, "image_elongation")
+
+
+def _median_of_classes(report: Report, of: str) -> float:
+    elongations = [n.value for name, n in report.numbers.items() if name.startswith(f"{of}/")]
     if not elongations:
         raise UndefinedError("no class has an elongation")
     return float(np.median(elongations))

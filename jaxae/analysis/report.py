@@ -46,6 +46,29 @@ OF_TILES = {
     "occupied_distance": ("pixels", "mean distance of occupied tiles to nearest training images"),
     "distance_rise": ("pixels", "gap_distance minus occupied_distance"),
 }
+# Of the decoder's geometry; for pairs, see `pairs.fixed_pairs`.
+_OF_METRIC = {
+    "log_det_variance": ("nats²", "variance of log det of the pull-back metric; test embeddings"),
+    "image_elongation": ("ratio", "elongation with lengths measured on images; class median"),
+}
+OF_PAIRS = {
+    "geodesic_gain": (
+        "0 to 1",
+        "how much shorter geodesics are than straight lines, on images; median of test pairs",
+    ),
+    "straight_gap_share": ("0 to 1", "fraction of a straight line in gaps; mean of test pairs"),
+    "geodesic_gap_share": ("0 to 1", "fraction of a geodesic in gaps; mean of test pairs"),
+}
+_OVER_SEEDS = {
+    "euclidean_variation": (
+        "deviation / mean",
+        "coefficient of variation of latent distances over seeds; mean of test pairs",
+    ),
+    "geodesic_variation": (
+        "deviation / mean",
+        "coefficient of variation of geodesics' lengths over seeds; mean of test pairs",
+    ),
+}
 _OF_VARIATIONAL = {
     "divergence": ("nats", "KL(q(z|x) ‖ N(0, I)) per test image"),
     "log_evidence": (
@@ -58,7 +81,7 @@ _CENTRAL = {
     f"central_{name}": (unit, f"{words}; percentile box")
     for name, (unit, words) in OF_TILES.items()
 }
-NUMBERS = _OF_CLOUD | OF_TILES | _OF_VARIATIONAL | _CENTRAL
+NUMBERS = _OF_CLOUD | OF_TILES | _OF_METRIC | OF_PAIRS | _OVER_SEEDS | _OF_VARIATIONAL | _CENTRAL
 
 
 def limits(name: str) -> tuple[float, float]:
@@ -111,6 +134,25 @@ class Evidence:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class PairDistances:
+    """Distances between fixed pairs of test images.
+
+    Attributes:
+      images: the indices of the two test images of each pair.
+      euclidean: the distance between their embeddings, in latent units.
+      straight: the length on images of the straight line between them, in pixels.
+      geodesic: the length on images of the geodesic between them, in pixels.
+      converged: whether the search for that geodesic converged.
+    """
+
+    images: list[list[int]]
+    euclidean: list[float]
+    straight: list[float]
+    geodesic: list[float]
+    converged: list[bool]
+
+
 @dataclasses.dataclass
 class Report:
     """The numbers of one model.
@@ -121,6 +163,8 @@ class Report:
       class_names: names of the classes.
       undefined: names of the numbers that are undefined, each with the reason.
       evidence: what `log_evidence` is a bound under; None if there is none.
+      pairs: distances between fixed pairs of test images; None if they are undefined, and for a
+        summary of several seeds.
     """
 
     numbers: dict[str, Estimate] = dataclasses.field(default_factory=dict)
@@ -128,6 +172,7 @@ class Report:
     class_names: tuple[str, ...] = ()
     undefined: dict[str, str] = dataclasses.field(default_factory=dict)
     evidence: Evidence | None = None
+    pairs: PairDistances | None = None
 
     def add(
         self,
@@ -194,4 +239,5 @@ class Report:
             "class_names": list(self.class_names),
             "undefined": self.undefined,
             "evidence": self.evidence and dataclasses.asdict(self.evidence),
+            "pairs": self.pairs and dataclasses.asdict(self.pairs),
         }

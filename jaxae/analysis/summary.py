@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxae.analysis.claims import Claim
 from jaxae.analysis.estimates import mean
+from jaxae.analysis.pairs import variation
 from jaxae.analysis.report import Report
 
 
@@ -60,7 +61,8 @@ def summarize(reports: Sequence[Report]) -> Report:
     """Average each number over seeds, with Student's t interval; take the largest p-value.
 
     A number that is undefined in some seeds is undefined in the summary, with the reason of the
-    first of them.
+    first of them. If all seeds have `pairs`, and there are two or more, the summary has the
+    coefficients of variation of their distances.
     """
     first = reports[0]
     total = Report(class_names=first.class_names)
@@ -76,6 +78,10 @@ def summarize(reports: Sequence[Report]) -> Report:
             reason = without[0].undefined.get(name, "not measured")
             some = f" (in {len(without)} of {len(reports)} seeds)"
             total.undefined[name] = reason + some * (len(without) < len(reports))
+    pairs = [report.pairs for report in reports if report.pairs is not None]
+    if len(pairs) == len(reports) > 1:
+        total.add("euclidean_variation", variation, [seed.euclidean for seed in pairs])
+        total.add("geodesic_variation", variation, [seed.geodesic for seed in pairs])
     found = [report.evidence for report in reports if report.evidence is not None]
     if "log_evidence" in total.numbers and found:
         deviations = [own.deviation for own in found if own.deviation is not None]

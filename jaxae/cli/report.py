@@ -23,9 +23,9 @@ class Report:
 
     Prints Markdown tables and writes report.json to the run's folder: the reconstruction error, how
     far the embedding is from normal, how well the classes separate, the gaps and what they decode
-    to, and which of the lecture's claims hold. PCA, the mean image and raw pixels are measured on
-    the same data, to compare the model with. All images are read into memory, also for a run that
-    streamed them.
+    to, how distances on images differ from those in the plane, and which of the lecture's claims
+    hold. PCA, the mean image and raw pixels are measured on the same data, to compare the model
+    with. All images are read into memory, also for a run that streamed them.
 
     Example: jaxae report runs/mnist
     """
