@@ -238,6 +238,8 @@ def test_a_hull_is_bounded_by_its_facets() -> None:
     np.testing.assert_allclose(
         square.excess(np.array([[0, 0], [0, 0.75], [-2, 0], [1.5, 0.5]])), [-0.5, 0.25, 0.5, 0]
     )
+    normals, offsets = square.padded_facets()
+    assert normals.shape == (64, 2) and offsets[3] < np.inf == offsets[4]
     interval = hull_of(np.array([[3.0], [1.0], [2.0]]))
     np.testing.assert_allclose(interval.excess(np.array([[2.5], [0.5]])), [-0.5, 0.5])
     assert (everywhere(CLOUD).excess(CLOUD) < 0).all()

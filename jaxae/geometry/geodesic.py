@@ -87,7 +87,7 @@ def geodesic(
         as_pytree(decoder),
         *(
             jnp.asarray(bound, starts_at.dtype)
-            for bound in (region.normals, region.offsets, region.extent)
+            for bound in (*region.padded_facets(), region.extent)
         ),
     )
     # One pair at a time: together, all would take as many steps as the slowest.
@@ -137,7 +137,7 @@ def _best(
 
     Args:
       decoder: the decoder.
-      normals: of the facets of a `Region`, as are `offsets` and `extent`.
+      normals: of the padded facets of a `Region`, as are `offsets`; `extent` is its extent.
       offsets: see `normals`.
       extent: see `normals`.
       starts: knots of the curves to start from, shape (starts, KNOTS, latent_dim).

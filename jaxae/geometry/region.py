@@ -8,6 +8,8 @@ from scipy.spatial import ConvexHull, QhullError
 
 Array = npt.NDArray[np.float64]
 
+# The number of facets is padded to a multiple of this, so that clouds share a compiled program.
+_FACETS = 64
 # Qhull's time grows with the number of facets, which explodes with the number of dimensions.
 _MOST_DIMENSIONS = 5
 
@@ -31,6 +33,14 @@ class Region(NamedTuple):
     def extent(self) -> float:
         """The longest side of the box, above 0."""
         return float(np.max(self.high - self.low)) or 1.0
+
+    def padded_facets(self) -> tuple[Array, Array]:
+        """Return normals and offsets, followed by facets that exclude nothing."""
+        missing = -len(self.offsets) % _FACETS
+        return (
+            np.pad(self.normals, ((0, missing), (0, 0))),
+            np.pad(self.offsets, (0, missing), constant_values=np.inf),
+        )
 
     def excess(self, z: npt.NDArray[np.floating]) -> Array:
         """Return how far points, shape (n, latent_dim), lie outside a facet at most; ≤ 0 inside."""
