@@ -126,7 +126,7 @@ def reported(how_much: float, tiny: Dataset) -> Report:
     straight = np.trapezoid(np.hypot(speed[..., 0], slope), t, axis=0)
     np.testing.assert_allclose(report.pairs.straight, straight, rtol=1e-3)
     gain = np.median(1 - np.linalg.norm(of_b - of_a, axis=1) / straight)
-    assert report.numbers["geodesic_gain"].value == pytest.approx(gain, abs=1e-3)
+    assert report.numbers["geodesic_gain"].value == pytest.approx(gain, abs=2e-4)
     return report
 
 
@@ -139,7 +139,7 @@ def test_an_affine_decoder_leaves_nothing_to_gain(tiny: Dataset) -> None:
 
 def test_the_gain_of_a_bent_decoder_is_that_of_parabolas_over_lines(tiny: Dataset) -> None:
     gain = reported(2.5, tiny).numbers["geodesic_gain"]
-    assert gain.value > 0.02 and gain.low is None
+    assert gain.value > 0.008 and gain.low is None
 
 
 def test_a_test_set_of_one_image_has_no_pairs(tiny: Dataset) -> None:

@@ -81,7 +81,7 @@ def test_the_runs_of_a_study_are_like_those_of_train(whole: Path, capsys: Any) -
 def test_a_study_writes_runs_and_a_report(whole: Path, capsys: Any) -> None:
     found = json.loads((whole / "report.json").read_text())
     assert found["seeds"] == [0, 1]
-    values = []
+    values, pairs = [], []
     for seed in (0, 1):
         run = jaxae.Run.open(whole / f"seed-{seed}")
         assert run.config.train.seed == seed and len(run.history()) == 6
@@ -90,9 +90,17 @@ def test_a_study_writes_runs_and_a_report(whole: Path, capsys: Any) -> None:
         again = main(["report", str(run.path), "--json"])
         assert again == 0 and json.loads(capsys.readouterr().out) == report
         assert report["references"] == found["references"]
+        pairs.append(report["pairs"])
     assert found["references"].keys() == {"pca", "mean_image", "pixel_space"}
     assert found["references"]["pca"]["knn1_accuracy"].keys() == {"value", "low", "high"}
     assert found["numbers"]["gap_share"]["value"] == pytest.approx(np.mean(values))
+    assert pairs[0]["images"] == pairs[1]["images"] and found["pairs"] is None
+    for name in ("euclidean", "geodesic"):
+        of_seeds = np.array([pairs[0][name], pairs[1][name]])
+        # Of two values, the deviation is their difference over √2.
+        variation = np.ptp(of_seeds, axis=0) / 2**0.5 / of_seeds.mean(axis=0)
+        value = found["numbers"][f"{name}_variation"]["value"]
+        assert value == pytest.approx(variation.mean())
 
 
 def test_the_evidence_bound_uses_the_kl_weight_of_the_run(whole: Path, tiny: Dataset) -> None:
