@@ -247,8 +247,8 @@ def of_metric(
     model: AutoencoderLike, z: Floats, labels: npt.NDArray[np.integer]
 ) -> dict[str, Estimate | float]:
     """Compute the metric from a Jacobian by reverse mode."""
-    j = np.float64(jax.vmap(jax.jacrev(lambda z: model.decoder(z).reshape(-1)))(z))
-    g = j.swapaxes(1, 2) @ j
+    j = np.asarray(jax.vmap(jax.jacrev(lambda z: model.decoder(z).reshape(-1)))(z), float)
+    g = np.swapaxes(j, 1, 2) @ j
     ratios = {}
     for suffix, own in classes(labels).items():
         squares = np.linalg.eigvals(g[own].mean(axis=0) @ np.cov(np.float64(z[own]).T))

@@ -4,23 +4,21 @@ Both follow from the pull-back metric G = JᵀJ of `jaxae.geometry.metric`, and 
 scale of latent space: it is the decoder that says how far apart two points are.
 """
 
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from jaxae.analysis.estimates import UndefinedError
 from jaxae.analysis.shape import Points, elongation
-
-# Added to the eigenvalues of G, relative to their sum, as in the penalty of `--flatten`.
-_FLOOR = 1e-6
+from jaxae.training.flatness import variance_of_log_det
 
 
 def log_det_variance(metrics: npt.ArrayLike) -> float:
     """Return the variance over points of log det G, 0 if all places are magnified alike.
 
-    It is the penalty of Nazari, Damrich and Hamprecht (2023), "Geometric autoencoders: what you see
-    is what you decode". Where G is singular, log det G is −∞, and a single dead point would decide
-    the variance. So a millionth of the trace of G, plus as much of its mean over the points, is
-    added to each eigenvalue first.
+    It is what `TrainConfig.flatten` penalises (Nazari, Damrich and Hamprecht 2023, "Geometric
+    autoencoders: what you see is what you decode"), with the same small floor under G: where G is
+    singular, log det G is −∞, and a single dead point would decide the variance.
 
     Args:
       metrics: G at each point, shape (n, latent_dim, latent_dim), n ≥ 1.
@@ -28,13 +26,10 @@ def log_det_variance(metrics: npt.ArrayLike) -> float:
     Raises:
       UndefinedError: the decoder is constant around all points.
     """
-    g = np.asarray(metrics, np.float64)
-    trace = np.trace(g, axis1=1, axis2=2)
-    if trace.max() == 0:
+    g = jnp.asarray(metrics, jnp.float32)
+    if not g.any():
         raise UndefinedError("the decoder is constant around every embedding")
-    floor = _FLOOR * (trace + trace.mean())
-    _, log_det = np.linalg.slogdet(g + floor[:, None, None] * np.eye(g.shape[-1])[None])
-    return float(np.var(log_det))
+    return float(variance_of_log_det(g, np.ones(len(g), np.float32)))
 
 
 def image_elongation(z: Points, metrics: npt.ArrayLike) -> float:

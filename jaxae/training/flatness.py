@@ -28,7 +28,19 @@ def log_det_variance(decoder: Decoder, z: jax.Array, mask: ArrayLike) -> jax.Arr
       z: points, float32 of shape (n, latent_dim).
       mask: shape (n,), 0 for points to leave out, 1 for the others.
     """
-    g = jax.vmap(lambda point: metric_at(decoder, point))(z)
+    return variance_of_log_det(jax.vmap(lambda point: metric_at(decoder, point))(z), mask)
+
+
+def variance_of_log_det(g: jax.Array, mask: ArrayLike) -> jax.Array:
+    """Return the variance over points of log det G, where a singular G is not infinitely far off.
+
+    A millionth of the trace of G, and as much of its mean over the points, is added to the
+    eigenvalues of G.
+
+    Args:
+      g: G at each point, shape (n, latent_dim, latent_dim).
+      mask: as for `log_det_variance`.
+    """
     count = jnp.maximum(jnp.sum(mask), 1)
     # A common factor shifts all log det alike; this one keeps determinants from underflowing.
     scale = lax.stop_gradient(jnp.sum(jnp.trace(g, axis1=1, axis2=2) * mask) / count)
