@@ -249,11 +249,12 @@ def of_metric(
     """Compute the metric from a Jacobian by reverse mode."""
     j = np.asarray(jax.vmap(jax.jacrev(lambda z: model.decoder(z).reshape(-1)))(z), float)
     g = np.swapaxes(j, 1, 2) @ j
-    ratios = {}
+    ratios: dict[str, float] = {}
     for suffix, own in classes(labels).items():
         squares = np.linalg.eigvals(g[own].mean(axis=0) @ np.cov(np.float64(z[own]).T))
         ratios[f"image_elongation{suffix}"] = float(np.sqrt(squares.max() / squares.min()))
-    return ratios | {
+    return {
+        **ratios,
         "image_elongation": float(np.median(list(ratios.values()))),
         "log_det_variance": float(np.linalg.slogdet(g)[1].var()),
     }
