@@ -25,6 +25,7 @@ PICTURES = {
     "gaps": [AE],
     "interpolation": [AE, VAE],
     "magnification": [AE],
+    "geodesics": [AE],
     "prior": [VAE],
     "ae_vae": [AE, VAE],
     "seeds": ["study-ae", "study-vae"],

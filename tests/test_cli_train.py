@@ -20,7 +20,8 @@ from tests.commands import contents, edit_config, jaxae, refusal
 
 FIGURES = ("latent", "grid", "reconstructions", "curve")  # What train draws.
 # What figures draws of a run that has no prior.
-ALL_FIGURES = (*FIGURES, "coverage", "entropy", "gaps", "interpolation")
+OTHERS = ("coverage", "entropy", "gaps", "interpolation", "magnification", "geodesics")
+ALL_FIGURES = (*FIGURES, *OTHERS)
 SMALL = ("--epochs", 2, "--hidden-dim", 16)
 
 

@@ -1,6 +1,7 @@
 """Each figure of the registry: the data, box, model, classifier and labels it is drawn from."""
 
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -204,17 +205,30 @@ def test_interpolation_is_from_the_first_class_to_the_second_for_each_model(
     rows = from_the_top(drawn(tiles.interpolation(two, Options())))
     test = two[0].embedding.dataset.test
     ends = np.array([test.images[list(test.labels).index(label)] for label in (0, 1)])
-    for axes, run in zip(rows, two, strict=True):
+    assert len(rows) == 4
+    for axes, curved, run in zip(rows[::2], rows[1::2], two, strict=True):
         model = run.embedding.model
         start, end = jaxae.encode(model, ends)
         images = jaxae.decode(model, np.linspace(start, end, 16))
         np.testing.assert_allclose(strip(axes), np.hstack(list(images)), rtol=1e-5, atol=1e-6)
-        assert axes.get_title(loc="left") == run.name
+        assert axes.get_title(loc="left") == f"{run.name}: straight line"
         _, start_image, end_image = axes.images
         np.testing.assert_allclose(np.asarray(start_image.get_array()), ends[0] / 255)
         np.testing.assert_allclose(np.asarray(end_image.get_array()), ends[1] / 255)
+        other = np.array(np.split(strip(curved), 16, axis=1))
+        np.testing.assert_allclose(other[[0, -1]], images[[0, -1]], rtol=1e-5, atol=1e-6)
+        found = re.fullmatch(
+            f"{run.name}: geodesic, (\\d+)% shorter on images", curved.get_title(loc="left")
+        )
+        assert found and length(other) < length(images)
+        assert int(found[1]) / 100 == pytest.approx(1 - length(other) / length(images), abs=0.03)
     said = [text.get_text() for text in rows[-1].get_xticklabels()]
     assert said == ["original: 0", "original: 1"]
+
+
+def length(images: npt.NDArray[np.floating]) -> float:
+    """The sum of the distances between neighbours."""
+    return float(np.linalg.norm(np.diff(images.reshape(len(images), -1), axis=0), axis=1).sum())
 
 
 def test_interpolation_of_one_class_is_between_two_of_its_images(one: Any) -> None:
@@ -223,7 +237,7 @@ def test_interpolation_of_one_class_is_between_two_of_its_images(one: Any) -> No
     few = Split(own.test.images[rows], own.test.labels[rows])
     embedding = Embedding(one.embedding.model, dataclasses.replace(own, test=few))
     same: Any = SimpleNamespace(**{**vars(one), "embedding": embedding})
-    (axes,) = drawn(tiles.interpolation([same], Options())).axes
+    _, axes = from_the_top(drawn(tiles.interpolation([same], Options())))
     for image, expected in zip(axes.images[1:], np.asarray(few.images)[:2], strict=True):
         np.testing.assert_allclose(np.asarray(image.get_array()), expected / 255)
     assert [text.get_text() for text in axes.get_xticklabels()] == ["original: 8"] * 2

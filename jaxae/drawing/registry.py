@@ -41,6 +41,7 @@ FIGURES = {
     "gaps": Drawing(tiles.gaps),
     "interpolation": Drawing(tiles.interpolation, most=4),
     "magnification": Drawing(geometry.magnification),
+    "geodesics": Drawing(geometry.geodesics),
     "prior": Drawing(tiles.prior, of_classes=False),
     "ae_vae": Drawing(clouds.ae_vae, least=2, most=2),
     "seeds": Drawing(curves.seeds, most=4, of_studies=True, of_classes=False),

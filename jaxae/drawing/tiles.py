@@ -5,11 +5,15 @@ from matplotlib.figure import Figure
 
 from jaxae import analysis, plots
 from jaxae.data import Split
+from jaxae.drawing.geometry import geodesics_between
 from jaxae.drawing.names import names_of
 from jaxae.drawing.options import Options
 from jaxae.drawing.source import MissingFigureError, Sources, check_plane
-from jaxae.latent import decode, encode, interpolate, latent_grid
+from jaxae.latent import decode, encode, latent_grid
 from jaxae.models import is_variational
+
+# The least number of intervals along a geodesic.
+_INTERVALS = 60
 
 
 def grid(sources: Sources, options: Options) -> Figure:
@@ -71,24 +75,37 @@ def gaps(sources: Sources, options: Options) -> Figure:
 
 
 def interpolation(sources: Sources, options: Options) -> Figure:
-    """Draw images that each model decodes on a line between images of the first two classes."""
+    """Draw images between images of the first two classes, straight and along a geodesic."""
     width = options.width or "page"
     steps = max(2, min(16, plots.tiles_across(width) - 2))  # Besides both originals.
     strips, ends = {}, {}
     for source, name in zip(sources, names_of(sources), strict=True):
-        dataset = source.embedding.dataset
-        test = dataset.test
+        own = source.embedding
+        test, names = own.dataset.test, own.dataset.class_names
         rows = _first_of_each_class(test)[:2]
         if len(rows) == 1:
             rows = _first_of_each_class(test, 2)
         first, last = rows[0], rows[-1]
-        start, end = test.images[first], test.images[last]
-        strips[name] = interpolate(source.embedding.model, start, end, steps)
-        names = dataset.class_names
-        ends[name] = plots.Ends(
-            np.stack([start, end]), (names[test.labels[first]], names[test.labels[last]])
+        start, end = own.z_test[first], own.z_test[last]
+        # Points between the steps, so that the length is accurate whatever the width.
+        each = -(-_INTERVALS // (steps - 1))
+        found = geodesics_between(own, start, end, n=each * (steps - 1) + 1)
+        note = "" if found.converged else ", not converged"
+        said = plots.Ends(
+            test.images[[first, last]], (names[test.labels[first]], names[test.labels[last]])
         )
-    return plots.interpolations(strips, ends, width=width)
+        for kind, points in (
+            ("straight line", np.linspace(start, end, steps)),
+            (f"geodesic, {found.gain:z.0%} shorter on images{note}", found.points[::each]),
+        ):
+            strips[f"{name}: {kind}"] = decode(own.model, points)
+            ends[f"{name}: {kind}"] = said
+    return plots.interpolations(
+        strips,
+        ends,
+        path="a straight line in latent space, and along a geodesic on images",
+        width=width,
+    )
 
 
 def prior(sources: Sources, options: Options) -> Figure:

@@ -43,6 +43,12 @@ class Geodesic(NamedTuple):
     straight_length: npt.NDArray[np.floating]
     converged: npt.NDArray[np.bool_]
 
+    @property
+    def gain(self) -> npt.NDArray[np.floating]:
+        """Share by which it is shorter than the straight line; 0 if both are 0; shape (...)."""
+        straight = np.asarray(self.straight_length)
+        return (straight - self.length) / np.where(straight > 0, straight, 1)
+
 
 def geodesic(
     decoder: Decoder, a: ArrayLike, b: ArrayLike, *, within: ArrayLike | None = None, n: int = 64

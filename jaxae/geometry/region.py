@@ -12,6 +12,8 @@ Array = npt.NDArray[np.float64]
 _FACETS = 64
 # Qhull's time grows with the number of facets, which explodes with the number of dimensions.
 _MOST_DIMENSIONS = 5
+# A cloud is flat if its width is less than this share of its length, about float32's precision.
+_FLAT = 1e-6
 
 
 class Region(NamedTuple):
@@ -53,6 +55,15 @@ def everywhere(ends: Array) -> Region:
     margin = np.max(high - low) / 2
     latent_dim = len(low)
     return Region(np.zeros((0, latent_dim)), np.zeros(0), low - margin, high + margin)
+
+
+def has_hull(cloud: npt.NDArray[np.floating]) -> bool:
+    """Return whether a cloud has a volume, and few enough dimensions to compute its hull."""
+    latent_dim = cloud.shape[1]
+    if latent_dim > _MOST_DIMENSIONS:
+        return False
+    around_mean = cloud - np.mean(cloud, axis=0, dtype=np.float64)
+    return bool(np.linalg.matrix_rank(around_mean, rtol=_FLAT) == latent_dim)
 
 
 def hull_of(cloud: Array) -> Region:

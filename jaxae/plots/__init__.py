@@ -9,6 +9,7 @@ grids          reconstruction_grid, coverage_grid, image_grid: decoded images
 images         reconstructions, interpolations: rows of images
 gaps           gap_tiles: tiles in gaps against occupied tiles
 magnification  magnification_map: how fast images change over the plane
+geodesics      geodesic_map: shortest curves beside straight lines
 training       training_curve, seed_curves: losses against the epoch
 comparison     side_by_side: several models
 colours        names and colours of classes
@@ -22,6 +23,7 @@ from jaxae.plots.comparison import Side as Side
 from jaxae.plots.comparison import side_by_side as side_by_side
 from jaxae.plots.entropy import entropy_map as entropy_map
 from jaxae.plots.gaps import gap_tiles as gap_tiles
+from jaxae.plots.geodesics import geodesic_map as geodesic_map
 from jaxae.plots.grids import coverage_grid as coverage_grid
 from jaxae.plots.grids import image_grid as image_grid
 from jaxae.plots.grids import reconstruction_grid as reconstruction_grid

@@ -90,15 +90,17 @@ def interpolations(
     strips: Mapping[str, Array],
     ends: Mapping[str, Ends] | None = None,
     *,
+    path: str = "a straight line in latent space",
     figure: Figure | SubFigure | None = None,
     width: Width | None = None,
 ) -> Figure:
-    """Show images decoded along a straight line in latent space, one row per model.
+    """Show images decoded along a curve in latent space, one row per model or curve.
 
     Args:
       strips: for each name, images of shape (steps, height, width), values 0 to 1, decoded from
         points at equal steps.
       ends: for each of these names, the images that were encoded, to show on both sides.
+      path: what the points lie on, for the caption.
       figure: the figure or subfigure to draw on; by default a new one.
       width: width of a new figure; by default that of rcParams["figure.figsize"].
     """
@@ -118,7 +120,7 @@ def interpolations(
             for name, named in zip(strips, [*last, True], strict=True):
                 _show_ends(panels[name], ends[name], named, 0.45 * inches)
             one_class = any(start == end for start, end in (e.class_names for e in ends.values()))
-        said = "decoded: equal steps along a straight line in latent space"
+        said = f"decoded: equal steps along {path}"
         if one_class:
             said += ", between two images of one class"
         layout[-1, 0].set_xlabel(wrapped(said, 0.95 * inches, "axes.labelsize"))

@@ -87,8 +87,9 @@ def scatter_on(
     box: Box | None,
     n: int = 12,
     palette: Palette | None = None,
+    named: bool = True,
 ) -> tuple[list[str], Array]:
-    """Draw `latent_scatter` on existing axes, without its key.
+    """Draw `latent_scatter` on existing axes, without its key; `named` is for a plane.
 
     Returns:
       The names and the colours of the classes that occur, in order of their labels.
@@ -116,8 +117,9 @@ def scatter_on(
     _fit_view(axes, points)
     _set_scales(axes)
     _dots(axes, points, colours[index])
-    medians = np.reshape([np.median(points[labels == label], axis=0) for label in shown], (-1, 2))
-    NamesInCloud(axes, medians, names, colours)
+    if named:
+        medians = [np.median(points[labels == label], axis=0) for label in shown]
+        NamesInCloud(axes, np.reshape(medians, (-1, 2)), names, colours)
     return names, colours
 
 
