@@ -375,6 +375,7 @@ OTHERS = {
     "hidden_dim": 17,
     "model": "vae",
     "architecture": "conv",
+    "activation": "gelu",
     "precision": "bfloat16",
     "likelihood": "normal",
     "binarize": True,

@@ -124,7 +124,7 @@ def _region(ends: npt.NDArray[np.floating], within: ArrayLike | None) -> Region:
         outside = hull.excess(points) > _ROUNDING * hull.extent
         if outside.any():
             raise ValueError(
-                f"{name} has a point outside the hull of within, {points[outside][0]}; "
+                f"{name} has a point outside the hull of within, {points[outside][0].tolist()}; "
                 "add it to within, or pass within=None"
             )
     return hull
