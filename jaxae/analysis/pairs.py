@@ -11,11 +11,10 @@ from jaxae.analysis.estimates import Estimate, UndefinedError, mean
 from jaxae.analysis.gaps import Points, distance_to_nearest, gap_radius
 from jaxae.analysis.report import OF_PAIRS, PairDistances, Report
 from jaxae.data import Dataset
-from jaxae.geometry import geodesic
+from jaxae.geometry import Geodesic, geodesic
+from jaxae.geometry.region import HULL_DIMENSIONS
 
 _PAIRS, _POINTS = 100, 64
-# The hull of a cloud takes too long to compute in more dimensions.
-_HULL_DIMENSIONS = 5
 
 
 def fixed_pairs(dataset: Dataset) -> npt.NDArray[np.intp]:
@@ -66,7 +65,7 @@ def add_pairs(report: Report, embedding: Embedding) -> None:
     def gap_share(curves: Points) -> Estimate:
         return mean(gap_shares(curves, embedding.z, gap_radius(embedding.percentile_box)))
 
-    report.add("geodesic_gain", _median_gain, found.length, found.straight_length)
+    report.add("geodesic_gain", _median_gain, found)
     report.add("straight_gap_share", gap_share, np.linspace(a, b, _POINTS, axis=1))
     report.add("geodesic_gap_share", gap_share, found.points)
 
@@ -111,17 +110,17 @@ def variation(distances: Sequence[Sequence[float]]) -> float:
     return float(np.mean(of_seeds.std(axis=0, ddof=1)[apart] / average[apart]))
 
 
-def _median_gain(lengths: npt.NDArray[np.floating], straight: npt.NDArray[np.floating]) -> float:
-    apart = straight > 0
+def _median_gain(found: Geodesic) -> float:
+    apart = found.straight_length > 0
     if not apart.any():
         raise UndefinedError("all pairs decode to equal images")
-    return float(np.median(1 - lengths[apart] / straight[apart]))
+    return float(np.median(found.gain[apart]))
 
 
 def _hull(z: Points) -> Points | None:
     """Return points with the same convex hull, or None if there are too many dimensions."""
     latent_dim = z.shape[1]
-    if latent_dim > _HULL_DIMENSIONS:
+    if latent_dim > HULL_DIMENSIONS:
         return None
     if latent_dim == 1:
         return z

@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 # The number of facets is padded to a multiple of this, so that clouds share a compiled program.
 _FACETS = 64
 # Qhull's time grows with the number of facets, which explodes with the number of dimensions.
-_MOST_DIMENSIONS = 5
+HULL_DIMENSIONS = 5
 # A cloud is flat if its width is less than this share of its length, about float32's precision.
 _FLAT = 1e-6
 
@@ -60,7 +60,7 @@ def everywhere(ends: Array) -> Region:
 def has_hull(cloud: npt.NDArray[np.floating]) -> bool:
     """Return whether a cloud has a volume, and few enough dimensions to compute its hull."""
     latent_dim = cloud.shape[1]
-    if latent_dim > _MOST_DIMENSIONS:
+    if latent_dim > HULL_DIMENSIONS:
         return False
     around_mean = cloud - np.mean(cloud, axis=0, dtype=np.float64)
     return bool(np.linalg.matrix_rank(around_mean, rtol=_FLAT) == latent_dim)
@@ -74,10 +74,10 @@ def hull_of(cloud: Array) -> Region:
     """
     latent_dim = cloud.shape[1]
     low, high = cloud.min(axis=0), cloud.max(axis=0)
-    if latent_dim > _MOST_DIMENSIONS:
+    if latent_dim > HULL_DIMENSIONS:
         raise ValueError(
             f"within has {latent_dim} dimensions; its hull takes too long to compute in more than "
-            f"{_MOST_DIMENSIONS}, so pass within=None"
+            f"{HULL_DIMENSIONS}, so pass within=None"
         )
     if latent_dim == 1:
         return Region(np.array([[1.0], [-1.0]]), np.array([high[0], -low[0]]), low, high)

@@ -89,7 +89,7 @@ def scatter_on(
     palette: Palette | None = None,
     named: bool = True,
 ) -> tuple[list[str], Array]:
-    """Draw `latent_scatter` on existing axes, without its key; `named` is for a plane.
+    """Draw `latent_scatter` on existing axes, without its key; without names unless `named`.
 
     Returns:
       The names and the colours of the classes that occur, in order of their labels.
