@@ -32,11 +32,15 @@ fuzz: $(VENV)/installed-dev  ## Feed 100,000 damaged files to the readers
 soak: $(VENV)/installed-dev  ## Inject faults into runs for ten minutes; print a table
 	$(BIN)/python -m tests.faults
 
+# The scripts of the explorer share one scope, so they are linted as one, with one "use strict".
 lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/oxfmt --check jaxae/explorer/page
+	awk 'NR == 1 || FNR > 1' jaxae/explorer/page/*.js > $(VENV)/page.js
+	$(BIN)/oxlint --config .oxlintrc.json --no-ignore --deny-warnings $(VENV)/page.js
 
 figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and tables of figures/, from saved runs
 	$(BIN)/python figures/draw.py

@@ -24,7 +24,8 @@ function addressOf() {
   if (app.layer !== "none") state.set("layer", app.layer);
   if (app.tool !== "probe") state.set("tool", app.tool);
   if (app.held) state.set("probe", numbers(app.probe.side, app.probe.x, app.probe.y));
-  if (app.path) state.set("path", numbers(app.path.side, ...app.path.start, ...(app.path.end ?? [])));
+  if (app.path)
+    state.set("path", numbers(app.path.side, ...app.path.start, ...(app.path.end ?? [])));
   return state;
 }
 
@@ -33,11 +34,14 @@ function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
   const numbers = (name, ...counts) => {
     const found = (state.get(name) ?? "").split(" ").map(Number);
-    return counts.includes(found.length) && found.every(Number.isFinite) && state.has(name) ? found : null;
+    return counts.includes(found.length) && found.every(Number.isFinite) && state.has(name)
+      ? found
+      : null;
   };
   for (const side of app.data.sides) {
     const [x, y, scale] = numbers(`view${side.place}`, 3) ?? [];
-    side.view = scale > 0 ? { x, y, scale: scale * side.least } : fittedView(side, side.width, side.height);
+    side.view =
+      scale > 0 ? { x, y, scale: scale * side.least } : fittedView(side, side.width, side.height);
     side.bitmap = null;
     setBox(side, numbers(`box${side.place}`, 4) ?? side.box);
   }
@@ -45,7 +49,9 @@ function recall() {
   const off = (state.get("off") ?? "").split(" ").filter(Boolean).map(Number);
   app.on = app.data.classes.map((_, label) => !off.includes(label));
   for (const name of ["split", "layer", "tool"]) {
-    const choice = document.querySelector(`[name=${name}][value="${CSS.escape(state.get(name) ?? "")}"]`);
+    const choice = document.querySelector(
+      `[name=${name}][value="${CSS.escape(state.get(name) ?? "")}"]`,
+    );
     app[name] = choice ? choice.value : DEFAULTS[name];
   }
   const isSide = (place) => place in app.data.sides;
@@ -56,7 +62,11 @@ function recall() {
   const path = numbers("path", 3, 5);
   app.path = null;
   if (path && isSide(path[0])) {
-    app.path = { side: path[0], start: path.slice(1, 3), end: path.length === 5 ? path.slice(3) : null };
+    app.path = {
+      side: path[0],
+      start: path.slice(1, 3),
+      end: path.length === 5 ? path.slice(3) : null,
+    };
   }
   showPath();
   showControls();

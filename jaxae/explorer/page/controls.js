@@ -11,7 +11,7 @@ const HINTS = {
 function setUpControls() {
   const { classes } = app.data;
   const boxes = document.querySelector("#classes .boxes");
-  const counts = new Array(classes.length).fill(0);
+  const counts = classes.map(() => 0);
   for (const label of app.data.labels) counts[label]++;
   classes.forEach(({ name, colour }, label) => {
     const [line, box, dot] = ["label", "input", "span"].map((kind) => document.createElement(kind));
@@ -63,7 +63,9 @@ function showControls() {
   for (const name of ["tool", "split", "layer"]) {
     document.querySelector(`[name=${name}][value=${app[name]}]`).checked = true;
   }
-  document.querySelectorAll("#classes input").forEach((box, label) => (box.checked = app.on[label]));
+  document
+    .querySelectorAll("#classes input")
+    .forEach((box, label) => (box.checked = app.on[label]));
   document.getElementById("grid").checked = app.grid;
   document.getElementById("hint").textContent = HINTS[app.tool];
   for (const side of app.data.sides) side.section.querySelector(".limits").hidden = !app.grid;

@@ -49,7 +49,11 @@ function wipeDrawing() {
   context.fillStyle = "#000";
   context.fillRect(0, 0, pad.width, pad.height);
   app.drawing = null;
-  showImage(document.getElementById("entered"), new Float32Array(app.data.imageShape.reduce((a, b) => a * b)), 1);
+  showImage(
+    document.getElementById("entered"),
+    new Float32Array(app.data.imageShape.reduce((a, b) => a * b)),
+    1,
+  );
   document.getElementById("drawn").replaceChildren();
   redraw();
 }

@@ -10,7 +10,10 @@ function selectWithin(side, outline) {
 function select(examples) {
   app.selection = examples.filter((i) => isShown(i) && isInSplit(i));
   const counts = app.data.classes
-    .map(({ name }, label) => [name, app.selection.filter((i) => app.data.labels[i] === label).length])
+    .map(({ name }, label) => [
+      name,
+      app.selection.filter((i) => app.data.labels[i] === label).length,
+    ])
     .filter(([, count]) => count);
   const words = counts.map(([name, count]) => `${name}: ${count}`).join(", ");
   const count = app.selection.length;
@@ -25,7 +28,12 @@ function selectInBox() {
   const side = app.data.sides[app.probe.side];
   const [x0, x1, y0, y1] = side.box;
   app.lasso = null;
-  selectWithin(side, [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]);
+  selectWithin(side, [
+    [x0, y0],
+    [x1, y0],
+    [x1, y1],
+    [x0, y1],
+  ]);
 }
 
 // Whether a ray from the point crosses the outline an odd number of times.
@@ -41,12 +49,15 @@ function isWithin(x, y, outline) {
 /** The selection as CSV: the data set's own numbers, classes, and coordinates in each plane. */
 function csvOf() {
   const { sides } = app.data;
-  const columns = sides.flatMap(({ name }) => (sides.length > 1 ? [`x ${name}`, `y ${name}`] : ["x", "y"]));
+  const columns = sides.flatMap(({ name }) =>
+    sides.length > 1 ? [`x ${name}`, `y ${name}`] : ["x", "y"],
+  );
   const rows = app.selection.map((i) => {
     const { split, number, label } = nameOf(i);
     return [split, number, label, ...sides.flatMap((side) => [side.x[i], side.y[i]])];
   });
-  const quoted = (value) => (/[",\n\r]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const quoted = (value) =>
+    /[",\n\r]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value;
   const lines = [["split", "index", "class", ...columns], ...rows];
   return lines.map((line) => `${line.map(quoted).join(",")}\n`).join("");
 }

@@ -72,7 +72,9 @@ function showScale() {
 function cividis(fraction) {
   const place = fraction * (CIVIDIS.length - 1);
   const below = Math.min(Math.floor(place), CIVIDIS.length - 2);
-  return CIVIDIS[below].map((a, k) => Math.round(a + (CIVIDIS[below + 1][k] - a) * (place - below)));
+  return CIVIDIS[below].map((a, k) =>
+    Math.round(a + (CIVIDIS[below + 1][k] - a) * (place - below)),
+  );
 }
 
 // A square map as a canvas; its rows go up, those of a canvas down.

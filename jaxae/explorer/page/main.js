@@ -78,12 +78,20 @@ function makeSide(side, place) {
     limits: [...section.querySelectorAll(".limits input")],
   });
   find("h2").textContent = titleOf(side);
-  side.canvas.setAttribute("aria-label", `Embeddings of ${titleOf(side)}. Arrow keys move the probe.`);
+  side.canvas.setAttribute(
+    "aria-label",
+    `Embeddings of ${titleOf(side)}. Arrow keys move the probe.`,
+  );
   find(".limits").setAttribute("role", "group");
   find(".limits").setAttribute("aria-label", `Sampling box of ${side.name}`);
   find(".strip button").addEventListener("click", clearPath);
   for (const input of side.limits) {
-    input.addEventListener("input", () => setBox(side, side.limits.map(({ valueAsNumber }) => valueAsNumber)));
+    input.addEventListener("input", () =>
+      setBox(
+        side,
+        side.limits.map(({ valueAsNumber }) => valueAsNumber),
+      ),
+    );
   }
   measure(side);
   listen(side);
@@ -105,7 +113,9 @@ function measure(side) {
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const names = ["paper", "ink", "quiet", "line", "accent", "grey", "hatch"];
-  app.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  app.colours = Object.fromEntries(
+    names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+  );
 }
 
 async function start() {

@@ -7,7 +7,9 @@ const STEPS = 12;
 /** Start a path at a point, or end it there. */
 function addToPath(side, x, y) {
   const started = app.path && app.path.side === side.place && !app.path.end;
-  app.path = started ? { ...app.path, end: [x, y] } : { side: side.place, start: [x, y], end: null };
+  app.path = started
+    ? { ...app.path, end: [x, y] }
+    : { side: side.place, start: [x, y], end: null };
   showPath();
 }
 
@@ -24,7 +26,10 @@ function showPath() {
     side.strip.hidden = app.path?.side !== side.place;
     if (side.strip.hidden) continue;
     const { start, end } = app.path;
-    showStrip(side.strip.querySelector("canvas"), pathPoints().map(([x, y]) => decodeAt(side, x, y)));
+    showStrip(
+      side.strip.querySelector("canvas"),
+      pathPoints().map(([x, y]) => decodeAt(side, x, y)),
+    );
     const text = (point) => point.map(short).join(", ");
     side.strip.querySelector("span").textContent = end
       ? `Decoded on the straight path from ${text(start)} to ${text(end)}.`

@@ -65,7 +65,8 @@ function startDrag(side, event, start, fingers) {
 function moveDrag(side, drag, before, now) {
   const [right, down] = [now[0] - before[0], now[1] - before[1]];
   const [x, y] = toPlane(side, ...now);
-  if (drag.kind === "box") moveBox(side, drag.limits, right / side.view.scale, -down / side.view.scale);
+  if (drag.kind === "box")
+    moveBox(side, drag.limits, right / side.view.scale, -down / side.view.scale);
   if (drag.kind === "plane") pan(side, right, down);
   if (drag.kind === "probe") probeAt(side, now);
   if (drag.kind === "lasso") {
@@ -109,7 +110,7 @@ function cursorAt(side, at) {
   const limits = handleAt(side, ...at);
   if (!limits) return "crosshair";
   if (limits.length === 4) return "move";
-  return limits[0] === 0 === (limits[1] === 3) ? "nwse-resize" : "nesw-resize";
+  return (limits[0] === 0) === (limits[1] === 3) ? "nwse-resize" : "nesw-resize";
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -117,7 +118,10 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 function press(side, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { key } = event;
-  const probe = app.probe.side === side.place ? app.probe : { side: side.place, x: side.view.x, y: side.view.y };
+  const probe =
+    app.probe.side === side.place
+      ? app.probe
+      : { side: side.place, x: side.view.x, y: side.view.y };
   if (ARROWS[key]) {
     const step = (event.shiftKey ? 50 : 8) / side.view.scale;
     const [right, up] = ARROWS[key];

@@ -39,7 +39,9 @@ function showReadout(side) {
     ["pixel distance", short(pixels)],
     ["entropy", entropy === null ? "—" : `${short(entropy)} bits`],
   ];
-  side.facts.replaceChildren(...facts.filter(Boolean).flatMap(([name, value]) => fact(name, value)));
+  side.facts.replaceChildren(
+    ...facts.filter(Boolean).flatMap(([name, value]) => fact(name, value)),
+  );
 }
 
 function fact(name, value) {
@@ -64,7 +66,9 @@ function say() {
 function summarize() {
   const { data } = app;
   const number = (value) => value.toLocaleString("en");
-  const runs = data.sides.map((side) => `${side.name} (${side.model}, epoch ${side.epoch})`).join(" and ");
+  const runs = data.sides
+    .map((side) => `${side.name} (${side.model}, epoch ${side.epoch})`)
+    .join(" and ");
   const sampled = data.count < data.total ? `, a random sample of ${number(data.total)},` : "";
   const words = [
     `${runs}: ${number(data.count)} embeddings${sampled} in ${data.classes.length} classes.`,

@@ -26,7 +26,11 @@ function layout() {
     lefts.push(width);
     width += side.width + SPACE;
   }
-  return { lefts, width: width - SPACE, height: Math.max(...app.data.sides.map((side) => side.height)) + HEAD };
+  return {
+    lefts,
+    width: width - SPACE,
+    height: Math.max(...app.data.sides.map((side) => side.height)) + HEAD,
+  };
 }
 
 function pngOf() {
@@ -52,7 +56,10 @@ function svgOf() {
   const svg = element("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height });
   svg.append(element("rect", { width, height, fill: app.colours.paper }));
   app.data.sides.forEach((side, k) => {
-    const group = element("g", { transform: `translate(${lefts[k]} ${HEAD})`, "font-family": "sans-serif" });
+    const group = element("g", {
+      transform: `translate(${lefts[k]} ${HEAD})`,
+      "font-family": "sans-serif",
+    });
     group.append(text(titleOf(side), 0, -12, 16));
     group.append(picture(side, drawBelow), ...dots(side), picture(side, drawEntropy));
     for (const { name, at } of namesOf(side)) {
@@ -101,11 +108,21 @@ function picture(side, draw) {
   const context = canvas.getContext("2d");
   context.scale(2, 2);
   draw(side, context);
-  return element("image", { href: canvas.toDataURL("image/png"), width: side.width, height: side.height });
+  return element("image", {
+    href: canvas.toDataURL("image/png"),
+    width: side.width,
+    height: side.height,
+  });
 }
 
 function text(words, x, y, size) {
-  const node = element("text", { x, y, "font-size": size, "font-weight": 600, fill: app.colours.ink });
+  const node = element("text", {
+    x,
+    y,
+    "font-size": size,
+    "font-weight": 600,
+    fill: app.colours.ink,
+  });
   node.textContent = words;
   return node;
 }

@@ -32,7 +32,8 @@ function isShown(i) {
 /** Whether an example belongs to the split that is shown. */
 function isInSplit(i) {
   const row = app.data.rows ? app.data.rows[i] : i;
-  return app.split === "all" || (row >= app.data.train) === (app.split === "test");
+  const isTest = row >= app.data.train;
+  return app.split === "all" || isTest === (app.split === "test");
 }
 
 function paintCloud(side) {

@@ -4,7 +4,8 @@
 
 /** The view that shows a whole cloud. */
 function fittedView(side, width, height) {
-  const limits = (values) => values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const limits = (values) =>
+    values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const [[x0, x1], [y0, y1]] = [limits(side.x), limits(side.y)];
   const scale = 0.92 * Math.min(width / (x1 - x0 || 1), height / (y1 - y0 || 1));
   return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale };
@@ -40,7 +41,8 @@ function ticksOf(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((value) => value >= rough);
   const ticks = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(Number((i * step).toPrecision(6)));
+  for (let i = Math.ceil(low / step); i * step <= high; i++)
+    ticks.push(Number((i * step).toPrecision(6)));
   return ticks;
 }
 
