@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/mnist
 RUNS := runs/mnist runs/vae
-STUDIES := runs/study-ae runs/study-vae
+STUDIES := runs/study-ae runs/study-vae runs/study-flat
 # The tests of a file stay in one process, so that their shared runs are trained only once.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -54,7 +54,7 @@ runs/%/config.json: | $(VENV)/installed
 	$(BIN)/jaxae train --model $(if $(filter vae,$*),vae,ae) --run-dir runs/$*
 
 runs/study-%/report.json: | $(VENV)/installed
-	$(BIN)/jaxae study --model $* --run-dir runs/study-$* --overwrite
+	$(BIN)/jaxae study $(if $(filter flat,$*),--flatten 1,--model $*) --run-dir runs/study-$* --overwrite
 
 bench: $(VENV)/installed-dev  ## Run the whole framework comparison and report it
 	$(BIN)/python -m benchmarks run --out runs/bench.json; status=$$?; \

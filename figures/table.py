@@ -1,6 +1,6 @@
-"""Write table.json, table.md and table.tex: every number of both models, and every claim.
+"""Write table.json, table.md and table.tex: every number of three models, and every claim.
 
-python figures/table.py                        from runs/study-ae and runs/study-vae, into figures/
+python figures/table.py                        from the studies of runs/, into figures/
 python figures/table.py STUDY ... --out DIR    from other studies
 """
 
@@ -16,7 +16,7 @@ from jaxae.analysis import NUMBERS, Estimate
 from jaxae.drawing import names_of
 
 FOLDER = Path(__file__).resolve().parent
-STUDIES = [FOLDER.parent / "runs" / name for name in ("study-ae", "study-vae")]
+STUDIES = [FOLDER.parent / "runs" / name for name in ("study-ae", "study-vae", "study-flat")]
 # Characters that pdfLaTeX cannot typeset.
 _MATH = str.maketrans(
     {"−": "$-$", "≥": r"$\geq$", "²": "$^2$", "₂": "$_2$", "‖": r"$\Vert$", "¾": "$3/4$"}
@@ -84,8 +84,8 @@ def main() -> None:
         nargs="*",
         type=Path,
         metavar="STUDY",
-        help="the folder of a study, by default runs/study-ae and runs/study-vae; others than "
-        "these need --out",
+        help="the folder of a study, by default runs/study-ae, runs/study-vae and "
+        "runs/study-flat; others than these need --out",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder to write to, by default figures/"

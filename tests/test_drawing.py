@@ -216,17 +216,20 @@ def test_a_figure_drawn_before_there_were_architectures_is_verified(
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"),
+    ("model", "flatten", "expected"),
     [
-        (ModelConfig(), "autoencoder"),
-        (ModelConfig(hidden_dim=(8, 4), model="vae"), "variational"),
-        (ModelConfig(architecture="conv"), "convolutional"),
-        (ModelConfig(model="vae", architecture="conv"), "convolutional, variational"),
+        (ModelConfig(), 0, "autoencoder"),
+        (ModelConfig(hidden_dim=(8, 4), model="vae"), 0, "variational"),
+        (ModelConfig(architecture="conv"), 0, "convolutional"),
+        (ModelConfig(model="vae", architecture="conv"), 0, "convolutional, variational"),
+        (ModelConfig(), 0.1, "flattened"),
+        (ModelConfig(model="vae"), 1, "variational, flattened"),
     ],
 )
 def test_a_model_is_named_by_its_architecture_and_objective(
-    model: ModelConfig, expected: str, tmp_path: Path
+    model: ModelConfig, flatten: float, expected: str, tmp_path: Path
 ) -> None:
     source = Source(tmp_path)
-    source.runs = [SimpleNamespace(config=SimpleNamespace(model=model))]  # type: ignore[list-item]
+    config = SimpleNamespace(model=model, train=SimpleNamespace(flatten=flatten))
+    source.runs = [SimpleNamespace(config=config)]  # type: ignore[list-item]
     assert source.name == expected

@@ -103,7 +103,7 @@ def test_the_help_of_a_script(script: Any, monkeypatch: pytest.MonkeyPatch, caps
 def test_tables_of_other_studies_go_to_another_folder(
     study: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    committed, _ = json.loads((table.FOLDER / "table.json").read_text()).values()
+    committed, *_ = json.loads((table.FOLDER / "table.json").read_text()).values()
     for name in ("a", "b"):
         own = Path(shutil.copytree(study, tmp_path / name))
         (own / "report.json").write_text(json.dumps(committed))

@@ -150,6 +150,17 @@ def test_the_spline_has_less_energy_than_the_path_and_the_path_than_the_line() -
     assert (path < line).all()
 
 
+@pytest.mark.parametrize("of", SURFACES)
+def test_no_geodesic_has_more_energy_than_either_start(
+    of: Callable[[jax.Array], jax.Array],
+) -> None:
+    a, b = np.array([[-1.2, -0.3], [-1.0, 0.9]]), np.array([[1.2, -0.2], [0.7, -1.0]])
+    decoder, ends = surface(of), np.stack([a, b], axis=1)
+    paths = grid_paths(decoder, ends, everywhere(ends.reshape(-1, 2)), 64)
+    for start in (paths, np.linspace(a, b, 64, axis=1)):
+        assert (geodesic(decoder, a, b).energy <= 1.001 * curve_energy(decoder, start)).all()
+
+
 def test_the_direction_does_not_matter() -> None:
     a, b = A_TO_B
     there, back = geodesic(surface(hill), a, b), geodesic(surface(hill), b, a)

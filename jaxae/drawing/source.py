@@ -19,14 +19,6 @@ from jaxae.models import AutoencoderLike
 from jaxae.runs import Run, seed_folders
 from jaxae.training import EpochMetrics
 
-# By architecture and objective.
-_NAMES = {
-    ("dense", "ae"): "autoencoder",
-    ("dense", "vae"): "variational",
-    ("conv", "ae"): "convolutional",
-    ("conv", "vae"): "convolutional, variational",
-}
-
 
 class MissingFigureError(ValueError):
     """The runs are intact, but this figure is not defined for them."""
@@ -200,8 +192,13 @@ class Source:
     @property
     def name(self) -> str:
         """Name of the model in figures."""
-        config = self.runs[0].config.model
-        return _NAMES[config.architecture, config.model]
+        config = self.runs[0].config
+        words = {
+            "convolutional": config.model.architecture == "conv",
+            "variational": config.model.model == "vae",
+            "flattened": config.train.flatten > 0,
+        }
+        return ", ".join(word for word, applies in words.items() if applies) or "autoencoder"
 
     def provenance(self, file: Path) -> dict[str, Any]:
         """Return a description of the runs, with the path relative to a figure's file."""
