@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae runs/study-flat
+# What the documentation site is made of, beside docs/.
+DOCS := build/docs
+DOCS_EPOCHS := 2
 # The tests of a file stay in one process, so that their shared runs are trained only once.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Tests of the extras, whose lowest versions are not tested.
 EXTRAS := tfds benchmarks cells compare contestants limit measure parity report runner scaling
 
-.PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick test-lowest test-wheel clean
+.PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick test-lowest test-wheel docs docs-full clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +67,16 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json; status=$$?; \
 	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
+docs: $(VENV)/installed-docs  ## Build the documentation site into site/, and check its links
+	$(BIN)/jaxae train --epochs $(DOCS_EPOCHS) --run-dir $(DOCS)/run --overwrite
+	$(BIN)/jaxae explore $(DOCS)/run --out $(DOCS)/extra/explorer.html
+	$(BIN)/sphinx-build -q -c docs -W --keep-going -n . site
+	$(BIN)/linkchecker --config docs/linkchecker.ini --no-status site/index.html
+
+docs-full: DOCS_EPOCHS := 20
+docs-full: export JAXAE_DOCS_FULL := 1
+docs-full: docs  ## Build the site with models that are trained as long as the figures'
+
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default $(EXTRAS:%=--ignore tests/test_%.py)
 
@@ -76,7 +89,7 @@ test-wheel: $(VENV)/installed-dev  ## Build and install the wheel, and train fro
 	  test -s run/figures/grid.png
 
 clean:  ## Remove the environments and caches, keep the runs
-	rm -rf $(VENV) .venv-lowest dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -88,6 +101,10 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,tfds,bench,interchange]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,interchange]'
 	@touch $@
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt

@@ -58,7 +58,7 @@ def markdown(reports: Reports) -> str:
         for headings, rows in (numbers(reports), claims(reports))
     )
     return (
-        f"Means over {seeds} seeds, [95 % interval].\n\n{of_numbers}\n\n"
+        f"# All numbers\n\nMeans over {seeds} seeds, [95 % interval].\n\n{of_numbers}\n\n"
         f"Number of seeds in which each claim holds:\n\n{of_claims}\n"
     )
 

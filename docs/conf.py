@@ -1,0 +1,46 @@
+"""The documentation site: `make docs` builds it into site/.
+
+Its root is the repository, so that a relative link leads to the same file here and on GitHub.
+"""
+
+import os
+from importlib.metadata import version as version_of
+
+# Notebooks train with small settings unless this is set; they read it too.
+FULL = bool(os.environ.get("JAXAE_DOCS_FULL"))
+
+project = "jaxae"
+author = "The jaxae authors"
+project_copyright = "the jaxae authors"
+version = release = version_of("jaxae")
+
+root_doc = "docs/index"
+include_patterns = ["docs/**", "benchmarks/**.md", "figures/table.md", "*.md"]
+exclude_patterns = [".*", "build", "dist", "jaxae", "runs", "site", "tests", "README.md"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_execution_timeout = 1800 if FULL else 120
+# Widgets would need scripts from a content delivery network.
+nb_ipywidgets_js = {}
+
+html_theme = "sphinx_book_theme"
+html_title = f"jaxae {version}"
+html_static_path = ["_static"]
+# The explorer of a run is made by `make docs`.
+html_extra_path = ["_extra", "../build/docs/extra"]
+html_show_sourcelink = False
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_toc_level": 2,
+}
