@@ -15,8 +15,8 @@ import jaxae
 
 FOLDER = Path(__file__).resolve().parent
 RUNS = FOLDER.parent / "runs"
-AE, VAE = "mnist", "vae"
-# The runs or studies that each picture is drawn from.
+AE, VAE, FLAT = "mnist", "vae", "study-flat/seed-0"
+# The runs or studies that each picture is drawn from. Its name begins with that of its figure.
 PICTURES = {
     "latent": [AE],
     "grid": [AE],
@@ -28,8 +28,14 @@ PICTURES = {
     "geodesics": [AE],
     "prior": [VAE],
     "ae_vae": [AE, VAE],
+    "ae_vae-flattened": [AE, FLAT],
     "seeds": ["study-ae", "study-vae"],
 }
+
+
+def figure_of(picture: str) -> str:
+    """Return the name of the figure that a picture shows."""
+    return picture.partition("-")[0]
 
 
 def main() -> None:
@@ -51,8 +57,8 @@ def main() -> None:
         "--runs",
         type=Path,
         metavar="DIR",
-        help="the folder of the runs mnist and vae and the studies study-ae and study-vae, by "
-        "default runs/; others than these need --out",
+        help="the folder of the runs mnist and vae and the studies study-ae, study-vae and "
+        "study-flat, by default runs/; others than these need --out",
     )
     options = parser.parse_args()
     names, folder, runs = options.names or PICTURES, options.out or FOLDER, options.runs or RUNS
@@ -66,7 +72,7 @@ def main() -> None:
         sources = {run: jaxae.Source(runs / run) for name in names for run in PICTURES[name]}
         for name in dict.fromkeys(names):
             path = folder / f"{name}.png"
-            jaxae.draw(name, [sources[run] for run in PICTURES[name]], path)
+            jaxae.draw(figure_of(name), [sources[run] for run in PICTURES[name]], path)
             print(path)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from figures.draw import RUNS
-from jaxae import EpochMetrics, ModelConfig, Source, create_model
+from figures.draw import AE, FLAT, RUNS, VAE
+from jaxae import EpochMetrics, ModelConfig, Source, TrainConfig, create_model
 from jaxae.analysis import Classifier, fit_classifier
 from jaxae.analysis.classifier import Network
-from jaxae.config import Model
 from jaxae.models import Autoencoder, parameters
 
 FILE = Path(__file__).with_suffix(".npz")
-MODELS: dict[Model, str] = {"ae": "mnist", "vae": "vae"}
-STUDIES: dict[Model, str] = {"ae": "study-ae", "vae": "study-vae"}
+MODELS = {
+    AE: (ModelConfig(), TrainConfig()),
+    VAE: (ModelConfig(model="vae"), TrainConfig()),
+    FLAT: (ModelConfig(), TrainConfig(flatten=1)),
+}
+# With the run that stands for each.
+STUDIES = {"study-ae": AE, "study-vae": VAE}
 MNIST = (28, 28)
 
 Arrays = dict[str, Any]
@@ -26,23 +30,23 @@ Arrays = dict[str, Any]
 
 def collect() -> Arrays:
     """Return every array of the runs, by name."""
-    sources = {kind: Source(RUNS / run) for kind, run in MODELS.items()}
+    sources = {run: Source(RUNS / run) for run in MODELS}
     arrays: Arrays = {}
-    for kind, source in sources.items():
-        arrays |= _flat(kind, source.snapshot.model)
-    classifier = fit_classifier(sources["ae"].embedding.dataset)
+    for run, source in sources.items():
+        arrays |= _flat(run, source.snapshot.model)
+    classifier = fit_classifier(sources[AE].embedding.dataset)
     arrays |= _flat("classifier", classifier.network)
     arrays["accuracy"] = classifier.test_accuracy
-    for kind, study in STUDIES.items():
+    for study in STUDIES:
         histories = Source(RUNS / study).histories
-        arrays[f"seeds/{kind}"] = np.array(histories, np.float64)
+        arrays[f"seeds/{study}"] = np.array(histories, np.float64)
     return arrays
 
 
-def model(arrays: Arrays, kind: Model) -> Autoencoder:
-    """Return one of the two models, in float32."""
-    made = create_model(ModelConfig(model=kind), MNIST, seed=0)
-    _fill(made, arrays, kind)
+def model(arrays: Arrays, run: str) -> Autoencoder:
+    """Return the model of a run, in float32."""
+    made = create_model(MODELS[run][0], MNIST, seed=0)
+    _fill(made, arrays, run)
     return made
 
 
@@ -53,11 +57,11 @@ def classifier(arrays: Arrays) -> Classifier:
     return Classifier(network, float(arrays["accuracy"]))
 
 
-def histories(arrays: Arrays, kind: str) -> list[list[EpochMetrics]]:
+def histories(arrays: Arrays, study: str) -> list[list[EpochMetrics]]:
     """Return the metrics of each seed of a study."""
     return [
         [EpochMetrics(int(epoch), *_known(values)) for epoch, *values in seed]
-        for seed in arrays[f"seeds/{kind}"]
+        for seed in arrays[f"seeds/{study}"]
     ]
 
 

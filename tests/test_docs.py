@@ -12,6 +12,7 @@ import pytest
 
 import jaxae
 from figures import literature
+from figures.draw import figure_of
 from jaxae import Dataset
 from jaxae.cli.app import COMMANDS, main
 from jaxae.drawing.provenance import read_provenance
@@ -180,7 +181,7 @@ def test_every_link_and_picture_is_there(page: Path) -> None:
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if anchor else []
         assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]
         if target.parent.resolve() == ROOT / "figures" and target.suffix == ".png":
-            assert read_provenance(target)["figure"] == target.stem
+            assert read_provenance(target)["figure"] == figure_of(target.stem)
 
 
 def test_every_page_is_listed() -> None:

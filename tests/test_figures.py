@@ -30,14 +30,15 @@ def run(script: Any, monkeypatch: pytest.MonkeyPatch, *args: object) -> None:
 @pytest.mark.parametrize("name", draw.PICTURES)
 def test_a_committed_picture_was_drawn_from_the_runs_that_the_script_names(name: str) -> None:
     found = read_provenance(draw.FOLDER / f"{name}.png")
-    assert found["figure"] == name
+    assert found["figure"] == draw.figure_of(name)
     assert [source["path"] for source in found["sources"]] == [
         f"../runs/{run}" for run in draw.PICTURES[name]
     ]
 
 
 def test_every_committed_picture_can_be_redrawn() -> None:
-    assert {path.stem for path in draw.FOLDER.glob("*.png")} == set(draw.PICTURES) <= set(FIGURES)
+    assert {path.stem for path in draw.FOLDER.glob("*.png")} == set(draw.PICTURES)
+    assert {*map(draw.figure_of, draw.PICTURES)} <= set(FIGURES)
 
 
 @pytest.mark.parametrize("names", [[], ["prior", "ae_vae", "prior"]])
@@ -47,14 +48,14 @@ def test_the_script_draws_all_pictures_or_those_named(
     run(draw, monkeypatch, *names)
     names = names[:2] or list(draw.PICTURES)
     assert [(name, path) for name, _, path in calls] == [
-        (name, draw.FOLDER / f"{name}.png") for name in names
+        (draw.figure_of(name), draw.FOLDER / f"{name}.png") for name in names
     ]
     opened: dict[str, Source] = {}
-    for name, sources, _ in calls:
+    for _, sources, path in calls:
         assert [source.path for source in sources] == [
-            draw.FOLDER.parent / "runs" / folder for folder in draw.PICTURES[name]
+            draw.FOLDER.parent / "runs" / folder for folder in draw.PICTURES[path.stem]
         ]
-        for folder, source in zip(draw.PICTURES[name], sources, strict=True):
+        for folder, source in zip(draw.PICTURES[path.stem], sources, strict=True):
             assert opened.setdefault(folder, source) is source
 
 

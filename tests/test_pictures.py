@@ -9,9 +9,9 @@ from matplotlib import style
 from PIL import Image
 
 import jaxae
-from figures.draw import FOLDER, PICTURES
+from figures.draw import FOLDER, PICTURES, figure_of
 from jaxae import Source
-from jaxae.config import ModelConfig, RunConfig, TrainConfig
+from jaxae.config import RunConfig
 from jaxae.drawing import FIGURES, Options
 from jaxae.drawing.source import Snapshot
 from tests import baseline
@@ -32,24 +32,24 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with np.load(baseline.FILE) as arrays:
         classifier = baseline.classifier(arrays)
         found: dict[str, Any] = {}
-        for kind, folder in baseline.MODELS.items():
+        for name, configs in baseline.MODELS.items():
             run = jaxae.Run.create(
-                tmp_path_factory.mktemp("runs") / kind,
-                RunConfig(ModelConfig(model=kind), TrainConfig(), mnist.describe("mnist")),
+                tmp_path_factory.mktemp("runs") / "run",
+                RunConfig(*configs, mnist.describe("mnist")),
                 mesh=jaxae.make_mesh(jaxae.find_devices()),
             )
-            state = run.initial_state(jaxae.models.parameters(baseline.model(arrays, kind)))
+            state = run.initial_state(jaxae.models.parameters(baseline.model(arrays, name)))
             jaxae.Recorder(run, state).close()
-            found[folder] = Source(run.path, data=mnist)
-            found[folder].classifier = classifier
-            # A study of runs without checkpoints, as if they had been read already.
-            study = Source(run.path)
-            study.snapshots = [
-                Snapshot(found[folder].snapshot.model, 0, "", history)
-                for history in baseline.histories(arrays, kind)
+            found[name] = Source(run.path, data=mnist)
+            found[name].classifier = classifier
+        # Studies of runs without checkpoints, as if they had been read already.
+        for name, stand_in in baseline.STUDIES.items():
+            found[name] = Source(found[stand_in].path)
+            found[name].snapshots = [
+                Snapshot(found[stand_in].snapshot.model, 0, "", history)
+                for history in baseline.histories(arrays, name)
             ]
-            study.runs = len(study.snapshots) * found[folder].runs
-            found[baseline.STUDIES[kind]] = study
+            found[name].runs = len(found[name].snapshots) * found[stand_in].runs
     return found
 
 
@@ -60,7 +60,9 @@ def test_a_committed_picture_is_what_is_drawn_today(
 ) -> None:
     path = tmp_path / f"{name}.png"
     with style.context("jaxae.paper", after_reset=True):
-        figure = FIGURES[name].function([sources[run] for run in PICTURES[name]], Options())
+        figure = FIGURES[figure_of(name)].function(
+            [sources[run] for run in PICTURES[name]], Options()
+        )
         jaxae.save_figure(figure, path)
     committed, today = _means(FOLDER / path.name), _means(path)
     assert committed.shape == today.shape
