@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/mnist
 RUNS := runs/mnist runs/vae
 STUDIES := runs/study-ae runs/study-vae runs/study-flat
-# What the documentation site is made of, beside docs/.
+# The documentation site, and what it is made of beside docs/.
 DOCS := build/docs
 DOCS_EPOCHS := 2
 # The tests of a file stay in one process, so that their shared runs are trained only once.
@@ -67,11 +67,11 @@ bench-quick: $(VENV)/installed-dev  ## Run a small part of the comparison and re
 	$(BIN)/python -m benchmarks run --quick --out runs/bench-quick.json; status=$$?; \
 	  $(BIN)/python -m benchmarks report runs/bench-quick.json && exit $$status
 
-docs: $(VENV)/installed-docs  ## Build the documentation site into site/, and check its links
+docs: $(VENV)/installed-docs  ## Build the documentation site into build/docs/html/, and check its links
 	$(BIN)/jaxae train --epochs $(DOCS_EPOCHS) --run-dir $(DOCS)/run --overwrite
 	$(BIN)/jaxae explore $(DOCS)/run --out $(DOCS)/extra/explorer.html
-	$(BIN)/sphinx-build -q -c docs -W --keep-going -n . site
-	$(BIN)/linkchecker --config docs/linkchecker.ini --no-status site/index.html
+	$(BIN)/sphinx-build -q -c docs -W --keep-going -n -d $(DOCS)/doctrees . $(DOCS)/html
+	$(BIN)/linkchecker --config docs/linkchecker.ini --no-status $(DOCS)/html/index.html
 
 docs-full: DOCS_EPOCHS := 20
 docs-full: export JAXAE_DOCS_FULL := 1
@@ -89,7 +89,7 @@ test-wheel: $(VENV)/installed-dev  ## Build and install the wheel, and train fro
 	  test -s run/figures/grid.png
 
 clean:  ## Remove the environments and caches, keep the runs
-	rm -rf $(VENV) .venv-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

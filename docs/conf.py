@@ -1,4 +1,4 @@
-"""The documentation site: `make docs` builds it into site/.
+"""The documentation site: `make docs` builds it into build/docs/html/.
 
 Its root is the repository, so that a relative link leads to the same file here and on GitHub.
 """
@@ -16,7 +16,7 @@ version = release = version_of("jaxae")
 
 root_doc = "docs/index"
 include_patterns = ["docs/**", "benchmarks/**.md", "figures/table.md", "*.md"]
-exclude_patterns = [".*", "build", "dist", "jaxae", "runs", "site", "tests", "README.md"]
+exclude_patterns = [".*", "build", "dist", "jaxae", "runs", "tests", "README.md"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
