@@ -35,8 +35,8 @@ def batch(n: int, *shape: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(n).random((n, *shape), np.float32)
 
 
-def write_run(path: Path, config: ModelConfig) -> None:
-    """Write a run for images of 8×6 pixels that was not trained."""
-    run = Run.create(path, config_of(config, (8, 6)), mesh=make_mesh(jax.devices()[:1]))
-    state = run.initial_state(nnx.state(random_model(config, (8, 6)), nnx.Param))
+def write_run(path: Path, config: ModelConfig, image_shape: tuple[int, ...] = (8, 6)) -> None:
+    """Write a run that was not trained."""
+    run = Run.create(path, config_of(config, image_shape), mesh=make_mesh(jax.devices()[:1]))
+    state = run.initial_state(nnx.state(random_model(config, image_shape), nnx.Param))
     Recorder(run, state).close()

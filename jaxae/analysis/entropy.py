@@ -32,6 +32,12 @@ def entropy_map(
     Raises:
       UndefinedError: a single latent dimension, a box without area, or no cell with enough
         points.
+
+    Example:
+      >>> points, labels = np.full((8, 2), 0.25), np.array([0, 1, 2, 3] * 2)
+      >>> jaxae.analysis.entropy_map(points, labels, jaxae.Box(0, 1, 0, 1), cells=2)
+      array([[ 2., nan],
+             [nan, nan]])
     """
     if points.shape[1] != 2:
         raise UndefinedError("one latent dimension has no map; expected two or more")

@@ -41,6 +41,10 @@ def mean(values: npt.ArrayLike) -> Estimate:
 
     Raises:
       UndefinedError: no values, or one that is not finite.
+
+    Example:
+      >>> print(jaxae.analysis.mean([1, 2, 3, 4]))
+      2.5 [0.446, 4.55]
     """
     x = _checked(values)
     middle = float(x.mean())
@@ -57,6 +61,10 @@ def proportion(hits: int, n: int) -> Estimate:
 
     Raises:
       ValueError: n is below 1, or hits is not from 0 to n.
+
+    Example:
+      >>> print(jaxae.analysis.proportion(9, 10))
+      0.9 [0.596, 0.982]
     """
     if not 0 <= hits <= n or n < 1:
         raise ValueError(f"{hits} hits of {n}; expected at least one trial, and 0 to n hits")

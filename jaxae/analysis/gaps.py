@@ -17,6 +17,10 @@ def gap_radius(box: Box, n: int = 12) -> float:
     """Return half the spacing of an n×n grid on a box, in latent units: √(Δx Δy) / 2.
 
     A point with no embedding within this radius lies in a gap.
+
+    Example:
+      >>> jaxae.analysis.gap_radius(jaxae.Box(0, 11, 0, 11), n=12)
+      0.5
     """
     dx, dy = (box.x_max - box.x_min) / (n - 1), (box.y_max - box.y_min) / (n - 1)
     return float(np.sqrt(dx * dy) if dy > 0 else dx) / 2
@@ -36,6 +40,12 @@ def gap_fraction(z: Points, plane: Plane, box: Box, radius: float) -> float:
       plane: the plane of the box; distances are taken in latent space, not in the plane.
       box: the rectangle, in the plane's coordinates; an interval where the plane has one axis.
       radius: distance in latent units, above 0.
+
+    Example:
+      >>> z, box = np.zeros((1, 2)), jaxae.Box(-1, 1, -1, 1)
+      >>> share = jaxae.analysis.gap_fraction(z, jaxae.pca_plane(z), box, radius=1)
+      >>> round(share, 1)  # of the square outside a circle: 1 − π/4 ≈ 0.21
+      0.2
     """
     return float(np.mean(distance_to_nearest(plane.lift(lattice(box, plane)), z) > radius))
 

@@ -101,6 +101,10 @@ def variation(distances: Sequence[Sequence[float]]) -> float:
 
     Raises:
       UndefinedError: all distances are 0.
+
+    Example:
+      >>> round(jaxae.analysis.variation([[1, 10], [3, 30]]), 3)  # √2 / 2 for both pairs
+      0.707
     """
     of_seeds = np.asarray(distances, np.float64)
     average = of_seeds.mean(axis=0)

@@ -70,6 +70,12 @@ def neighbour_confusion(
 
     Raises:
       UndefinedError: fewer training points than k.
+
+    Example:
+      >>> z, labels = np.array([[0.0], [1.0], [10.0]]), np.array([0, 0, 1])
+      >>> jaxae.analysis.neighbour_confusion(z, labels, z, labels, classes=2, k=2)
+      array([[1. , 0. ],
+             [0.5, 0.5]])
     """
     _check_enough(z_train, k)
     from sklearn.metrics import confusion_matrix

@@ -78,6 +78,10 @@ def elongation(z: Points) -> float:
     Raises:
       UndefinedError: too few points or dimensions, or all points lie on a line.
       ValueError: a point that is not finite.
+
+    Example:
+      >>> jaxae.analysis.elongation(np.array([[-3, 0], [3, 0], [0, 1], [0, -1]]))
+      3.0
     """
     x = _checked(z)
     if x.shape[1] < 2:

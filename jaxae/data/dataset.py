@@ -71,6 +71,11 @@ class Split:
     Raises:
       ValueError: a shape or dtype is wrong, the numbers of images and labels differ, or there are
         no images.
+
+    Example:
+      >>> split = jaxae.Split(np.zeros((3, 28, 28), np.uint8), labels=np.array([0, 1, 1]))
+      >>> len(split)
+      3
     """
 
     images: Images
@@ -113,6 +118,12 @@ class Dataset:
 
     Raises:
       ValueError: the splits' image sizes differ, or a label has no name.
+
+    Example:
+      >>> images = np.zeros((3, 28, 28), np.uint8)
+      >>> train, test = (jaxae.Split(images, np.array([0, 1, 1])) for _ in range(2))
+      >>> jaxae.Dataset("letters", train, test, class_names=("a", "b")).image_shape
+      (28, 28)
     """
 
     name: str

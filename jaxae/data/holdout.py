@@ -26,6 +26,11 @@ def hold_out(dataset: Dataset, n: int) -> tuple[Dataset, Split | None]:
 
     Raises:
       ValueError: n is negative, or not less than the number of training images.
+
+    Example:
+      >>> rest, validation = jaxae.data.hold_out(jaxae.load_dataset("mnist"), 5000)
+      >>> len(rest.train), len(validation), len(rest.test)
+      (55000, 5000, 10000)
     """
     check_validation(n, len(dataset.train))
     if n == 0:

@@ -38,6 +38,11 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
 
     Raises:
       ValueError: there is no such data set, or one of its files is missing or damaged.
+
+    Example:
+      >>> data = jaxae.load_dataset("mnist")
+      >>> data.train.images.shape, data.test.images.shape
+      ((60000, 28, 28), (10000, 28, 28))
     """
     if name_or_folder == "mnist":
         _check_archives(_BUNDLED)

@@ -50,6 +50,9 @@ def draw(
       MissingFigureError: the figure is not defined for these runs.
       ValueError: an unknown name or option, or a damaged run.
       OSError: the file cannot be written.
+
+    Example:
+      >>> jaxae.draw("latent", ["runs/mnist"], "latent.png", classes=["0", "1"], width="column")
     """
     path = Path(path)
     check_suffix(path.suffix)
@@ -96,6 +99,11 @@ def verify(path: str | os.PathLike[str], *, data: str | Path | None = None) -> l
 
     Raises:
       ValueError: the file has no provenance, or its runs or their data are missing or damaged.
+
+    Example:
+      >>> jaxae.draw("grid", ["runs/mnist"], "grid.pdf")
+      >>> jaxae.verify("grid.pdf")
+      []
     """
     path = Path(path)
     before = read_provenance(path)

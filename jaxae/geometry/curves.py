@@ -19,6 +19,11 @@ def curve_length(decoder: Decoder, points: ArrayLike) -> jax.Array:
 
     Raises:
       ValueError: a wrong shape, or a value that is not a finite number.
+
+    Example:
+      >>> scaled = lambda z: 2 * z
+      >>> float(jaxae.geometry.curve_length(scaled, [[0, 0], [3, 0], [3, 4]]))
+      14.0
     """
     return for_each(length_of, decoder, _as_curves(points), axes=2)
 
@@ -37,6 +42,13 @@ def curve_energy(decoder: Decoder, points: ArrayLike) -> jax.Array:
 
     Raises:
       ValueError: as for `curve_length`.
+
+    Example:
+      >>> scaled = lambda z: 2 * z
+      >>> float(jaxae.geometry.curve_energy(scaled, [[0, 0], [3, 0], [3, 4]]))  # above 14²
+      200.0
+      >>> float(jaxae.geometry.curve_energy(scaled, [[0, 0], [3.5, 0], [7, 0]]))  # equal steps
+      196.0
     """
     return for_each(energy_of, decoder, _as_curves(points), axes=2)
 

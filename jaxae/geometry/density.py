@@ -35,6 +35,13 @@ def density_weighted(decoder: Decoder, cloud: ArrayLike, floor: float = 0.01) ->
     Raises:
       ValueError: a wrong shape, a value that is not a finite number, a cloud on a line or plane, or
         a floor that is not positive.
+
+    Example:
+      >>> cloud = np.random.default_rng(0).normal(size=(500, 2))
+      >>> weighted = jaxae.geometry.density_weighted(lambda z: z, cloud)
+      >>> far = [[100.0, 0.0], [101.0, 0.0]]
+      >>> round(jaxae.geometry.curve_length(weighted, far).item(), 2)  # √101, with floor 0.01
+      10.05
     """
     points = as_points(cloud, "cloud", axes=2)
     if points.ndim != 2:

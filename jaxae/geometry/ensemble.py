@@ -34,6 +34,13 @@ def ensemble(decoders: Sequence[Decoder]) -> Decoder:
 
     Raises:
       ValueError: there are no decoders, they differ in structure, or one is weighted.
+
+    Example:
+      >>> scale = lambda factor, z: factor * z
+      >>> members = [jax.tree_util.Partial(scale, jnp.array(factor)) for factor in (1.0, 3.0)]
+      >>> g = jaxae.geometry.metric(jaxae.geometry.ensemble(members), [0.0])
+      >>> round(g.item(), 3)  # (1² + 3²) / 2
+      5.0
     """
     if not decoders:
         raise ValueError("decoders is empty; expected one or more")

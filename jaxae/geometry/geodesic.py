@@ -71,6 +71,17 @@ def geodesic(
     Raises:
       ValueError: a wrong shape; a value that is not a finite number; fewer than 2 points; or an end
         outside the hull of `within`.
+
+    Example:
+      >>> def sphere(z):
+      ...     latitude, longitude = z
+      ...     around = jnp.array([jnp.cos(longitude), jnp.sin(longitude)])
+      ...     return jnp.append(jnp.cos(latitude) * around, jnp.sin(latitude))
+      >>> found = jaxae.geometry.geodesic(sphere, [np.pi / 4, 0.0], [np.pi / 4, np.pi / 2])
+      >>> round(found.length.item(), 3)  # of a great circle: π/3
+      1.047
+      >>> round(found.straight_length.item(), 3)  # of a parallel: π/(2√2)
+      1.111
     """
     starts_at, ends_at = as_points(a, "a", axes=1), as_points(b, "b", axes=1)
     if starts_at.shape != ends_at.shape:

@@ -57,6 +57,13 @@ def indicatrices(decoder: Decoder, z: ArrayLike, radius: float | None = None) ->
       ValueError: z is not of this shape, has fewer than two different points or a value that is
         not finite; a radius that is not positive; or the decoder is constant around most points,
         so that no radius follows from it.
+
+    Example:
+      >>> centres = jaxae.grid_points(jaxae.Box(0, 4, 0, 4), 5).reshape(-1, 2)
+      >>> stretch = jnp.array([1.0, 2.0])
+      >>> found = jaxae.geometry.indicatrices(lambda z: z * stretch, centres, radius=0.5)
+      >>> np.linalg.norm(found.axes[0], axis=0).round(3)  # the semi-axes of an ellipse
+      array([0.5 , 0.25], dtype=float32)
     """
     points = as_points(z, "z", axes=2)
     if points.ndim != 2 or points.shape[1] != 2:

@@ -22,6 +22,12 @@ def metric(decoder: Decoder, z: ArrayLike) -> jax.Array:
 
     Raises:
       ValueError: z has no axes, or a value that is not a finite number.
+
+    Example:
+      >>> a = jnp.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+      >>> jaxae.geometry.metric(lambda z: a @ z, [5.0, 7.0])  # AᵀA, wherever z is
+      Array([[1., 0.],
+             [0., 4.]], dtype=float32)
     """
     return for_each(metric_at, decoder, as_points(z, "z", axes=1), axes=1)
 
@@ -42,6 +48,11 @@ def log_magnification(decoder: Decoder, z: ArrayLike) -> jax.Array:
 
     Raises:
       ValueError: as for `metric`.
+
+    Example:
+      >>> change = jaxae.geometry.log_magnification(lambda z: z**2, [[1.0, 3.0], [0.5, 0.5]])
+      >>> np.exp(change).round(3)  # |2 z₁ · 2 z₂|
+      array([12.,  1.], dtype=float32)
     """
     return for_each(_log_magnification, decoder, as_points(z, "z", axes=1), axes=1)
 
@@ -60,6 +71,11 @@ def condition_number(decoder: Decoder, z: ArrayLike) -> jax.Array:
 
     Raises:
       ValueError: as for `metric`.
+
+    Example:
+      >>> ratios = jaxae.geometry.condition_number(lambda z: z**2, [[1.0, 3.0], [0.0, 1.0]])
+      >>> np.asarray(ratios).round(3)
+      array([ 3., inf], dtype=float32)
     """
     return for_each(_condition_number, decoder, as_points(z, "z", axes=1), axes=1)
 

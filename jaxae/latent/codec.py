@@ -43,6 +43,11 @@ def encode(model: AutoencoderLike, images: npt.ArrayLike | Rows) -> Floats:
 
     Raises:
       ValueError: a wrong shape or type, or a value that is NaN or out of range.
+
+    Example:
+      >>> model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), seed=0)
+      >>> jaxae.encode(model, np.zeros((5, 28, 28), np.uint8)).shape
+      (5, 2)
     """
     images = as_rows(images)
     return concatenate(encode_blocks(model, images), (*images.shape[:1], model.latent_dim))
@@ -143,6 +148,14 @@ def latent_grid(
 
     Raises:
       ValueError: as for `grid_points`, or no plane where one is required.
+
+    Example:
+      >>> model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), seed=0)
+      >>> tiles = jaxae.latent_grid(model, jaxae.Box(-1, 1, -1, 1), n=5)
+      >>> tiles.shape
+      (5, 5, 28, 28)
+      >>> bool(np.allclose(tiles[2, 2], jaxae.decode(model, [[0, 0]])[0], atol=1e-5))
+      True
     """
     if plane is None:
         if model.latent_dim > 2:

@@ -65,7 +65,13 @@ latent_plane = pca_plane  # The name of `pca_plane` until 0.1.
 
 
 def fitted_box(points: npt.NDArray[np.floating]) -> Box:
-    """Return the box from the 1st to the 99th percentile of points, shape (n, 2) or (n, 1)."""
+    """Return the box from the 1st to the 99th percentile of points, shape (n, 2) or (n, 1).
+
+    Example:
+      >>> x, y = np.arange(101), 10 * np.arange(101)
+      >>> jaxae.fitted_box(np.stack([x, y], axis=1))
+      Box(x_min=1.0, x_max=99.0, y_min=10.0, y_max=990.0)
+    """
     low, high = np.percentile(points, [1, 99], axis=0)
     if points.shape[1] == 1:
         return Box(float(low[0]), float(high[0]), 0.0, 0.0)
@@ -80,6 +86,11 @@ def grid_points(box: Box, n: int = 12) -> npt.NDArray[np.float64]:
 
     Raises:
       ValueError: n is below 2, or the box is empty or not finite.
+
+    Example:
+      >>> points = jaxae.grid_points(jaxae.Box(0, 1, 0, 2), n=3)
+      >>> points[0].tolist()  # the lowest row
+      [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
     if n < 2:
         raise ValueError(f"n is {n}; expected 2 or more, since the edges of the box are included")

@@ -49,7 +49,7 @@ class Autoencoder(nnx.Module):
         or the images are smaller than the kernel of a convolution.
 
     Example:
-      >>> model = Autoencoder(ModelConfig(), (28, 28), rngs=nnx.Rngs(0))
+      >>> model = jaxae.create_model(jaxae.ModelConfig(), (28, 28), seed=0)
       >>> model(jnp.zeros((28, 28))).shape
       (28, 28)
     """

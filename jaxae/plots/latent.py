@@ -60,6 +60,12 @@ def latent_scatter(
     Raises:
       ValueError: z is not an array of finite embeddings, z and labels differ in length, a label has
         no name, or the palette is unknown or has too few colours.
+
+    Example:
+      >>> z, labels = np.array([[0.0, 0.0], [5.0, 5.0]]), np.array([0, 1])
+      >>> figure = jaxae.plots.latent_scatter(z, labels, ["zero", "one"], width="column")
+      >>> float(figure.get_figwidth())  # inches
+      3.5
     """
     z = _checked(z)
     plane = plane or pca_plane(z)

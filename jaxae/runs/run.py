@@ -82,6 +82,11 @@ class Run:
 
         Raises:
           ValueError: the folder is not a run, or its config.json is damaged.
+
+        Example:
+          >>> model = jaxae.Run.open("runs/mnist").load_model()
+          >>> model.latent_dim
+          2
         """
         path = Path(path)
         file = path / "config.json"

@@ -117,6 +117,13 @@ def fit(
         was given together with settings of the default one.
       DivergedError: the loss is no longer finite; the model keeps the parameters of the epoch
         before.
+
+    Example:
+      >>> data, _ = jaxae.data.hold_out(jaxae.load_dataset("mnist"), 59_000)
+      >>> model = jaxae.create_model(jaxae.ModelConfig(), data.image_shape, seed=0)
+      >>> history = jaxae.fit(model, data, jaxae.TrainConfig(epochs=2))
+      >>> history[1].test_loss < history[0].test_loss
+      True
     """
     config = config or TrainConfig()
     check_model(model)

@@ -50,6 +50,10 @@ def kl_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
     Args:
       mean: μ of shape (latent_dim,).
       log_variance: log σ², the same shape.
+
+    Example:
+      >>> float(jaxae.kl_divergence(mean=jnp.array([3.0, 4.0]), log_variance=jnp.zeros(2)))
+      12.5
     """
     return 0.5 * jnp.sum(jnp.square(mean) + jnp.exp(log_variance) - 1 - log_variance)
 
