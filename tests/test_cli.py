@@ -2,7 +2,10 @@
 
 import io
 import logging
+import os
 import re
+import signal
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -280,6 +283,17 @@ def test_the_program_refuses_with_one_line_and_status_2(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert f"{tmp_path} is not a run" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("args", [("--version",), ("study", "--help")], ids=" ".join)
+def test_the_program_ends_silently_when_nobody_reads_its_output(args: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jaxae", *args]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 # Help.

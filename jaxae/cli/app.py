@@ -20,7 +20,7 @@ import tyro
 import jaxae
 from jaxae._utils.text import did_you_mean, print_anywhere
 from jaxae.cli.arrays import Decode, Encode
-from jaxae.cli.console import warn
+from jaxae.cli.console import console, warn
 from jaxae.cli.explore import Explore
 from jaxae.cli.export import Export, Import
 from jaxae.cli.figures import Figures
@@ -67,13 +67,15 @@ def main(args: Sequence[str] | None = None) -> int:
         print_anywhere()
         if not debug:  # XLA reads this when it is loaded; it would log errors that are also raised.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if given == ["--version"]:
-        print(f"jaxae {jaxae.__version__}")
-        return 0
     try:
+        if given == ["--version"]:
+            print(f"jaxae {jaxae.__version__}", flush=True)
+            return 0
         command = _parse(given)
         # Imports JAX, which takes seconds: help and bad options need not wait for it.
         from jaxae.cli import running
+    except BrokenPipeError:
+        console.on_broken_pipe()
     except (ValueError, OSError) as error:
         if debug:
             traceback.print_exc()
@@ -154,6 +156,7 @@ def _parse_as(kind: Any, prog: str, args: Sequence[str], **options: Any) -> Any:
             return tyro.cli(kind, prog=prog, args=args, registry=TYPES, **options)
     except SystemExit as stop:
         if not stop.code:
+            sys.stdout.flush()
             raise
         raise ValueError(f"{_reason(captured.getvalue())} (see {prog} --help)") from None
 

@@ -1,13 +1,23 @@
 """Print to the terminal: results on standard output, messages on standard error."""
 
+import os
 import sys
+from typing import NoReturn
 
 from rich.console import Console
 
 from jaxae._utils.text import printable
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """End silently, as if by SIGPIPE: the reader has closed the pipe (`| head`)."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141)
+
+
 # No markup and no emoji: names of files and data sets may hold "[red]" or ":smile:".
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+console = _Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(*lines: str) -> None:

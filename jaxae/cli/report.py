@@ -13,7 +13,7 @@ from tabulate import tabulate
 import jaxae
 from jaxae._utils.files import write_json
 from jaxae._utils.text import printable
-from jaxae.cli.console import say, warn
+from jaxae.cli.console import console, say, warn
 from jaxae.cli.options import CheckpointOption, File, Flag, Folder, RunArgument
 
 
@@ -54,7 +54,7 @@ class Report:
         references = jaxae.analysis.references(source.dataset, latent_dim)
         content = as_json(report, claims, references, source)
         if self.json:
-            print(json.dumps(content, indent=2))
+            console.out(json.dumps(content, indent=2), highlight=False)
         else:
             say(_describe_checkpoint(source), "")
             show_numbers(report)
