@@ -141,7 +141,7 @@ def test_an_epoch_is_cut_by_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
         graphdef, params = nnx.split(model, nnx.Param)
         optimizer = jaxae.make_optimizer(TrainConfig(), n)
         state = jaxae.init_state(params, optimizer, 0)
-        epoch = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
+        epoch: Any = jaxae.make_train_epoch(graphdef, optimizer, batch_size)
         lowered = epoch.lower(state, jax.ShapeDtypeStruct((n, 28, 28), np.uint8))
         steps = -(-n // batch_size)
         return epochs.steps_per_call(lambda: lowered, state, steps), steps

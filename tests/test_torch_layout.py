@@ -94,7 +94,7 @@ def test_the_pages_pytorch_module_computes_the_same(
 def test_the_heads_of_a_vae_fit_pytorchs_linear_layers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     config = ModelConfig(latent_dim=3, hidden_dim=16, model="vae")
-    model = random_model(config, (8, 6))
+    model: Any = random_model(config, (8, 6))
     format_safetensors.write(tmp_path / "vae", model, config_of(config, (8, 6)))
     nn = torch.nn
     heads = {"latent": nn.Linear(16, 3), "log_variance": nn.Linear(16, 3)}

@@ -70,20 +70,20 @@ def torch_layouts(model: Autoencoder) -> dict[str, tuple[tuple[Any, ...], TorchL
 def _layout(model: Autoencoder, layer: str, shape: tuple[int, ...]) -> TorchLayout:
     inputs, outputs = shape[:-1], shape[-1:]  # A bias has no inputs.
     torch_inputs = inputs
-    convolutional = isinstance(model.decoder, ConvDecoder)
-    if convolutional and layer in _CONVOLUTIONS:
-        factor = _CONVOLUTIONS[layer]
+    flattened, convolutions = model.image_shape, {}
+    if isinstance(model.decoder, ConvDecoder):
+        flattened, convolutions = model.decoder.features_shape, _CONVOLUTIONS
+    if layer in convolutions:
+        factor = convolutions[layer]
         outputs = (factor, factor, outputs[0] // factor**2)
         if inputs:
             inputs = (3, 3, inputs[0] // 9)
             torch_inputs = _channels_first(inputs)
-    else:
-        flattened = model.decoder.features_shape if convolutional else model.image_shape
-        if len(flattened) == 3:  # Grey images have no channels.
-            if layer == "encoder.hidden" and inputs:
-                inputs = flattened
-            elif layer in ("decoder.features", "decoder.pixels"):
-                outputs = flattened
+    elif len(flattened) == 3:  # Grey images have no channels.
+        if layer == "encoder.hidden" and inputs:
+            inputs = flattened
+        elif layer in ("decoder.features", "decoder.pixels"):
+            outputs = flattened
     axes = tuple(range(len(inputs) + len(outputs)))
     order = _channels_first(axes[len(inputs) :]) + _channels_first(axes[: len(inputs)])
     return TorchLayout(shape, (*inputs, *outputs), order, (math.prod(outputs), *torch_inputs))

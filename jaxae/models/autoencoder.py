@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 import jax
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxae.config import ModelConfig
 from jaxae.models.conv import ConvDecoder, ConvEncoder, VariationalConvEncoder
@@ -55,6 +56,8 @@ class Autoencoder(nnx.Module):
     """
 
     is_variational: ClassVar[bool] = False
+    encoder: Encoder
+    decoder: Decoder | ConvDecoder
     _ENCODERS: ClassVar[dict[str, Any]] = {"dense": Encoder, "conv": ConvEncoder}
     _DECODERS: ClassVar[dict[str, Any]] = {"dense": Decoder, "conv": ConvDecoder}
 
@@ -73,11 +76,11 @@ class Autoencoder(nnx.Module):
         self.encoder = self._ENCODERS[config.architecture](config, image_shape, rngs=rngs)
         self.decoder = self._DECODERS[config.architecture](config, image_shape, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Map an image of shape `image_shape`, values 0 to 1, to its reconstruction."""
         return self.decoder(self.encoder(x))
 
-    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    def posterior(self, x: ArrayLike) -> tuple[jax.Array, jax.Array | None]:
         """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,).
 
         The z of a plain autoencoder is deterministic: μ is z, and log σ² is None.
@@ -100,7 +103,7 @@ class VariationalAutoencoder(Autoencoder):
 
     encoder: VariationalEncoder
 
-    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def posterior(self, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
         return self.encoder.posterior(x)
 

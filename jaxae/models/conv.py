@@ -13,6 +13,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxae.config import KERNEL, ModelConfig
 from jaxae.models.dense import Encoder, HiddenLayers, VariationalEncoder
@@ -30,9 +31,10 @@ class ConvEncoder(Encoder):
         self.second = nnx.Linear(KERNEL**2 * first, second, rngs=rngs)
         super().__init__(config, _features_shape(image_shape), rngs=rngs)
 
-    def features(self, x: jax.Array) -> jax.Array:
+    def features(self, x: ArrayLike) -> jax.Array:
         """Map an image to the features that `latent` and other heads read, of shape (units,)."""
-        x = x.reshape(*x.shape[:2], _channels(x.shape))
+        height, width, *channels = jnp.shape(x)
+        x = jnp.reshape(x, (height, width, math.prod(channels)))
         x = self.activate(self.first(im2col(x, stride=2)))
         x = self.activate(self.second(im2col(x, stride=2)))
         return super().features(x)
@@ -55,11 +57,11 @@ class ConvDecoder(HiddenLayers):
         self.first = nnx.Linear(KERNEL**2 * second, 4 * first, rngs=rngs)
         self.pixels = nnx.Linear(KERNEL**2 * first, 4 * _channels(image_shape), rngs=rngs)
 
-    def __call__(self, z: jax.Array) -> jax.Array:
+    def __call__(self, z: ArrayLike) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
         return nnx.sigmoid(self.logits(z))
 
-    def logits(self, z: jax.Array) -> jax.Array:
+    def logits(self, z: ArrayLike) -> jax.Array:
         """Map z to the logits of an image's pixels, of shape `image_shape`."""
         x = self.activate(self.features(self.hidden_features(z))).reshape(self.features_shape)
         x = self.activate(pixel_shuffle(self.first(im2col(x))))

@@ -4,7 +4,9 @@ import itertools
 import math
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
+from jax.typing import ArrayLike
 
 from jaxae.config import Activation, ModelConfig
 
@@ -23,8 +25,9 @@ class HiddenLayers(nnx.Module):
         pairs = itertools.pairwise(widths)
         self.deeper = nnx.List([nnx.Linear(before, width, rngs=rngs) for before, width in pairs])
 
-    def hidden_features(self, x: jax.Array) -> jax.Array:
+    def hidden_features(self, x: ArrayLike) -> jax.Array:
         """Map an array of shape (inputs,) to the output of the last layer, of shape (units,)."""
+        x = jnp.asarray(x)
         for layer in (self.hidden, *self.deeper):
             x = self.activate(layer(x))
         return x
@@ -42,11 +45,11 @@ class Encoder(HiddenLayers):
         super().__init__(math.prod(image_shape), config.widths, config.activation, rngs=rngs)
         self.latent = nnx.Linear(config.widths[-1], config.latent_dim, rngs=rngs)
 
-    def features(self, x: jax.Array) -> jax.Array:
+    def features(self, x: ArrayLike) -> jax.Array:
         """Map an image to the features that `latent` and other heads read, of shape (units,)."""
-        return self.hidden_features(x.reshape(-1))
+        return self.hidden_features(jnp.reshape(x, -1))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: ArrayLike) -> jax.Array:
         """Map an image of shape `image_shape`, values 0 to 1, to z of shape (latent_dim,)."""
         return self.latent(self.features(x))
 
@@ -59,7 +62,7 @@ class VariationalEncoder(Encoder):
         super().__init__(config, image_shape, rngs=rngs)
         self.log_variance = nnx.Linear(config.widths[-1], config.latent_dim, rngs=rngs)
 
-    def posterior(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def posterior(self, x: ArrayLike) -> tuple[jax.Array, jax.Array]:
         """Map an image to μ and log σ² of q(z|x), each of shape (latent_dim,)."""
         features = self.features(x)
         return self.latent(features), self.log_variance(features)
@@ -74,10 +77,10 @@ class Decoder(HiddenLayers):
         self.image_shape = image_shape
         self.pixels = nnx.Linear(config.widths[0], math.prod(image_shape), rngs=rngs)
 
-    def __call__(self, z: jax.Array) -> jax.Array:
+    def __call__(self, z: ArrayLike) -> jax.Array:
         """Map z of shape (latent_dim,) to an image of shape `image_shape`, values 0 to 1."""
         return nnx.sigmoid(self.pixels(self.hidden_features(z))).reshape(self.image_shape)
 
-    def logits(self, z: jax.Array) -> jax.Array:
+    def logits(self, z: ArrayLike) -> jax.Array:
         """Map z to the logits of an image's pixels, of shape `image_shape`."""
         return self.pixels(self.hidden_features(z)).reshape(self.image_shape)

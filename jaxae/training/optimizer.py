@@ -1,6 +1,8 @@
 """The optimizer: Adam at a constant rate, or along a one-cycle schedule."""
 
 import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
 
 import optax
 
@@ -8,7 +10,16 @@ from jaxae.config import TrainConfig
 
 # Each optimizer has its own compiled programs. Only the last few are kept, since a search over
 # learning rates would otherwise fill the memory.
-CACHED_PROGRAMS = 8
+_CACHED = 8
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def cached(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Keep the last few results of a function, whose arguments are hashable."""
+    # For type checkers, functools.lru_cache would hide the function's parameters.
+    return cast(Callable[_P, _R], functools.lru_cache(_CACHED)(function))
 
 
 def num_steps(n: int, batch_size: int) -> int:
@@ -33,7 +44,7 @@ def make_optimizer(config: TrainConfig, n: int) -> optax.GradientTransformation:
     return _adam(config.learning_rate, steps)
 
 
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def _adam(learning_rate: float, onecycle_steps: int | None) -> optax.GradientTransformation:
     rate: optax.ScalarOrSchedule = learning_rate
     if onecycle_steps is not None:

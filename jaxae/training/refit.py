@@ -1,6 +1,5 @@
 """`refit_decoders`: fit several decoders to one encoder, as one vmapped program."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from jaxae.config import ModelConfig, TrainConfig
 from jaxae.data import Dataset
 from jaxae.models import Autoencoder, Params, abstract_model, create_model, parameters
 from jaxae.training.loop import Epoch
-from jaxae.training.optimizer import CACHED_PROGRAMS, make_optimizer
+from jaxae.training.optimizer import cached, make_optimizer
 from jaxae.training.seeds import fit_seeds
 from jaxae.training.step import TrainState, init_state
 
@@ -78,7 +77,7 @@ def refit_decoders(
 
 
 # Cached, because each optimizer has its own compiled programs.
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def _of_decoder(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """Return an optimizer that leaves the encoder as it is."""
 

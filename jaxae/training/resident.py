@@ -19,7 +19,7 @@ from jaxae.distributed import batch_sharding, put_rows_replicated, replicated
 from jaxae.training.evaluation import evaluate_terms
 from jaxae.training.losses import LossTerms
 from jaxae.training.objective import ExampleLoss, Objective
-from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
+from jaxae.training.optimizer import cached, num_steps
 from jaxae.training.step import TrainState, epoch_order, make_train_step, train_batches
 
 # A signal has to wait for a compiled call to return. An epoch that would take longer than this many
@@ -193,7 +193,7 @@ def compiled(function: Any, *args: Any) -> Any:
 
 
 # Cached, because a new jitted function would be compiled again.
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def _make_call(
     graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
@@ -216,7 +216,7 @@ def _make_call(
     return jax.jit(transform(call) if transform else call, donate_argnums=0, out_shardings=out)
 
 
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def _make_order(sharding: NamedSharding | None, transform: Transform | None) -> Any:
     def order(state: TrainState, images: jax.Array) -> jax.Array:
         return epoch_order(state.key, state.epoch, len(images))
@@ -225,7 +225,7 @@ def _make_order(sharding: NamedSharding | None, transform: Transform | None) -> 
     return jax.jit(transform(order) if transform else order, out_shardings=out)
 
 
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def _make_test(
     graphdef: nnx.GraphDef[Any],
     objective: Objective,

@@ -4,7 +4,6 @@ The data set lives on the devices as uint8. The order of an epoch is drawn there
 is gathered inside the scan, so Python runs only between epochs.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from jaxae.distributed import replicated
 from jaxae.models import Params
 from jaxae.training.losses import Batch, batch_loss
 from jaxae.training.objective import Objective
-from jaxae.training.optimizer import CACHED_PROGRAMS, num_steps
+from jaxae.training.optimizer import cached, num_steps
 
 # Folded into a key to make independent streams of random numbers. Parameters and epochs fold in
 # small numbers, so with one key the first epoch's order would depend on the first parameter.
@@ -176,14 +175,14 @@ def epoch_order(key: jax.Array, epoch: jax.Array, n: int) -> jax.Array:
     return jax.random.permutation(jax.random.fold_in(key, epoch), n)
 
 
-@functools.lru_cache(CACHED_PROGRAMS)
+@cached
 def make_train_epoch(
     graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
     batch_size: int,
     sharding: NamedSharding | None = None,
     objective: Objective | None = None,
-) -> Any:
+) -> Callable[[TrainState, jax.Array], tuple[TrainState, jax.Array]]:
     """Return the jitted function (state, images) -> (state, mean loss) that trains one epoch.
 
     The order of the images depends on the state's key and epoch only. The state is donated: the one
