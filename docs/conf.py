@@ -4,7 +4,11 @@ Its root is the repository, so that a relative link leads to the same file here 
 """
 
 import os
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 # Notebooks train with small settings unless this is set; they read it too.
 FULL = bool(os.environ.get("JAXAE_DOCS_FULL"))
@@ -20,9 +24,9 @@ exclude_patterns = [".*", "build", "dist", "jaxae", "runs", "tests", "README.md"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "docstrings",
 ]
 
 myst_heading_anchors = 3
@@ -32,6 +36,17 @@ nb_execution_in_temp = True
 nb_execution_timeout = 1800 if FULL else 120
 # Widgets would need scripts from a content delivery network.
 nb_ipywidgets_js = {}
+
+# The extension `docstrings` adds the annotations.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False
+maximum_signature_line_length = 88
+napoleon_attr_annotations = False
+napoleon_custom_sections = [("Attributes", "params_style")]
+# `name` in a docstring is code, and a link where it names something of jaxae's.
+default_role = "py:obj"
+nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "sphinx_book_theme"
 html_title = f"jaxae {version}"

@@ -1,5 +1,6 @@
 """README.md and docs/: numbers match the committed results, and links resolve."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -155,7 +156,7 @@ def test_what_is_said_of_the_results_is_in_the_reports() -> None:
     scaling = RESULTS / "scaling/report.md"
     exponent = cells(table(scaling, "exponent"), "images", "exponent").split()[0]
     assert f"to the power {exponent}" in page
-    page = (DOCS / "data-and-devices.md").read_text()
+    page = (DOCS / "devices.md").read_text()
     ratio = cells(table(scaling, "precision"), "bfloat16", "× float32").split()[0]
     assert f"{ratio} times as long as one in float32" in page
     machines = table(ROOT / "benchmarks/SCALING.md", "half efficient from batch")
@@ -180,6 +181,19 @@ def test_every_link_and_picture_is_there(page: Path) -> None:
 def test_every_page_is_listed() -> None:
     for page in PAGES[1:]:
         assert page.name == "index.md" or f"]({page.name})" in (DOCS / "index.md").read_text()
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+    listed = set(re.findall(r"^\.\. \S+:: jaxae\.(\S+)", pages, re.MULTILINE))
+    folders = [name for name in dir(jaxae) if inspect.ismodule(getattr(jaxae, name))]
+    assert "geometry" in folders and "fit" in listed
+    for name in {*dir(jaxae)} - {*folders}:
+        assert name in listed
+    for folder in folders:
+        for name, value in vars(getattr(jaxae, folder)).items():
+            if not name.startswith("_") and not inspect.ismodule(value):
+                assert name in listed or f"{folder}.{name}" in listed, (folder, name)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

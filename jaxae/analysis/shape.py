@@ -33,10 +33,12 @@ def henze_zirkler(z: Points, *, at_most: int = 5000, seed: int = 0) -> Normality
     """Test multivariate normality (Henze and Zirkler 1990, A class of invariant consistent tests).
 
     With S the covariance (divisor n), D_jk = (z_j − z_k)ᵀ S⁻¹ (z_j − z_k), D_j = (z_j − z̄)ᵀ S⁻¹
-    (z_j − z̄) and β = ((2d + 1) n / 4)^(1 / (d + 4)) / √2:
-    T / n = n⁻² Σ_jk exp(−β² D_jk / 2)
-            − 2 (1 + β²)^(−d/2) n⁻¹ Σ_j exp(−β² D_j / (2 (1 + β²))) + (1 + 2 β²)^(−d/2),
-    and 4 where S is singular.
+    (z_j − z̄) and β = ((2d + 1) n / 4)^(1 / (d + 4)) / √2, the statistic T is given by::
+
+        T / n = n⁻² Σ_jk exp(−β² D_jk / 2)
+                − 2 (1 + β²)^(−d/2) n⁻¹ Σ_j exp(−β² D_j / (2 (1 + β²))) + (1 + 2 β²)^(−d/2)
+
+    T / n is 4 where S is singular.
 
     Args:
       z: points of shape (n, d), n > d + 1.

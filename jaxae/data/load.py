@@ -23,6 +23,7 @@ def load_dataset(name_or_folder: str | Path = "mnist") -> Dataset:
     Args:
       name_or_folder: a name, or a folder given as a `Path` or as a string that begins with `/`, `~`
         or `.`. One of
+
         - `"mnist"`, bundled with the package and checked against its SHA-256;
         - a folder with the four IDX files of MNIST's layout, gzipped or not, named
           `train-images-idx3-ubyte` or `train-images.idx3-ubyte`;

@@ -27,7 +27,7 @@ def ensemble(decoders: Sequence[Decoder]) -> Decoder:
 
     Args:
       decoders: decoders of one latent space that differ only in the values of their parameters:
-        Flax modules, or `jax.tree_util.Partial`s of one function.
+        Flax modules, or a `jax.tree_util.Partial` each, of one function.
 
     Returns:
       A decoder to images of shape (S, ...). As an argument of compiled functions it is a pytree.
