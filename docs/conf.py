@@ -41,6 +41,7 @@ nb_ipywidgets_js = {}
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
+toc_object_entries_show_parents = "hide"
 maximum_signature_line_length = 88
 napoleon_attr_annotations = False
 napoleon_custom_sections = [("Attributes", "params_style")]
@@ -51,6 +52,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 html_theme = "sphinx_book_theme"
 html_title = f"jaxae {version}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 # The explorer of a run is made by `make docs`.
 html_extra_path = ["_extra", "../build/docs/extra"]
 html_show_sourcelink = False

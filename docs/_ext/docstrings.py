@@ -33,8 +33,8 @@ def annotate(
 def keep_plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Keep `(n, *shape)` from becoming emphasis, and "vae only: …" the type of an attribute."""
     lines[:] = [line.replace(", *", r", \*") for line in lines]
-    if what == "attribute":
-        lines.insert(0, "")
+    if what in ("attribute", "property"):
+        lines[:0] = ["..", ""]  # An empty comment, which napoleon reads in place of the first line.
 
 
 def find_short_name(
