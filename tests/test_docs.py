@@ -183,6 +183,16 @@ def test_every_page_is_listed() -> None:
         assert page.name == "index.md" or f"]({page.name})" in (DOCS / "index.md").read_text()
 
 
+def test_every_file_and_field_of_a_run_is_described(trained: Path) -> None:
+    first_cells = {row[0] for found in tables((DOCS / "files.md").read_text()) for row in found}
+    described = set(re.findall(r"`(.*?)`", " ".join(first_cells)))
+    assert {entry.name + "/" * entry.is_dir() for entry in trained.iterdir()} <= described
+    assert {*json.loads((trained / "config.json").read_text())} <= described
+    assert {*jaxae.training.EpochMetrics._fields} <= described
+    for report in json.loads((ROOT / "figures" / "table.json").read_text()).values():
+        assert {*report} - {"mixing"} <= described
+
+
 def test_every_public_name_is_in_the_reference() -> None:
     pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
     listed = set(re.findall(r"^\.\. \S+:: jaxae\.(\S+)", pages, re.MULTILINE))
