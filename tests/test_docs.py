@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,13 @@ def test_every_file_and_field_of_a_run_is_described(trained: Path) -> None:
     assert {*jaxae.training.EpochMetrics._fields} <= described
     for report in json.loads((ROOT / "figures" / "table.json").read_text()).values():
         assert {*report} - {"mixing"} <= described
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contract = pyproject["tool"]["importlinter"]["contracts"][0]
+    _, *rows = table(DOCS / "how-it-is-built.md", "what belongs there")
+    assert [row[0].replace("`, `", " | ").strip("`") for row in rows] == contract["layers"]
 
 
 def test_every_public_name_is_in_the_reference() -> None:
