@@ -214,6 +214,17 @@ def test_every_public_name_is_in_the_reference() -> None:
                 assert name in listed or f"{folder}.{name}" in listed, (folder, name)
 
 
+def test_the_commands_on_the_start_page_are_documented() -> None:
+    reference = (DOCS / "command-line.md").read_text()
+    shown = [cell for row in table(DOCS / "index.md", "task", "command") for cell in row]
+    commands = re.findall(r"`jaxae (\w+) (.*?)`", " ".join(shown))
+    assert len(commands) > 10
+    for command, rest in commands:
+        assert command in COMMANDS
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert f"{option} " in reference or f"{option}`" in reference
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_is_documented(
     command: str, capsys: pytest.CaptureFixture[str]
