@@ -36,11 +36,12 @@ soak: $(VENV)/installed-dev  ## Inject faults into runs for ten minutes; print a
 	$(BIN)/python -m tests.faults
 
 # The scripts of the explorer share one scope, so they are linted as one, with one "use strict".
-lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
+lint: $(VENV)/installed-dev  ## Check style, types, the direction of imports and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell *.md docs jaxae benchmarks figures
 	$(BIN)/oxfmt --check jaxae/explorer/page
 	awk 'NR == 1 || FNR > 1' jaxae/explorer/page/*.js > $(VENV)/page.js
 	$(BIN)/oxlint --config .oxlintrc.json --no-ignore --deny-warnings $(VENV)/page.js
