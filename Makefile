@@ -14,7 +14,7 @@ TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # Tests of the extras, whose lowest versions are not tested.
 EXTRAS := tfds benchmarks cells compare contestants limit measure parity report runner scaling
 
-.PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick test-lowest test-wheel docs docs-full clean
+.PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick accelerator test-lowest test-wheel docs docs-full clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ docs-full: DOCS_EPOCHS := 20
 docs-full: export JAXAE_DOCS_FULL := 1
 docs-full: docs  ## Build the site with models that are trained as long as the figures'
 
+accelerator:  ## On a machine with a GPU or TPU: install, test, train, measure; keep the results
+	$(PYTHON) -m benchmarks.accelerator
+
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default $(EXTRAS:%=--ignore tests/test_%.py)
 
@@ -106,6 +109,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 $(VENV)/installed-docs: $(VENV)/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,interchange]'
+	@touch $@
+
+$(VENV)/installed-cuda $(VENV)/installed-tpu: $(VENV)/installed-%: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt

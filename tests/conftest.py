@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +156,11 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     yield
     imported = _HEAVY & sys.modules.keys() - before
     assert not imported, f"imports {', '.join(imported)}: mark the test slow"
+
+
+@pytest.fixture(autouse=True)
+def device(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run a test that is marked accelerator on the machine's GPU or TPU, if there is one."""
+    marked = request.node.get_closest_marker("accelerator")
+    with jax.default_device(jax.devices()[0]) if marked else nullcontext():
+        yield

@@ -344,6 +344,7 @@ def test_gap_radius_is_half_the_grids_spacing() -> None:
     assert analysis.gap_radius(Box(0, 4, 0, 4), n=3) == pytest.approx(1)
 
 
+@pytest.mark.accelerator
 def test_nearest_image_distance_is_scipys() -> None:
     rng = np.random.default_rng(0)
     known = rng.integers(0, 256, (4500, 5, 4)).astype(np.uint8)
@@ -354,6 +355,7 @@ def test_nearest_image_distance_is_scipys() -> None:
     np.testing.assert_allclose(analysis.nearest_image_distance(own, known), 0, atol=2e-3)
 
 
+@pytest.mark.accelerator
 def test_the_classifier_learns_and_predicts_by_the_softmax(tiny: Dataset) -> None:
     # A fifth of the test labels are wrong, but none of the training labels.
     labels = np.where(np.arange(60) % 5 == 0, (tiny.test.labels + 1) % 3, tiny.test.labels)
@@ -400,6 +402,7 @@ class Linear(nnx.Module):
         return (z @ self.weight[...]).reshape(self.shape)
 
 
+@pytest.mark.accelerator
 def test_the_evidence_bound_reaches_a_closed_form_from_below() -> None:
     """A linear decoder makes x normal with covariance WᵀW + β/2·I."""
     rng = np.random.default_rng(0)
@@ -426,6 +429,7 @@ def test_the_evidence_bound_reaches_a_closed_form_from_below() -> None:
         analysis.log_evidence_bound(model, images, kl_weight=0)
 
 
+@pytest.mark.accelerator
 def test_divergences_follow_their_formula() -> None:
     model: Any = jaxae.create_model(ModelConfig(3, 8, "vae"), (2, 3), 0)
     images = np.random.default_rng(0).integers(0, 256, (5, 2, 3)).astype(np.uint8)

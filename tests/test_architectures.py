@@ -89,6 +89,7 @@ def shuffled(x: Array) -> Array:
     return image
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)], ids=["grey", "colour"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_posterior_and_the_loss_are_numpys(config: ModelConfig, shape: tuple[int, ...]) -> None:

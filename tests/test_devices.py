@@ -82,6 +82,19 @@ def test_draws_and_variances_are_the_same_on_any_number(config: TrainConfig, tin
         np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
+@pytest.mark.accelerator
+@pytest.mark.skipif(
+    jax.default_backend() == "cpu" or jax.device_count() == 1,
+    reason="needs several GPUs or TPU chips",
+)
+def test_all_chips_train_as_one(tiny: Dataset) -> None:
+    chips = jax.devices()
+    expected, _ = train(tiny, make_mesh(chips[:1]), UNEVEN)
+    for stream in (False, True):
+        losses, _ = train(tiny, make_mesh(chips), UNEVEN, stream=stream)
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
 def test_a_batch_smaller_than_the_devices_trains_as_one(tiny: Dataset) -> None:
     config = TrainConfig(epochs=1, batch_size=3)
     losses, _ = train(tiny, mesh_of(8), config)
@@ -220,8 +233,12 @@ def test_the_command_trains_on_so_many_devices(
 # Precision: matrix products are rounded, parameters and Adam are not.
 
 
-def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
-    """Gradients are float32, with the error that rounding to bfloat16 causes, not more or less."""
+@pytest.mark.accelerator
+@pytest.mark.parametrize(("precision", "bits"), [("bfloat16", 8), ("tf32", 11)])
+def test_only_the_products_are_rounded(tiny: Dataset, precision: Precision, bits: int) -> None:
+    """Gradients are float32, with the error that rounding causes, not more or less."""
+    if precision == "tf32" and not hasattr(jax.devices()[0], "compute_capability"):
+        pytest.skip("needs an NVIDIA GPU")
     model = jaxae.create_model(ModelConfig(hidden_dim=32), tiny.image_shape, 0)
     graphdef, params = nnx.split(model, nnx.Param)
     batch = jaxae.Batch(tiny.train.images[:64], np.ones(64, np.float32))
@@ -235,10 +252,10 @@ def test_bfloat16_rounds_the_products_only(tiny: Dataset) -> None:
         assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype("float32")}
         return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(found)])
 
-    exact, rounded = gradients("float32"), gradients("bfloat16")
+    exact, rounded = gradients("float32"), gradients(precision)
     error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
-    # bfloat16 keeps 8 bits, for a relative error of up to 2⁻⁹ per value.
-    assert 2**-12 < error < 2**-5
+    # Each value has a relative error of up to half a unit in its last bit.
+    assert 2.0 ** -(bits + 4) < error < 2.0 ** -(bits - 3)
 
 
 @pytest.mark.parametrize("kind", ["ae", "vae", "conv"])

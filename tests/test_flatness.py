@@ -34,6 +34,7 @@ def curved(z: jax.Array) -> jax.Array:
     return jnp.stack([jnp.exp(z[0]), z[1], jnp.ones(())])
 
 
+@pytest.mark.accelerator
 def test_the_variance_and_its_gradient_are_those_of_a_closed_form() -> None:
     kept = POINTS[MASK > 0, 0]
     found, gradient = variance_of(curved)(POINTS)
@@ -125,6 +126,7 @@ def log_det_of(model: Any, images: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return 2 * np.asarray(magnification, np.float64)
 
 
+@pytest.mark.accelerator
 def test_a_convolutional_decoder_has_the_variance_of_its_singular_values() -> None:
     model = jaxae.create_model(KINDS["conv"], (8, 6), 0)
     images = np.random.default_rng(1).integers(0, 256, (8, 8, 6)).astype(np.uint8)

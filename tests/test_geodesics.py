@@ -80,6 +80,7 @@ def test_geodesics_of_an_affine_decoder_are_straight() -> None:
     assert found.converged.all()
 
 
+@pytest.mark.accelerator
 def test_geodesics_of_a_sphere_are_great_circles() -> None:
     a, b = A_TO_B
     found = geodesic(surface(sphere), a, b)

@@ -48,6 +48,7 @@ def test_the_metric_of_an_affine_decoder_is_the_same_everywhere(points: Array) -
     np.testing.assert_allclose(condition_number(affine, points[0]), np.linalg.cond(A))
 
 
+@pytest.mark.accelerator
 def test_the_metric_of_a_sphere_is_that_of_longitude_and_latitude(points: Array) -> None:
     expected = [np.diag([RADIUS**2 * np.cos(y) ** 2, RADIUS**2]) for _, y in points]
     np.testing.assert_allclose(metric(sphere, points), expected, atol=1e-12)
@@ -57,6 +58,7 @@ def test_the_metric_of_a_sphere_is_that_of_longitude_and_latitude(points: Array)
     np.testing.assert_allclose(condition_number(sphere, points), 1 / np.cos(points[:, 1]))
 
 
+@pytest.mark.accelerator
 def test_the_metric_of_a_model_follows_from_finite_differences(points: Array) -> None:
     decoder = jaxae.create_model(jaxae.ModelConfig(hidden_dim=16), (8, 6), seed=0).decoder
     step = 1e-6
@@ -126,6 +128,7 @@ def test_a_singular_metric_gives_numbers(
     assert np.isfinite(gradient).all()
 
 
+@pytest.mark.accelerator
 def test_lengths_of_lines_circles_and_helices() -> None:
     line = np.linspace([0, 0], [3, 4], 9)
     length = np.linalg.norm(A @ [3, 4])

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks.measuring import identity, provenance, speeds
+from benchmarks.measuring import provenance, reported, speeds
 from benchmarks.measuring.identity import Machine, describe
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.spawn import WorkerError
@@ -66,7 +66,7 @@ def linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: 4)
-    monkeypatch.setattr(identity, "_output", lambda *_: None)
+    monkeypatch.setattr(reported, "output", lambda *_: None)
 
 
 def test_a_processor_is_read_from_the_kernels_files(tmp_path: Path, linux: None) -> None:
@@ -91,6 +91,7 @@ def test_a_processor_is_read_from_the_kernels_files(tmp_path: Path, linux: None)
         "processors": 8,
         "cores": 4,
         "gpus": None,
+        "tpus": None,
     }
     assert Machine(described, {}, 8).name == "intel-xeon-platinum-8481c-6.143.8-8cpu"
 
@@ -114,11 +115,24 @@ def test_gpus_are_part_of_the_name(
     tmp_path: Path, linux: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = "NVIDIA H100 80GB HBM3, 550.54.15, 1980, 2619"
-    monkeypatch.setattr(identity, "_output", lambda *_: f"{line}\n{line}")
+    monkeypatch.setattr(reported, "output", lambda *_: f"{line}\n{line}")
     described = describe(tmp_path)
     card = {"name": "NVIDIA H100 80GB HBM3", "driver": "550.54.15"}
     assert described["gpus"] == [card | {"sm_mhz": "1980", "memory_mhz": "2619"}] * 2
     assert Machine(described, {}, 8).name == "x86-64-8cpu-2xnvidia-h100-80gb-hbm3"
+
+
+def test_tpus_are_part_of_the_name(tmp_path: Path, linux: None) -> None:
+    # Four chips, a network card of the same vendor and one of another.
+    chips = [("0x1ae0", "0x0063")] * 4 + [("0x1ae0", "0x0042"), ("0x10de", "0x0063")]
+    for i, (vendor, device) in enumerate(chips):
+        folder = tmp_path / f"sys/bus/pci/devices/0000:00:0{i}.0"
+        folder.mkdir(parents=True)
+        (folder / "vendor").write_text(f"{vendor}\n")
+        (folder / "device").write_text(f"{device}\n")
+    described = describe(tmp_path)
+    assert described["tpus"] == ["TPU v5e"] * 4
+    assert Machine(described, {}, 8).name == "x86-64-8cpu-4xtpu-v5e"
 
 
 def test_macos_is_described_by_sysctl(linux: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +143,7 @@ def test_macos_is_described_by_sysctl(linux: None, monkeypatch: pytest.MonkeyPat
         "hw.l2cachesize": "4194304",
     }
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(identity, "_output", lambda *command: said.get(command[-1]))
+    monkeypatch.setattr(reported, "output", lambda *command: said.get(command[-1]))
     described = describe()
     assert described["caches"] == {"L1d": 65536, "L2": 4194304}
     assert described["instructions"] is None

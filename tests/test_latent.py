@@ -51,6 +51,7 @@ def weights_of(model: Autoencoder) -> reference.Weights:
     return weights
 
 
+@pytest.mark.accelerator
 def test_encode_and_decode_equal_the_numpy_reference(model: Autoencoder) -> None:
     images = random_images(50)
     _, z, _, x_hat = reference.forward(weights_of(model), reference.to_unit_interval(images))
@@ -60,6 +61,7 @@ def test_encode_and_decode_equal_the_numpy_reference(model: Autoencoder) -> None
     )
 
 
+@pytest.mark.accelerator
 @settings(deadline=None, max_examples=25)
 @given(n=SIZES)
 def test_any_number_of_examples_equals_a_loop_over_them(model: Autoencoder, n: int) -> None:

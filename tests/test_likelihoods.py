@@ -69,6 +69,7 @@ def normal_loss(model: Any, x: Floats, mask: Floats) -> float:
     return float(-np.sum(stats.norm.logpdf(x[mask > 0], x_hat, deviation)))
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("kind", ["ae", "vae"])
 def test_the_losses_of_a_batch_are_numpys(kind: str) -> None:
     model: Any = jaxae.create_model(KINDS[kind], SHAPE, 0)
@@ -207,6 +208,7 @@ class Line(nnx.Module):
         return z[0] * self.a[...] + self.b[...]
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("likelihood", ["squared", "normal", "bernoulli", "binarized"])
 def test_the_bound_converges_to_quadrature_in_one_dimension(likelihood: str) -> None:
     rng = np.random.default_rng(0)

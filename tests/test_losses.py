@@ -35,6 +35,7 @@ def forward(layer: Any, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return x @ np.float64(layer.kernel[...]) + np.float64(layer.bias[...])
 
 
+@pytest.mark.accelerator
 def test_the_terms_of_a_batch_are_numpys() -> None:
     model, images = model_of("vae"), random_images(6)
     for bias in (model.encoder.latent.bias, model.encoder.log_variance.bias):
@@ -121,6 +122,7 @@ def test_batches_of_test_images_have_draws_of_their_own() -> None:
     np.testing.assert_allclose(sums.divergence[0], sums.divergence[1], rtol=1e-6)
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_test_loss_is_of_clean_images_all_of_them_in_float32(
     tiny: Dataset, stream: bool

@@ -33,7 +33,7 @@ from jaxae.models import abstract_model, autoencoder
 from jaxae.training import evaluation, resident, seeds, step, streaming
 from tests.kinds import KINDS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.accelerator]
 # The package exports functions of these names.
 geodesic, metric = (
     importlib.import_module(f"jaxae.geometry.{name}") for name in ("geodesic", "metric")

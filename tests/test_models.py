@@ -182,6 +182,7 @@ def conv2d(x: Any, layer: Any, stride: int) -> Any:
     return torch.nn.functional.conv2d(padded, weight, bias, stride=stride)
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("shape", [(8, 6, 2), (5, 7, 1), (1, 1, 3)])
 @pytest.mark.slow

@@ -75,6 +75,7 @@ def refused(capsys: pytest.CaptureFixture[str], run: Path, *args: object) -> str
 # In Python, from a state.
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("schedule", ["constant", "onecycle"])
 @pytest.mark.parametrize("model", ["ae", "vae"])
 def test_fit_continues_from_a_state_bit_for_bit(tiny: Dataset, schedule: Any, model: Any) -> None:

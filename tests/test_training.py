@@ -53,6 +53,7 @@ def test_reference_gradients_are_the_finite_differences_of_its_loss(tiny: Datase
         np.testing.assert_allclose(np.sum(gradients[name] * direction), slope, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.accelerator
 def test_gradients_equal_the_reference(tiny: Dataset) -> None:
     graphdef, params = nnx.split(new_model(tiny), nnx.Param)
     batch = Batch(tiny.train.images[:7], np.ones(7, np.float32))
@@ -70,6 +71,7 @@ def test_gradients_equal_the_reference(tiny: Dataset) -> None:
         np.testing.assert_allclose(grad, expected[name], rtol=1e-4, atol=1e-6 * scale)
 
 
+@pytest.mark.accelerator
 @pytest.mark.parametrize("batch_size", [1, 32, 100, 299, 300, 512])
 def test_one_epoch_equals_a_numpy_loop_with_its_own_adam(tiny: Dataset, batch_size: int) -> None:
     model = new_model(tiny)
@@ -92,6 +94,7 @@ def test_one_epoch_equals_a_numpy_loop_with_its_own_adam(tiny: Dataset, batch_si
     np.testing.assert_allclose(metrics.test_loss, expected, rtol=1e-4)
 
 
+@pytest.mark.accelerator
 def test_padding_changes_neither_loss_nor_update(tiny: Dataset) -> None:
     graphdef, params = nnx.split(new_model(tiny), nnx.Param)
     optimizer = jaxae.make_optimizer(TrainConfig(), 300)
@@ -136,6 +139,7 @@ def test_parameters_and_epochs_are_drawn_from_different_keys(tiny: Dataset) -> N
     assert not for_parameters & for_epochs
 
 
+@pytest.mark.accelerator
 def test_same_seed_gives_the_same_bits_and_another_seed_does_not(tiny: Dataset) -> None:
     def leaves(seed: int) -> list[bytes]:
         model = new_model(tiny, seed)

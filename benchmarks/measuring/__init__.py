@@ -7,6 +7,7 @@ spawn        one worker process
 results      the file of results
 provenance   the machine, versions and commit that a result belongs to
 identity     what a machine is, and how two of them differ
+reported     what the operating system reports of it, without anything installed
 interleave   a commit and the work tree, measured in turn
 
 In the worker process:

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from benchmarks.measuring import reported
 
 # The instruction sets that matrix products and elementwise loops are compiled to.
 _INSTRUCTIONS = re.compile(
@@ -34,7 +35,6 @@ _SYSCTL = {
     "cpu": "machdep.cpu.brand_string",
 }
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
-_GPU = ("name", "driver_version", "clocks.max.sm", "clocks.max.memory")
 # The highest speeds of a few processes on the same machine differ by less than this factor.
 TOLERANCE = 1.25
 # Guests of one host share its memory bandwidth. Two processes, half a minute apart on a quiet one,
@@ -60,13 +60,14 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """A name for a folder, the same after a reboot: processor, number of CPUs and GPUs."""
+        """A name for a folder, the same after a reboot: processor, number of CPUs, GPUs, TPUs."""
         cpu = self.described.get("cpu") or self.described.get("architecture") or "unknown"
         version = [self.described.get(key) for key in ("family", "model", "stepping")]
         parts = [_slug(cpu), ".".join(str(of) for of in version if of is not None)]
         parts.append(f"{self.described.get('processors')}cpu")
-        gpus = [gpu["name"] for gpu in self.described.get("gpus") or ()]
-        parts += [f"{gpus.count(gpu)}x{_slug(gpu)}" for gpu in dict.fromkeys(gpus)]
+        chips = [gpu["name"] for gpu in self.described.get("gpus") or ()]
+        chips += self.described.get("tpus") or ()
+        parts += [f"{chips.count(chip)}x{_slug(chip)}" for chip in dict.fromkeys(chips)]
         return "-".join(part for part in parts if part)
 
     def differences(self, other: "Machine") -> list[tuple[str, str, str]]:
@@ -114,17 +115,17 @@ def describe(root: Path = Path("/")) -> dict[str, Any]:
       `architecture`; `vendor`, `family`, `model`, `stepping` and `cpu` (the name) of the processor;
       `instructions`, a sorted list of instruction sets; `caches`, bytes of each of the first core's
       by level, as L1d; `processors` and `cores`, their numbers; `huge_pages`, the kernel's mode of
-      transparent huge pages; `gpus`, name, driver and highest clocks in MHz of each NVIDIA GPU.
-      None for what the system does not report.
+      transparent huge pages; `gpus`, name, driver and highest clocks in MHz of each NVIDIA GPU;
+      `tpus`, the name of each TPU chip. None for what the system does not report.
     """
     described: dict[str, Any] = {"architecture": platform.machine()}
     described |= _of_macos() if sys.platform == "darwin" else _of_linux(root)
     described |= {"processors": os.cpu_count(), "cores": psutil.cpu_count(logical=False)}
-    return described | {"gpus": _gpus()}
+    return described | {"gpus": reported.gpus(), "tpus": reported.tpus(root)}
 
 
 def _of_linux(root: Path) -> dict[str, Any]:
-    lines = _text(root / "proc/cpuinfo").split("\n\n")[0].splitlines()
+    lines = reported.text(root / "proc/cpuinfo").split("\n\n")[0].splitlines()
     said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     found: dict[str, Any] = {
         key: next((_number(said[name]) for name in names if said.get(name)), None)
@@ -134,50 +135,29 @@ def _of_linux(root: Path) -> dict[str, Any]:
         found["instructions"] = sorted(filter(_INSTRUCTIONS.fullmatch, flags.split()))
     caches = {}
     for index in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = (_text(index / name).strip() for name in ("level", "type", "size"))
+        level, kind, size = (
+            reported.text(index / name).strip() for name in ("level", "type", "size")
+        )
         if match := re.fullmatch(r"(\d+)([KMG])", size):
             suffix = {"Data": "d", "Instruction": "i"}.get(kind, "")
             caches[f"L{level}{suffix}"] = int(match[1]) * _UNITS[match[2]]
     # The mode in use is in brackets: always [madvise] never.
-    pages = re.search(r"\[(\w+)\]", _text(root / "sys/kernel/mm/transparent_hugepage/enabled"))
+    pages = re.search(
+        r"\[(\w+)\]", reported.text(root / "sys/kernel/mm/transparent_hugepage/enabled")
+    )
     return found | {"caches": caches or None, "huge_pages": pages[1] if pages else None}
 
 
 def _of_macos() -> dict[str, Any]:
     found: dict[str, Any] = {
-        key: _number(_output("sysctl", "-n", name)) for key, name in _SYSCTL.items()
+        key: _number(reported.output("sysctl", "-n", name)) for key, name in _SYSCTL.items()
     }
     sizes = {
-        f"L{level}": _output("sysctl", "-n", f"hw.l{level.lower()}cachesize")
+        f"L{level}": reported.output("sysctl", "-n", f"hw.l{level.lower()}cachesize")
         for level in ("1d", "1i", "2", "3")
     }
     caches = {level: int(size) for level, size in sizes.items() if size and size.isdigit()}
     return found | {"instructions": None, "caches": caches or None, "huge_pages": None}
-
-
-def _gpus() -> list[dict[str, str]] | None:
-    query = f"--query-gpu={','.join(_GPU)}"
-    lines = _output("nvidia-smi", query, "--format=csv,noheader,nounits")
-    if not lines:
-        return None
-    keys = ("name", "driver", "sm_mhz", "memory_mhz")
-    return [dict(zip(keys, line.split(", "), strict=False)) for line in lines.splitlines()]
-
-
-def _output(*command: str) -> str | None:
-    """What a command prints; None if it does not exist or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _number(text: str | None) -> int | str | None:

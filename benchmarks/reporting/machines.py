@@ -51,6 +51,7 @@ def _described(described: Mapping[str, Any]) -> str:
     parts += [f"{of} {size >> 10:,} KiB" for of, size in (described.get("caches") or {}).items()]
     parts += described.get("instructions") or []
     parts += [gpu["name"] for gpu in described.get("gpus") or ()]
+    parts += described.get("tpus") or ()
     return ", ".join(parts)
 
 
