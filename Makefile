@@ -12,7 +12,7 @@ DOCS_EPOCHS := 2
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Tests of the extras, whose lowest versions are not tested.
-EXTRAS := tfds benchmarks cells compare contestants limit measure parity report runner scaling
+EXTRAS := tfds accelerator benchmarks cells compare contestants limit measure parity report runner scaling
 
 .PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick accelerator test-lowest test-wheel docs docs-full clean
 

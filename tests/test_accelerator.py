@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import pytest
 
 from benchmarks import accelerator
-from benchmarks.measuring import reported
+from benchmarks.contestants import QUICK_FRAMEWORKS
+from benchmarks.measuring import reported, runner
+from benchmarks.measuring.results import Results
 from benchmarks.options import parser
 from benchmarks.scaling import SWEEPS
+from benchmarks.tasks.suite import QUICK_TASKS
 from jaxae.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -124,3 +128,24 @@ def test_the_commands_exist(kind: str) -> None:
             assert {*getattr(parser().parse_args(command[3:]), "sweeps", ())} <= SWEEPS.keys()
         if command[1] == "train":
             assert isinstance(app._parse(command[1:]), app.COMMANDS["train"])
+
+
+def test_what_the_page_says_of_time_and_memory_is_measured() -> None:
+    page = " ".join((ROOT / "docs/accelerators.md").read_text().split())
+    h200 = ROOT / accelerator.RESULTS / "intel-xeon-6.207.2-16cpu-1xnvidia-h200"
+    results = Results(h200 / "comparison.json")
+    ran = {
+        (framework, process.round): process.metadata
+        for task, framework in results.names()
+        for process in results.processes(task, framework)
+    }
+    device = max(of.get("device_peak_bytes", 0) for of in ran.values()) / 1e9
+    host = max(of["mem_max_rss"] for of in ran.values()) / 1e9
+    assert f"more than {device:.1f} GB on the device or {host:.1f} GB on the host" in page
+    ends = [datetime.fromisoformat(of["date"]) for of in ran.values()]
+    mean = (max(ends) - min(ends)).total_seconds() / (len(ends) - 1)
+    assert f"process took {mean:.0f} seconds on average" in page
+    rounds = [runner._round(i, QUICK_FRAMEWORKS, QUICK_TASKS) for i in range(9)]
+    swept = [SWEEPS[name] for name in accelerator.steps("cuda", Path())[-1].command[5:-2]]
+    trainings = 6 * sum(len(sweep.values) for sweep in swept)
+    assert f"{sum(map(len, rounds))} processes, and the sweeps {trainings}." in page

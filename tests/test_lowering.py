@@ -229,16 +229,16 @@ def test_reports_lower() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "why"),
+    ("function", "named"),
     [
-        (lambda x: jax.pure_callback(np.sin, x, x), "python_callback"),
-        (lambda x: jax.ffi.ffi_call("of_a_cpu", x)(x), "no compatibility guarantees"),
-        (lambda x: jax.scipy.linalg.schur(x)[0], "'schur' not found for platforms"),
-        (lambda x: jnp.linalg.eig(x)[0], "'eig' not found for platforms"),
+        (lambda x: jax.pure_callback(np.sin, x, x), "callback"),
+        (lambda x: jax.ffi.ffi_call("of_a_cpu", x)(x), "of_a_cpu"),
+        (lambda x: jax.scipy.linalg.schur(x)[0], "schur"),
+        (lambda x: jnp.linalg.eig(x)[0], "eig"),
     ],
 )
-def test_what_only_a_cpu_can_run_does_not_lower(function: Any, why: str) -> None:
-    with pytest.raises((NotImplementedError, ValueError), match=why):
+def test_what_only_a_cpu_can_run_does_not_lower(function: Any, named: str) -> None:
+    with pytest.raises((NotImplementedError, ValueError), match=named):
         lowered(jax.jit(function), array(4, 4))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.contestants import CONTESTANTS, INSTALL, applies, due, limits
-from benchmarks.measuring import provenance
+from benchmarks.measuring import provenance, reported
 from benchmarks.measuring.results import Results
 from benchmarks.measuring.rounds import Job, Outcomes, measure_jobs, prepare, remaining
 from benchmarks.measuring.spawn import WorkerError, spawn, stop_all
@@ -121,8 +121,8 @@ def _parity_failures(
         if receipt is not None and provenance.is_of_this_code(receipt)
     }
     lacking = [name for name in names if name not in failures]
-    # Nothing is timed yet, so that two checks may run at once.
-    with ThreadPoolExecutor(2) as pool:
+    # Nothing is timed yet, so that two checks may run at once, unless they need the same TPU.
+    with ThreadPoolExecutor(1 if reported.tpus() else 2) as pool:
         try:
             for name, receipt in zip(lacking, pool.map(check, lacking), strict=True):
                 if isinstance(receipt, WorkerError):
