@@ -4,6 +4,7 @@ import base64
 import csv
 import dataclasses
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,6 +187,19 @@ def test_a_class_that_is_off_turns_grey(explorer: Explorer) -> None:
     assert page.run("app.on") == [False] * 3
     page.find("#all").click()
     assert page.run("app.on") == [True] * 3
+
+
+def test_names_at_the_same_place_are_moved_apart(explorer: Explorer) -> None:
+    page = explorer.page
+    page.run("(app.data.sides[0].medians = [[0, 0], [0, 0], [0, 0]])")
+    names = page.run("namesOf(app.data.sides[0])")
+    assert [name["name"] for name in names] == list(HOSTILE)
+    left, top, width = (np.array([name[key] for name in names]) for key in ("left", "top", "width"))
+    middle = explorer.at(0, 0, 0)
+    for i, j in itertools.combinations(range(3), 2):
+        beside = abs(left[i] - left[j]) > (width[i] + width[j]) / 2 - 1
+        assert beside or abs(top[i] - top[j]) > 15
+    assert np.hypot(left - middle[0], top - middle[1]).max() < 40
 
 
 def test_the_wheel_zooms_at_the_pointer_and_a_drag_pans(explorer: Explorer) -> None:

@@ -15,7 +15,7 @@ function select(examples) {
       app.selection.filter((i) => app.data.labels[i] === label).length,
     ])
     .filter(([, count]) => count);
-  const words = counts.map(([name, count]) => `${name}: ${count}`).join(", ");
+  const words = counts.map(([name, count]) => `${name}: ${count.toLocaleString("en")}`).join(", ");
   const count = app.selection.length;
   document.getElementById("selected").textContent = count
     ? `${count.toLocaleString("en")} selected (${words}).`

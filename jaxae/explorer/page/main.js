@@ -50,8 +50,8 @@ function drawSide(side) {
 }
 
 function drawBelow(side, context) {
-  drawAxes(side, context);
   drawGaps(side, context);
+  drawAxes(side, context);
 }
 
 function drawAbove(side, context) {

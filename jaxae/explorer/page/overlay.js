@@ -7,56 +7,37 @@ function drawAxes(side, context) {
   const [x0, y0] = toPlane(side, 0, side.height);
   const [x1, y1] = toPlane(side, side.width, 0);
   const count = side.width < 500 ? 4 : 7;
+  const numbers = [];
   context.strokeStyle = app.colours.line;
-  context.fillStyle = app.colours.quiet;
   context.lineWidth = 1;
-  context.font = "11px system-ui, sans-serif";
   context.beginPath();
-  context.textAlign = "center";
   for (const tick of ticksOf(x0, x1, count)) {
     const left = Math.round(toScreen(side, tick, 0)[0]) + 0.5;
     context.moveTo(left, 0);
     context.lineTo(left, side.height - 18);
-    if (left > 30 && left < side.width - 12) context.fillText(short(tick), left, side.height - 6);
+    if (left > 30 && left < side.width - 12) numbers.push([tick, left, side.height - 6, "center"]);
   }
-  context.textAlign = "left";
   for (const tick of ticksOf(y0, y1, (count * side.height) / side.width)) {
     const top = Math.round(toScreen(side, 0, tick)[1]) + 0.5;
     if (top > side.height - 26 || top < 10) continue;
     context.moveTo(28, top);
     context.lineTo(side.width, top);
-    context.fillText(short(tick), 5, top + 4);
+    numbers.push([tick, 5, top + 4, "left"]);
   }
   context.stroke();
-}
-
-/** The classes that are shown, each with the place of its name: the median of its embeddings. */
-function namesOf(side) {
-  side.medians ??= app.data.classes.map((_, label) => {
-    const median = (values) => values.filter((_, i) => app.data.labels[i] === label).sort();
-    const [x, y] = [median(side.x), median(side.y)];
-    return x.length ? [x[x.length >> 1], y[y.length >> 1]] : null;
-  });
-  return app.data.classes
-    .map(({ name }, label) => ({ name, at: side.medians[label], on: app.on[label] }))
-    .filter(({ at, on }) => at && on);
-}
-
-function drawNames(side, context) {
-  context.font = "600 14px system-ui, sans-serif";
-  context.textAlign = "center";
-  context.lineJoin = "round";
-  for (const { name, at } of namesOf(side)) {
-    const [left, top] = toScreen(side, ...at);
-    haloed(context, name, left, top + 5);
+  context.font = "11px system-ui, sans-serif";
+  for (const [tick, left, top, align] of numbers) {
+    context.textAlign = align;
+    haloed(context, short(tick), left, top, app.colours.quiet);
   }
 }
 
-function haloed(context, text, left, top) {
+function haloed(context, text, left, top, colour = app.colours.ink) {
+  context.lineJoin = "round";
   context.lineWidth = 4;
   context.strokeStyle = app.colours.paper;
   context.strokeText(text, left, top);
-  context.fillStyle = app.colours.ink;
+  context.fillStyle = colour;
   context.fillText(text, left, top);
 }
 
@@ -88,7 +69,6 @@ function drawStar(side, context) {
   const [left, top] = toScreen(side, ...app.drawing.at[side.place]);
   context.font = "30px system-ui, sans-serif";
   context.textAlign = "center";
-  context.lineJoin = "round";
   haloed(context, "★", left, top + 9);
 }
 

@@ -62,8 +62,7 @@ function svgOf() {
     });
     group.append(text(titleOf(side), 0, -12, 16));
     group.append(picture(side, drawBelow), ...dots(side), picture(side, drawEntropy));
-    for (const { name, at } of namesOf(side)) {
-      const [left, top] = toScreen(side, ...at);
+    for (const { name, left, top } of namesOf(side)) {
       if (left < 0 || top < 0 || left > side.width || top > side.height) continue;
       const label = text(name, left, top + 5, 14);
       label.setAttribute("text-anchor", "middle");

@@ -39,7 +39,7 @@ function pan(side, right, down) {
 function ticksOf(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).find((value) => value >= rough);
+  const step = [1, 2, 5, 10].map((digit) => digit * power).find((value) => value >= 0.7 * rough);
   const ticks = [];
   for (let i = Math.ceil(low / step); i * step <= high; i++)
     ticks.push(Number((i * step).toPrecision(6)));
