@@ -54,7 +54,9 @@ def grid_paths(decoder: Decoder, ends: Array, region: Region, n: int) -> Array:
     lengths = np.concatenate(
         [steps(part) for part in np.array_split(edges, len(edges) // _NODES + 1)]
     )
-    graph = coo_array((lengths, tuple(edges.T)), shape=(len(z), len(z))).tocsr()
+    # Before SciPy 1.15, `dijkstra` takes only indices of 32 bits.
+    indices = tuple(edges.T.astype(np.int32))
+    graph = coo_array((lengths, indices), shape=(len(z), len(z))).tocsr()
     starts = len(nodes) + 2 * np.arange(pairs)
     _, before = dijkstra(graph, directed=False, indices=starts, return_predecessors=True)
     paths = [_path(before[k], int(start), int(start) + 1) for k, start in enumerate(starts)]
