@@ -84,13 +84,23 @@ accelerator:  ## On a machine with a GPU or TPU: install, test, train, measure; 
 test-lowest: .venv-lowest/installed  ## Run the test suite with the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(TWO) -m "not alone" -W default $(EXTRAS:%=--ignore tests/test_%.py)
 
-test-wheel: $(VENV)/installed-dev  ## Build and install the wheel, and train from an empty folder
+# The sdist has the files of the repository, and its wheel is that of the work tree. A user's program
+# is type-checked where only the wheel is installed.
+test-wheel: $(VENV)/installed-dev  ## Build sdist and wheel, check both, and train from an empty folder
 	rm -rf dist
-	$(BIN)/python -m build --wheel
-	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(PYTHON) -m venv $$dir/venv && \
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	  $(BIN)/python -m build --wheel --outdir $$dir && cmp dist/*.whl $$dir/*.whl && \
+	  git ls-files ':!.ci' ':!.github' | sort > $$dir/tracked && \
+	  tar -tf dist/*.tar.gz | sed 's,[^/]*/,,' | grep -vx PKG-INFO | sort | diff $$dir/tracked - && \
+	  $(PYTHON) -m venv $$dir/venv && \
 	  $$dir/venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl && \
-	  mkdir $$dir/empty && cd $$dir/empty && ../venv/bin/jaxae train --epochs 1 --run-dir run && \
-	  test -s run/figures/grid.png
+	  mkdir $$dir/empty && cp tests/typed_use.py $$dir/empty && cd $$dir/empty && \
+	  $(CURDIR)/$(BIN)/mypy --strict --python-executable ../venv/bin/python typed_use.py && \
+	  $(CURDIR)/$(BIN)/basedpyright --pythonpath ../venv/bin/python typed_use.py && \
+	  ../venv/bin/jaxae train --epochs 1 --run-dir run && test -s run/figures/grid.png
 
 clean:  ## Remove the environments and caches, keep the runs
 	rm -rf $(VENV) .venv-lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -98,8 +108,8 @@ clean:  ## Remove the environments and caches, keep the runs
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# The marker files are rewritten whenever the requirements change.
-$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+# The marker files are rewritten whenever the requirements or the version change.
+$(VENV)/installed: pyproject.toml constraints.txt jaxae/__init__.py | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
@@ -115,7 +125,7 @@ $(VENV)/installed-cuda $(VENV)/installed-tpu: $(VENV)/installed-%: $(VENV)/insta
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
-.venv-lowest/installed: pyproject.toml constraints-lowest.txt
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt jaxae/__init__.py
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --constraint constraints-lowest.txt --editable '.[dev]' flatbuffers tensorboardX
 	@touch $@

@@ -16,7 +16,7 @@ Interchange:  jaxae.interchange.safetensors, .onnx and .stablehlo
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # A name is imported on first use, so that loading data or showing help does not wait for JAX.
 # __init__.pyi lists the names.

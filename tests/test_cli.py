@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxae import Run
+from jaxae import Run, __version__
 from jaxae.cli import running
 from jaxae.cli.app import COMMANDS, main
 from jaxae.cli.console import say
@@ -256,7 +255,7 @@ def test_a_bad_value_is_explained_in_any_encoding(
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert jaxae("--version") == 0
-    assert capsys.readouterr().out == f"jaxae {version('jaxae')}\n"
+    assert capsys.readouterr().out == f"jaxae {__version__}\n"
 
 
 @pytest.mark.slow

@@ -225,6 +225,12 @@ def test_the_commands_on_the_start_page_are_documented() -> None:
             assert f"{option} " in reference or f"{option}`" in reference
 
 
+def test_every_place_in_the_guide_for_contributors_is_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    places = re.findall(r"`((?:jaxae|benchmarks|tests)/[^`]*|[\w.]+\.(?:md|toml|cff))`", guide)
+    assert len(places) > 20 and all((ROOT / place).exists() for place in places)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_is_documented(
     command: str, capsys: pytest.CaptureFixture[str]
