@@ -121,8 +121,8 @@ def _parity_failures(
         if receipt is not None and provenance.is_of_this_code(receipt)
     }
     lacking = [name for name in names if name not in failures]
-    # Nothing is timed yet, so that two checks may run at once, unless they need the same TPU.
-    with ThreadPoolExecutor(1 if reported.tpus() else 2) as pool:
+    # Nothing is timed yet, so that two checks may run at once, unless they share a chip.
+    with ThreadPoolExecutor(1 if reported.gpus() or reported.tpus() else 2) as pool:
         try:
             for name, receipt in zip(lacking, pool.map(check, lacking), strict=True):
                 if isinstance(receipt, WorkerError):
