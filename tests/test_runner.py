@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.__main__ import main
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.contestants.listing import listing
-from benchmarks.measuring import provenance, runner, spawn, speeds
+from benchmarks.measuring import provenance, reported, runner, spawn, speeds
 from benchmarks.measuring.results import Results
 from benchmarks.reporting.conditions import environment
 from benchmarks.tasks import TASKS
@@ -95,6 +95,27 @@ def test_uncommitted_code_is_checked_each_time(
     for rounds in (1, 2):
         run(tmp_path / "r.json", rounds)
     assert commands.count((CHECK, "flax")) == 2
+
+
+@pytest.mark.parametrize(("gpus", "together"), [(None, 2), ([{"name": "NVIDIA H100"}], 1)])
+def test_parity_checks_do_not_share_a_chip(
+    gpus: Any, together: int, tmp_path: Path, commands: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[str] = []
+    most: list[int] = []
+
+    def watched(module: str, *rest: Any) -> Any:
+        running.append(module)
+        time.sleep(0.05)
+        most.append(len(running))
+        running.remove(module)
+        return {"failures": [], "largest": 1e-6}
+
+    monkeypatch.setattr(runner, "spawn", watched)
+    monkeypatch.setattr(reported, "gpus", lambda: gpus)
+    names = ("flax", "equinox", "linen")
+    runner._parity_failures(Results(tmp_path / "r.json"), names, 2, Console(quiet=True))
+    assert max(most) == together
 
 
 def test_a_parity_check_that_crashed_is_tried_again(
