@@ -72,7 +72,7 @@ docs: $(VENV)/installed-docs  ## Build the documentation site into build/docs/ht
 	$(BIN)/jaxae train --epochs $(DOCS_EPOCHS) --run-dir $(DOCS)/run --overwrite
 	$(BIN)/jaxae explore $(DOCS)/run --out $(DOCS)/extra/explorer.html
 	$(BIN)/sphinx-build -q -c docs -W --keep-going -n -d $(DOCS)/doctrees . $(DOCS)/html
-	$(BIN)/linkchecker --config docs/linkchecker.ini --no-status $(DOCS)/html/index.html
+	$(BIN)/python docs/check_site.py $(DOCS)/html
 
 docs-full: DOCS_EPOCHS := 20
 docs-full: export JAXAE_DOCS_FULL := 1
