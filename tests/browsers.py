@@ -25,6 +25,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+import jaxae
+from jaxae.analysis import Embedding
+
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -123,6 +126,24 @@ def chromium() -> Iterator[Page]:
         yield Page(driver)
     finally:
         driver.quit()
+
+
+def check_computations(page: Page, side: int, embedding: Embedding) -> None:
+    """Check that an explorer decodes 200 points, and encodes 200 images, as jaxae does."""
+
+    def computed(layers: str, rows: npt.NDArray[Any]) -> Any:
+        evaluated = f"[...evaluate(app.data.sides[{side}].{layers}, Float32Array.from(x))]"
+        return page.run(f"arguments[0].map((x) => {evaluated})", rows.tolist())
+
+    rng = np.random.default_rng(0)
+    low, high = embedding.z.min(axis=0), embedding.z.max(axis=0)
+    z = rng.uniform(low, high, (200, 2)).astype(np.float32)
+    expected = jaxae.decode(embedding.model, z).reshape(200, -1)
+    np.testing.assert_allclose(computed("decoder", z), expected, atol=2e-3)
+    images = np.asarray(embedding.dataset.train.images)[:200]
+    encoded = computed("encoder", images.reshape(200, -1) / 255)
+    extent = float(np.ptp(embedding.z, axis=0).max())
+    np.testing.assert_allclose(encoded, jaxae.encode(embedding.model, images), atol=1e-2 * extent)
 
 
 def firefox_picture(path: Path, profile: Path) -> Image.Image:

@@ -21,7 +21,7 @@ from jaxae import Dataset, ModelConfig, Source, create_model
 from jaxae.explorer.contents import as_json
 from jaxae.explorer.network import layers_of
 from jaxae.plots.colours import TEN
-from tests.browsers import Page, chromium, firefox_picture
+from tests.browsers import Page, check_computations, chromium, firefox_picture
 
 pytestmark = pytest.mark.slow
 
@@ -75,22 +75,7 @@ def test_names_are_shown_as_text(explorer: Explorer) -> None:
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_the_page_encodes_and_decodes_as_jaxae_does(explorer: Explorer, side: int) -> None:
-    embedding = explorer.sources[side].embedding
-    rng = np.random.default_rng(0)
-    low, high = embedding.z.min(axis=0), embedding.z.max(axis=0)
-    z = rng.uniform(low, high, (200, 2)).astype(np.float32)
-    images = np.asarray(embedding.dataset.train.images)[:200]
-    script = (
-        "arguments[1].map((x) =>"
-        "[...evaluate(app.data.sides[arguments[0]].{}, Float32Array.from(x))])"
-    )
-    decoded = explorer.page.run(script.format("decoder"), side, z.tolist())
-    expected = jaxae.decode(embedding.model, z).reshape(200, -1)
-    np.testing.assert_allclose(decoded, expected, atol=2e-3)
-    flat = (images.reshape(200, -1) / 255).tolist()
-    encoded = explorer.page.run(script.format("encoder"), side, flat)
-    extent = float(np.ptp(embedding.z, axis=0).max())
-    np.testing.assert_allclose(encoded, jaxae.encode(embedding.model, images), atol=1e-2 * extent)
+    check_computations(explorer.page, side, explorer.sources[side].embedding)
 
 
 @pytest.mark.parametrize(

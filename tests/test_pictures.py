@@ -9,12 +9,13 @@ from matplotlib import style
 from PIL import Image
 
 import jaxae
-from figures.draw import FOLDER, PICTURES, figure_of
+from figures.draw import AE, FOLDER, PICTURES, VAE, figure_of
 from jaxae import Source
 from jaxae.config import RunConfig
 from jaxae.drawing import FIGURES, Options
 from jaxae.drawing.source import Snapshot
 from tests import baseline
+from tests.browsers import check_computations, chromium
 
 # Both pictures are averaged over squares of this many pixels, which a text of a few letters fills.
 _SQUARE = 32
@@ -68,6 +69,18 @@ def test_a_committed_picture_is_what_is_drawn_today(
     assert committed.shape == today.shape
     differs = (np.abs(committed - today) > _TOLERANCE).any(axis=-1)
     assert differs.sum() <= _EXCEPT.get(name, 0)
+
+
+@pytest.mark.slow
+def test_the_explorer_of_mnist_is_small_and_true(sources: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "explorer.html"
+    both = [sources[name] for name in (AE, VAE)]
+    jaxae.explorer.write(both, path)
+    assert path.stat().st_size <= 3_500_000
+    with chromium() as page:
+        page.open(path)
+        for side, source in enumerate(both):
+            check_computations(page, side, source.embedding)
 
 
 def _means(path: Path) -> np.ndarray:

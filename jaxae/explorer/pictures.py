@@ -35,6 +35,8 @@ def spread(clouds: Sequence[npt.NDArray[np.floating]], most: int) -> npt.NDArray
             low = middle
         else:
             high, found = middle, chosen
+        if len(found) == most:
+            break
     return found
 
 
