@@ -18,16 +18,23 @@ FOLDERS = ["", "analysis.", "models.", "training.", "config.", "data.", "latent.
 def annotate(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str | None] | None:
-    """Return the signature of a function as it is in the source."""
-    if what not in ("function", "method"):
+    """Return the signature of a function or a class as it is in the source."""
+    if getattr(obj, "_is_protocol", False):
+        return "", None
+    if what not in ("class", "function", "method"):
         return None
-    definition = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(obj)))).body[0]
+    function = inspect.unwrap(obj.__init__ if what == "class" else obj)
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):  # The __init__ of a dataclass or a named tuple has no source.
+        return None
+    definition = ast.parse(source).body[0]
     assert isinstance(definition, ast.FunctionDef)
     decorators = [ast.unparse(decorator) for decorator in definition.decorator_list]
-    if what == "method" and "staticmethod" not in decorators:
+    if what != "function" and "staticmethod" not in decorators:
         del definition.args.args[0]
-    result = ast.unparse(definition.returns) if definition.returns else None
-    return f"({ast.unparse(definition.args)})", result
+    result = ast.unparse(definition.returns).strip("'") if definition.returns else None
+    return f"({ast.unparse(definition.args)})", None if what == "class" else result
 
 
 def keep_plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
