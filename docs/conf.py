@@ -14,8 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 FULL = bool(os.environ.get("JAXAE_DOCS_FULL"))
 
 project = "jaxae"
-author = "The jaxae authors"
-project_copyright = "the jaxae authors"
+author = project_copyright = "the jaxae authors"
 version = release = version_of("jaxae")
 
 root_doc = "docs/index"
@@ -48,6 +47,9 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 # `name` in a docstring is code, and a link where it names something of jaxae's.
 default_role = "py:obj"
 nitpick_ignore_regex = [("py:.*", ".*")]
+
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 
 html_theme = "sphinx_book_theme"
 html_title = f"jaxae {version}"
