@@ -15,6 +15,7 @@ from jaxae.explorer.arrays import packed
 from jaxae.explorer.network import Layer, layers_of
 from jaxae.explorer.pictures import images_of, spread
 from jaxae.explorer.rounding import rounded
+from jaxae.geometry import log_magnification
 from jaxae.latent import Box, grid_points
 from jaxae.plots.colours import class_colours
 
@@ -25,6 +26,7 @@ _LEVELS = 2**14  # of a coordinate, over the extent of the cloud
 _FITTED, _CHECKED = 8000, 2000  # images and points on which kernels are rounded
 _Z_TOLERANCE = 5e-3  # as a fraction of the cloud's extent
 _PIXEL_TOLERANCE = 1.5e-3  # of 1
+_MAGNIFIED = 2000  # embeddings over which the median of the magnification is taken
 _LATTICE = 256  # points along each side at which the page knows whether they lie in a gap
 
 
@@ -94,6 +96,7 @@ def _side(source: Source, folder: str, rows: npt.NDArray[np.intp]) -> dict[str, 
         },
         "box": list(box),
         "radius": radius,
+        "magnification": _magnification(embedding),
         "gaps": _gaps(embedding, around, radius),
         "entropy": _entropy(embedding),
         "encoder": _encoder(encoder, embedding, extent, rng),
@@ -125,6 +128,14 @@ def _entropy(embedding: Embedding) -> dict[str, Any] | None:
     most = math.log2(max(2, len(embedding.dataset.class_names)))
     levels = np.where(np.isnan(bits), 255, np.round(bits / most * 254)).astype(np.uint8)
     return {"box": list(embedding.percentile_box), "most": most, "levels": packed(levels)}
+
+
+def _magnification(embedding: Embedding) -> float | None:
+    """Return the median of ½ log det G, or None if the latent space is not a plane."""
+    z = embedding.z[:: max(1, len(embedding.z) // _MAGNIFIED)]
+    if z.shape[1] != 2:
+        return None
+    return float(np.median(log_magnification(embedding.model.decoder, z)))
 
 
 def _encoder(

@@ -24,8 +24,10 @@ function addressOf() {
   if (app.layer !== "none") state.set("layer", app.layer);
   if (app.tool !== "probe") state.set("tool", app.tool);
   if (app.held) state.set("probe", numbers(app.probe.side, app.probe.x, app.probe.y));
-  if (app.path)
-    state.set("path", numbers(app.path.side, ...app.path.start, ...(app.path.end ?? [])));
+  if (app.path) {
+    const { side, start, end, moving } = app.path;
+    state.set("path", numbers(side, ...start, ...(moving === "end" ? [] : end)));
+  }
   return state;
 }
 
@@ -54,18 +56,20 @@ function recall() {
     );
     app[name] = choice ? choice.value : DEFAULTS[name];
   }
+  app.path = null;
   const isSide = (place) => place in app.data.sides;
   const probe = numbers("probe", 3);
   app.held = Boolean(probe && isSide(probe[0]));
   const [place, x, y] = app.held ? probe : [0, app.data.sides[0].view.x, app.data.sides[0].view.y];
   setProbe({ side: place, x, y });
   const path = numbers("path", 3, 5);
-  app.path = null;
   if (path && isSide(path[0])) {
+    const hasEnd = path.length === 5;
     app.path = {
       side: path[0],
       start: path.slice(1, 3),
-      end: path.length === 5 ? path.slice(3) : null,
+      end: hasEnd ? path.slice(3) : path.slice(1),
+      moving: hasEnd ? null : "end",
     };
   }
   showPath();

@@ -5,7 +5,7 @@
 const HINTS = {
   probe: "Point at the plane; click to hold the point.",
   lasso: "Drag around embeddings to select them.",
-  path: "Click where the path starts, then where it ends.",
+  path: "Click where the path starts, then where it ends. Drag an end to move it.",
 };
 
 function setUpControls() {
@@ -42,6 +42,7 @@ function setUpControls() {
     if (target.type === "radio") app[target.name] = target.value;
     if (target.id === "grid") app.grid = target.checked;
     if (target.name === "split") repaint();
+    if (target.name === "tool") dropEnd();
     showControls();
     redraw();
   });

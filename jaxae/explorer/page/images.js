@@ -35,6 +35,13 @@ function pixelDistance(decoded, bytes) {
   return Math.sqrt(decoded.reduce((sum, value, k) => sum + (value - bytes[k] / 255) ** 2, 0));
 }
 
+/** Distance of two decoded images, likewise. */
+function distance(a, b) {
+  let square = 0;
+  for (let k = 0; k < a.length; k++) square += (a[k] - b[k]) ** 2;
+  return Math.sqrt(square);
+}
+
 /** Draw images side by side on a canvas. */
 function showStrip(canvas, images) {
   const [height, width] = app.data.imageShape;

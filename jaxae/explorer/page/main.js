@@ -14,7 +14,7 @@ const app = {
   probe: null, // {side, x, y}
   found: null, // the nearest embedding: {index, distance}
   held: false, // whether the probe stays where it is
-  path: null, // {side, start: [x, y], end: [x, y] or null}
+  path: null, // {side, start: [x, y], end: [x, y], moving: "start", "end" or null}
   lasso: null, // {side, points: [[x, y], ...]}
   selection: [],
   drawing: null, // {at: [x, y] for each side}
@@ -24,6 +24,7 @@ const app = {
 function redraw() {
   app.frame ??= requestAnimationFrame(() => {
     app.frame = null;
+    advancePath();
     for (const side of app.data.sides) drawSide(side);
     showReadouts();
     remember();

@@ -2,18 +2,23 @@
 
 // Encoder and decoder, layer by layer, as in network.py.
 
+const logistic = (x) => 1 / (1 + Math.exp(-x));
+// The approximation that nnx.gelu computes.
+const bent = (x) => Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3));
+
+// Each, and its derivative at x, where its value is y.
 const ACTIVATIONS = {
-  linear: (y) => y,
-  relu: (y) => y.map((value) => Math.max(0, value)),
-  // The approximation that nnx.gelu computes.
-  gelu: (y) =>
-    y.map((value) => {
-      const bent = Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3);
-      return (value / 2) * (1 + Math.tanh(bent));
-    }),
-  silu: (y) => y.map((value) => value / (1 + Math.exp(-value))),
-  tanh: (y) => y.map(Math.tanh),
-  sigmoid: (y) => y.map((value) => 1 / (1 + Math.exp(-value))),
+  linear: { of: (x) => x, slope: () => 1 },
+  relu: { of: (x) => Math.max(0, x), slope: (x) => (x > 0 ? 1 : 0) },
+  gelu: {
+    of: (x) => (x / 2) * (1 + bent(x)),
+    slope: (x) =>
+      (1 + bent(x)) / 2 +
+      (x / 2) * (1 - bent(x) ** 2) * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x ** 2),
+  },
+  silu: { of: (x) => x * logistic(x), slope: (x, y) => y + logistic(x) * (1 - y) },
+  tanh: { of: Math.tanh, slope: (x, y) => 1 - y ** 2 },
+  sigmoid: { of: logistic, slope: (x, y) => y * (1 - y) },
 };
 
 /** Unpack the arrays of layers. */
@@ -29,12 +34,33 @@ function unpackLayers(layers) {
 
 /** Apply layers to an image or a point; returns a Float32Array. */
 function evaluate(layers, x) {
-  return layers.reduce((input, layer) => {
-    const rows = layer.patches ? patchesOf(input, layer.patches) : input;
-    let y = multiply(rows, layer.kernel, layer.bias);
-    if (layer.shuffled) y = shuffled(y, layer.patches, layer.shuffled);
-    return ACTIVATIONS[layer.activation](y);
-  }, x);
+  return layers.reduce(
+    (input, layer) => linear(layer, input, layer.bias).map(ACTIVATIONS[layer.activation].of),
+    x,
+  );
+}
+
+/** Apply layers to a point; returns the output and its derivatives along directions. */
+function differentiate(layers, x, directions) {
+  let [value, slopes] = [x, directions];
+  for (const layer of layers) {
+    const activation = ACTIVATIONS[layer.activation];
+    const none = new Float32Array(layer.bias.length);
+    const sum = linear(layer, value, layer.bias);
+    slopes = slopes.map((along) => linear(layer, along, none));
+    value = sum.map(activation.of);
+    for (let k = 0; k < sum.length; k++) {
+      const factor = activation.slope(sum[k], value[k]);
+      for (const along of slopes) along[k] *= factor;
+    }
+  }
+  return { value, slopes };
+}
+
+// A layer before its activation.
+function linear(layer, x, bias) {
+  const y = multiply(layer.patches ? patchesOf(x, layer.patches) : x, layer.kernel, bias);
+  return layer.shuffled ? shuffled(y, layer.patches, layer.shuffled) : y;
 }
 
 // Rows of inputs, one after the other, times the kernel, plus the bias.

@@ -92,21 +92,41 @@ function drawLasso(side, context) {
   context.setLineDash([]);
 }
 
-/** The path, with a dot for each decoded image. */
+/** The straight line in dashes and the geodesic, with a dot for each image, and the path's ends. */
 function drawPath(side, context) {
   if (app.path?.side !== side.place) return;
-  const dots = pathPoints().map(([x, y]) => toScreen(side, x, y));
-  context.strokeStyle = app.colours.accent;
-  context.fillStyle = app.colours.accent;
-  context.lineWidth = 2.5;
-  context.beginPath();
-  for (const dot of dots) context.lineTo(...dot);
-  context.stroke();
-  for (const dot of dots) {
-    context.beginPath();
-    circle(context, ...dot, 4);
-    context.fill();
+  const { start, end, found } = app.path;
+  const { paper, accent } = app.colours;
+  const { straight, geodesic } = pathPoints();
+  drawLine(side, context, [start, end], [8, 6]);
+  drawDots(side, context, straight, 3, paper);
+  if (found) {
+    drawLine(side, context, found.curve, []);
+    drawDots(side, context, geodesic, 3, accent);
   }
+  drawDots(side, context, [start, end], 6, paper);
+}
+
+function drawLine(side, context, line, dashes) {
+  context.beginPath();
+  for (const point of line) context.lineTo(...toScreen(side, ...point));
+  context.strokeStyle = app.colours.paper;
+  context.lineWidth = 6;
+  context.stroke();
+  context.strokeStyle = app.colours.accent;
+  context.lineWidth = 2.5;
+  context.setLineDash(dashes);
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function drawDots(side, context, dots, radius, colour) {
+  context.beginPath();
+  for (const dot of dots) circle(context, ...toScreen(side, ...dot), radius);
+  context.fillStyle = colour;
+  context.fill();
+  context.lineWidth = 2;
+  context.stroke();
 }
 
 function circle(context, left, top, radius) {

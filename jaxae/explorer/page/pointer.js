@@ -53,9 +53,11 @@ function listen(side) {
   canvas.addEventListener("keydown", (event) => press(side, event));
 }
 
-// What a drag will do: move the box, draw the lasso, move the plane, or move the probe (a finger).
+// What a drag will do: move an end of the path or the box, draw the lasso, move the plane, or move the probe (a finger).
 function startDrag(side, event, start, fingers) {
   if (fingers > 1) return null;
+  const end = endAt(side, ...start);
+  if (end) return { kind: "end", end, start };
   const limits = handleAt(side, ...start);
   if (limits) return { kind: "box", limits, start };
   if (app.tool === "lasso") return { kind: "lasso", start };
@@ -68,7 +70,8 @@ function moveDrag(side, drag, before, now) {
   if (drag.kind === "box")
     moveBox(side, drag.limits, right / side.view.scale, -down / side.view.scale);
   if (drag.kind === "plane") pan(side, right, down);
-  if (drag.kind === "probe") probeAt(side, now);
+  if (drag.kind === "end") app.path.moving = drag.end;
+  if (drag.kind === "end" || drag.kind === "probe") probeAt(side, now);
   if (drag.kind === "lasso") {
     drag.outline ??= [toPlane(side, ...drag.start)];
     drag.outline.push([x, y]);
@@ -79,6 +82,7 @@ function moveDrag(side, drag, before, now) {
 
 function endDrag(side, drag, now) {
   if (drag.kind === "lasso" && drag.outline) selectWithin(side, drag.outline);
+  else if (drag.kind === "end" && drag.far) dropEnd();
   else if (!drag.far && drag.kind !== "box") click(side, ...toPlane(side, ...now));
   remember();
 }
@@ -89,7 +93,7 @@ function probeAt(side, at) {
 }
 
 function click(side, x, y) {
-  if (app.tool === "path") addToPath(side, x, y);
+  if (app.tool === "path") clickPath(side, x, y);
   else {
     app.held = !app.held || app.probe.side !== side.place;
     setProbe({ side: side.place, x, y });
@@ -107,6 +111,7 @@ function pinch(side, before, now, other) {
 }
 
 function cursorAt(side, at) {
+  if (endAt(side, ...at)) return "grab";
   const limits = handleAt(side, ...at);
   if (!limits) return "crosshair";
   if (limits.length === 4) return "move";
@@ -131,8 +136,10 @@ function press(side, event) {
   else if (key === "-") zoom(side, 0.8);
   else if (key === "0") side.view = fittedView(side, side.width, side.height);
   else if (key === "Enter") click(side, probe.x, probe.y);
-  else if (key === "Escape") app.held = false;
-  else return;
+  else if (key === "Escape") {
+    app.held = false;
+    dropEnd();
+  } else return;
   event.preventDefault();
   redraw();
 }

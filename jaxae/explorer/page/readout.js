@@ -9,6 +9,7 @@ function setProbe(probe) {
   const side = app.data.sides[probe.side];
   app.probe = probe;
   app.found = nearest(side, lift(side, probe.x, probe.y));
+  followProbe();
   redraw();
 }
 
@@ -38,6 +39,7 @@ function showReadout(side) {
     shown.index !== index && ["image", `${textOf(shown.index)}, ${short(shown.distance)} away`],
     ["pixel distance", short(pixels)],
     ["entropy", entropy === null ? "—" : `${short(entropy)} bits`],
+    hasGeometry(side) && ["magnification", magnificationText(side, x, y)],
   ];
   side.facts.replaceChildren(
     ...facts.filter(Boolean).flatMap(([name, value]) => fact(name, value)),
@@ -51,15 +53,31 @@ function fact(name, value) {
   return [term, text];
 }
 
+// The area of images per area of the plane, in multiples of its median over the embeddings.
+function magnificationAt(side, x, y) {
+  const [a, b] = differentiateAt(side, x, y).slopes;
+  const square = dot(a, a);
+  const along = square && dot(a, b) / square;
+  const height = b.map((value, k) => value - along * a[k]);
+  return Math.sqrt(square * dot(height, height)) / Math.exp(side.magnification);
+}
+
+function magnificationText(side, x, y) {
+  const value = magnificationAt(side, x, y);
+  return `${value && value < 0.001 ? "less than 0.001" : short(value)}× the median`;
+}
+
 function isGap() {
   return app.found.distance > app.data.sides[app.probe.side].radius;
 }
 
 function say() {
-  const { x, y, side } = app.probe;
+  const { x, y } = app.probe;
+  const side = app.data.sides[app.probe.side];
   const where = isGap() ? ", in a gap" : "";
   const found = `nearest embedding ${textOf(app.found.index)}, ${short(app.found.distance)} away`;
-  app.data.sides[side].status.textContent = `At ${short(x)}, ${short(y)}${where}: ${found}.`;
+  const magnified = hasGeometry(side) ? `; magnification ${magnificationText(side, x, y)}` : "";
+  side.status.textContent = `At ${short(x)}, ${short(y)}${where}: ${found}${magnified}.`;
 }
 
 /** The summary of the page in words. */

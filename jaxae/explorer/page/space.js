@@ -83,6 +83,12 @@ function decodeAt(side, x, y) {
   return evaluate(side.decoder, Float32Array.from(lift(side, x, y)));
 }
 
+/** The image at coordinates in the plane, and its derivatives along the plane's axes. */
+function differentiateAt(side, x, y) {
+  const axes = side.plane.axes.map((axis) => Float32Array.from(axis));
+  return differentiate(side.decoder, Float32Array.from(lift(side, x, y)), axes);
+}
+
 /** What an example is called: the data set's own number of it, and its class. */
 function nameOf(i) {
   const { rows, train, labels, classes } = app.data;

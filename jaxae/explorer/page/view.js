@@ -4,11 +4,14 @@
 
 /** The view that shows a whole cloud. */
 function fittedView(side, width, height) {
-  const limits = (values) =>
-    values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-  const [[x0, x1], [y0, y1]] = [limits(side.x), limits(side.y)];
+  const [[x0, x1], [y0, y1]] = [limitsOf(side.x), limitsOf(side.y)];
   const scale = 0.92 * Math.min(width / (x1 - x0 || 1), height / (y1 - y0 || 1));
   return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale };
+}
+
+/** The least and the largest of some numbers. */
+function limitsOf(values) {
+  return values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
 }
 
 function toScreen(side, x, y) {
