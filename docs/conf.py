@@ -36,8 +36,7 @@ nb_execution_timeout = 1800 if FULL else 120
 # Widgets would need scripts from a content delivery network.
 nb_ipywidgets_js = {}
 
-# The extension `docstrings` adds the annotations.
-autodoc_typehints = "none"
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 toc_object_entries_show_parents = "hide"

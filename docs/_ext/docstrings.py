@@ -25,16 +25,20 @@ def annotate(
         return None
     function = inspect.unwrap(obj.__init__ if what == "class" else obj)
     try:
-        source = textwrap.dedent(inspect.getsource(function))
+        definition = parse(function)
     except (OSError, TypeError):  # The __init__ of a dataclass or a named tuple has no source.
-        return None
-    definition = ast.parse(source).body[0]
-    assert isinstance(definition, ast.FunctionDef)
+        fields = [node for node in parse(obj).body if isinstance(node, ast.AnnAssign)]
+        return f"({', '.join(map(ast.unparse, fields))})", None
     decorators = [ast.unparse(decorator) for decorator in definition.decorator_list]
     if what != "function" and "staticmethod" not in decorators:
         del definition.args.args[0]
     result = ast.unparse(definition.returns).strip("'") if definition.returns else None
     return f"({ast.unparse(definition.args)})", None if what == "class" else result
+
+
+def parse(obj: Any) -> Any:
+    """Return the syntax tree of a function or a class; its type depends on which it is."""
+    return ast.parse(textwrap.dedent(inspect.getsource(obj))).body[0]
 
 
 def keep_plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
