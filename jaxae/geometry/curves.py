@@ -15,7 +15,7 @@ def curve_length(decoder: Decoder, points: ArrayLike) -> jax.Array:
       points: points along curves, shape (..., n, latent_dim), n ≥ 2.
 
     Returns:
-      Shape (...), in units of pixels: the root of the summed squared difference.
+      Shape (...), in pixels, the root of the summed squared difference.
 
     Raises:
       ValueError: a wrong shape, or a value that is not a finite number.

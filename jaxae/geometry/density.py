@@ -30,7 +30,7 @@ def density_weighted(decoder: Decoder, cloud: ArrayLike, floor: float = 0.01) ->
       floor: above 0; bounds the weight.
 
     Returns:
-      The decoder with its weight: the same images at other distances.
+      The decoder with its weight, which has the same images at other distances.
 
     Raises:
       ValueError: a wrong shape, a value that is not a finite number, a cloud on a line or plane, or

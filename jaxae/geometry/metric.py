@@ -43,8 +43,8 @@ def log_magnification(decoder: Decoder, z: ArrayLike) -> jax.Array:
       z: points of shape (..., latent_dim).
 
     Returns:
-      Shape (...). Where G is singular it is finite: a singular value below the smallest normal
-      number of its type counts as that number, whose logarithm is −87.3 in float32.
+      Shape (...). It is finite even where G is singular, because a singular value below the
+      smallest normal number of its type counts as that number, whose logarithm is −87.3 in float32.
 
     Raises:
       ValueError: as for `metric`.

@@ -47,8 +47,8 @@ def gap_tiles(
       width: width of a new figure; by default that of rcParams["figure.figsize"].
 
     Returns:
-      The figure: some tiles with their confidence below; under them, the values of all tiles and
-      their means. Where all tiles are of one kind, the figure says so.
+      The figure shows some tiles with their confidence below, and under them the values of all
+      tiles and their means. Where all tiles are of one kind, it says so.
     """
     kinds = {"in gaps": np.flatnonzero(in_gap), "occupied": np.flatnonzero(~in_gap)}
     groups = {name: own for name, own in kinds.items() if len(own) > 0}
