@@ -48,9 +48,10 @@ lint: $(VENV)/installed-dev  ## Check style, types, the direction of imports and
 	awk 'NR == 1 || FNR > 1' jaxae/explorer/page/*.js > $(VENV)/page.js
 	$(BIN)/oxlint --config .oxlintrc.json --no-ignore --deny-warnings $(VENV)/page.js
 
-figures: $(VENV)/installed $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and tables of figures/, from saved runs
+figures: $(VENV)/installed-dev $(RUNS:%=%/config.json) $(STUDIES:%=%/report.json)  ## Draw the figures and tables of figures/, from saved runs
 	$(BIN)/python figures/draw.py
 	$(BIN)/python figures/table.py
+	$(BIN)/python -m figures.explorer
 	$(BIN)/python -m tests.baseline
 
 literature: $(VENV)/installed  ## Train the studies that are compared with the literature; write their table

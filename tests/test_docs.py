@@ -13,7 +13,7 @@ import pytest
 
 import jaxae
 from figures import literature
-from figures.draw import figure_of
+from figures.draw import PICTURES, figure_of
 from jaxae.cli.app import COMMANDS, main
 from jaxae.drawing.provenance import read_provenance
 
@@ -175,7 +175,7 @@ def test_every_link_and_picture_is_there(page: Path) -> None:
         assert target.is_file(), link
         headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if anchor else []
         assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]
-        if target.parent.resolve() == ROOT / "figures" and target.suffix == ".png":
+        if target.parent.resolve() == ROOT / "figures" and target.stem in PICTURES:
             assert read_provenance(target)["figure"] == figure_of(target.stem)
 
 
