@@ -98,7 +98,7 @@ function showStrips() {
   find(".geodesic").hidden = !hasGeometry(side);
   const text = (point) => point.map(short).join(", ");
   find(".ends").textContent =
-    `From ${text(start)} to ${text(end)}.` + (moving ? " Click where the end should be." : "");
+    `From ${text(start)} to ${text(end)}.` + (moving ? ` The ${moving} follows the pointer.` : "");
   const isFinal = found?.straight !== undefined;
   find(".straight p").textContent = isFinal
     ? `Straight line (dashed): ${short(found.straight)} pixels`
