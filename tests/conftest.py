@@ -86,6 +86,24 @@ def runs(trained: Path, blobs: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def opened_explorer(
+    runs: Path, tiny: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    from tests.explorers import opened  # Needs what drives browsers.
+
+    with opened(runs, tiny, tmp_path_factory.mktemp("explorer")) as explorer:
+        yield explorer
+
+
+@pytest.fixture
+def explorer(opened_explorer: Any) -> Iterator[Any]:
+    """An explorer, opened again; the console must be empty at the end."""
+    opened_explorer.page.open(opened_explorer.path)
+    yield opened_explorer
+    assert opened_explorer.page.problems() == []
+
+
+@pytest.fixture(scope="session")
 def study(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of one seed, not to be changed."""
     folder = tmp_path_factory.mktemp("studies") / "study"
