@@ -18,7 +18,13 @@ author = project_copyright = "the jaxae authors"
 version = release = version_of("jaxae")
 
 root_doc = "docs/index"
-include_patterns = ["docs/**", "benchmarks/**.md", "figures/table.md", "*.md"]
+include_patterns = [
+    "docs/**",
+    "benchmarks/**.md",
+    "figures/table.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+]
 exclude_patterns = [".*", "build", "dist", "jaxae", "runs", "tests", "README.md"]
 extensions = [
     "myst_nb",
