@@ -38,7 +38,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
-nb_execution_timeout = 1800 if FULL else 120
+nb_execution_timeout = 1800 if FULL else 600
 # With tables.
 nb_render_markdown_format = "myst"
 # Widgets would need scripts from a content delivery network.
