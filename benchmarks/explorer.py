@@ -55,22 +55,24 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="one run, or two")
     runs = parser.parse_args(args).runs
     busy = warn_if_busy(processors(), Console(stderr=True, soft_wrap=True))
-    with tempfile.TemporaryDirectory() as folder, chromium() as page:
-        path = Path(folder) / "explorer.html"
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder, chromium() as page:
+            path = Path(folder) / "explorer.html"
             jaxae.explorer.write([jaxae.Source(run) for run in runs], path)
-        except (ValueError, OSError) as error:
-            parser.exit(2, f"{parser.prog}: {error}\n")
-        rows = [*_opening(page, path), *_moving(page)]
-        conditions = {
-            "command": f"python -m benchmarks.explorer {' '.join(map(str, runs))}",
-            "machine": Machine(describe(), {}, processors()).name,
-            "browser": f"Chromium {page.driver.capabilities['browserVersion']}, headless, no GPU",
-            "page": f"{path.stat().st_size / 1e6:.2f} MB, {page.run('app.data.count'):,} points "
-            f"in each of {len(runs)} planes, {page.run('innerWidth')} pixels wide",
-            "commit": provenance().get("commit", "unknown"),
-            **busy,
-        }
+            rows = [*_opening(page, path), *_moving(page)]
+            version, width = page.driver.capabilities["browserVersion"], page.run("innerWidth")
+            size, points = path.stat().st_size / 1e6, page.run("app.data.count")
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    conditions = {
+        "command": f"python -m benchmarks.explorer {' '.join(map(str, runs))}",
+        "machine": Machine(describe(), {}, processors()).name,
+        "browser": f"Chromium {version}, headless, no GPU",
+        "page": f"{size:.2f} MB, {points:,} points in each of {len(runs)} planes, "
+        f"{width} pixels wide",
+        "commit": provenance().get("commit", "unknown"),
+        **busy,
+    }
     lines = "".join(f"- {name}: {value}\n" for name, value in conditions.items())
     columns = ["", "median", "best", "worst"]
     sys.stdout.write(f"# Speed of the explorer\n\n{lines}\n{table(columns, rows)}")

@@ -5,6 +5,7 @@ It needs Debian's packages chromium and chromium-driver.
 
 import base64
 import io
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,4 +46,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"figures.explorer: {error}")

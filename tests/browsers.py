@@ -4,7 +4,6 @@ import base64
 import importlib.resources
 import io
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 import websocket
 from PIL import Image
 from selenium import webdriver
@@ -185,9 +183,13 @@ def firefox_picture(path: Path, profile: Path) -> Image.Image:
 
 
 def path_of(program: str) -> str:
-    """Return the path of a program; without it, skip the test, or fail if browsers are required."""
+    """Return the path of a program.
+
+    Raises:
+      FileNotFoundError: it is not installed.
+    """
     found = shutil.which(program)
     if found is None:
-        stop = pytest.fail if "REQUIRE_BROWSERS" in os.environ else pytest.skip
-        stop(f"{program} is missing; apt-get install chromium chromium-driver firefox-esr")
+        packages = "chromium chromium-driver firefox-esr"
+        raise FileNotFoundError(f"{program} is missing; apt-get install {packages}")
     return found

@@ -86,8 +86,20 @@ def runs(trained: Path, blobs: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def browsers() -> None:
+    """Skip tests where a browser is missing; fail if REQUIRE_BROWSERS is set."""
+    from tests.browsers import path_of
+
+    try:
+        for program in ("chromium", "chromedriver", "firefox-esr"):
+            path_of(program)
+    except FileNotFoundError as error:
+        (pytest.fail if "REQUIRE_BROWSERS" in os.environ else pytest.skip)(str(error))
+
+
+@pytest.fixture(scope="session")
 def opened_explorer(
-    runs: Path, tiny: Dataset, tmp_path_factory: pytest.TempPathFactory
+    browsers: None, runs: Path, tiny: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
     from tests.explorers import opened  # Needs what drives browsers.
 

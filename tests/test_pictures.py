@@ -72,7 +72,9 @@ def test_a_committed_picture_is_what_is_drawn_today(
 
 
 @pytest.mark.slow
-def test_the_explorer_of_mnist_is_small_and_true(sources: dict[str, Any], tmp_path: Path) -> None:
+def test_the_explorer_of_mnist_is_small_and_true(
+    browsers: None, sources: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "explorer.html"
     both = [sources[name] for name in (AE, VAE)]
     jaxae.explorer.write(both, path)
