@@ -41,6 +41,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 1800 if FULL else 600
 # With tables.
 nb_render_markdown_format = "myst"
+nb_merge_streams = True
 # Widgets would need scripts from a content delivery network.
 nb_ipywidgets_js = {}
 
