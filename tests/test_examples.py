@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 
 import jaxae
@@ -24,7 +21,7 @@ from tests.exported import write_run
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 TUTORIALS = DOCS / "tutorials"
-PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(TUTORIALS.glob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")))
 # Files with examples in docstrings; others are not imported.
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -32,8 +29,6 @@ MODULES = [
     for path in sorted((ROOT / folder).rglob("*.py"))
     if ">>> " in path.read_text()
 ]
-# What an example in a docstring may use without importing it.
-NAMES = {"jaxae": jaxae, "jax": jax, "jnp": jnp, "np": np}
 
 
 def blocks_of(page: Path) -> list[tuple[str, str]]:
@@ -69,9 +64,12 @@ def test_the_examples_of_docstrings_run(
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "mnist").symlink_to(trained)
     monkeypatch.chdir(tmp_path)
+    (imports,) = python_of(DOCS / "api" / "index.md")  # Those that it says examples assume.
+    names: dict[str, Any] = {}
+    exec(imports, names)
     runner = doctest.DocTestRunner(verbose=False)
     said: list[str] = []
-    for found in doctest.DocTestFinder().find(importlib.import_module(module), globs=NAMES):
+    for found in doctest.DocTestFinder().find(importlib.import_module(module), globs=names):
         runner.run(found, out=said.append)
     plt.close("all")
     assert runner.tries and not runner.failures, "".join(said)
@@ -123,15 +121,17 @@ def test_the_page_on_interchange_runs(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_readmes_example_is_one_that_runs() -> None:
-    (example,) = python_of(PAGES[0])
+    (example,) = python_of(ROOT / "README.md")
     tested = "".join(python_of(DOCS / "python.md"))
     assert all(line in tested for line in example.splitlines())
 
 
 def test_the_python_of_every_page_runs() -> None:
     """That of adding-a-framework.md is the contestant's file, see test_contestants.py."""
-    tested = {"README", "adding-a-framework", "interchange", "python"}
-    assert {page.stem for page in PAGES if python_of(page)} == tested
+    tested = {"README", "adding-a-framework", "interchange", "python", "api/index"}
+    shown = [page for page in PAGES if python_of(page)]
+    names = {str(page.relative_to(ROOT).with_suffix("")).removeprefix("docs/") for page in shown}
+    assert names == tested
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
