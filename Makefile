@@ -14,7 +14,7 @@ TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # Tests of the extras, whose lowest versions are not tested, and of committed pictures, which another
 # version of Matplotlib draws differently.
 UNTESTED := accelerator benchmarks cells charts compare contestants identity interleave limit measure \
-  page parity report runner scaling tfds pictures
+  page parity ratios report rows runner scaling state tfds pictures
 
 .PHONY: help reproduce test test-quick fuzz soak lint figures literature bench bench-quick accelerator test-lowest test-wheel docs docs-full clean
 

@@ -11,6 +11,9 @@ from matplotlib.colors import to_hex, to_rgb
 
 from jaxae.plots.colours import DEFAULT, TEN, class_colours
 
+# `import colour` changes how NumPy prints arrays, also for the examples of docstrings.
+np.set_printoptions(legacy=False)
+
 # Pairs of digits of which more than 5% of the neighbours of one are of the other, in the latent
 # plane of an autoencoder or a variational autoencoder of MNIST.
 TOUCHING = [(2, 3), (2, 8), (3, 5), (3, 8), (4, 7), (4, 9), (5, 8), (7, 9)]

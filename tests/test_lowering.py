@@ -205,8 +205,8 @@ def test_geometry_lowers(name: str) -> None:
         (curves.energy_of, array(3, 64, 2)),
     ):
         lowered(decoders._for_each, function, own, items)
-    facets, starts = (array(64, 2), array(64), array()), array(2, KNOTS, 2)
-    lowered(geodesic._best, own, *facets, starts, 64)
+    facets = array(64, 2), array(64), array()
+    lowered(geodesic._best, own, *facets, array(2, 2), array(1, KNOTS, 2), 64)
 
 
 def test_reports_lower() -> None:

@@ -1,6 +1,7 @@
 """Geodesics: curves of least energy between two points of latent space."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import optax
 from jax import lax
 from numpy.typing import ArrayLike
 
-from jaxae.geometry.curves import curve_length, energy_of, length_of
+from jaxae.geometry.curves import energy_of, length_of
 from jaxae.geometry.decoders import Decoder, as_points, as_pytree, displacements
 from jaxae.geometry.graph import MOST_DIMENSIONS, grid_paths
 from jaxae.geometry.region import Region, everywhere, hull_of
@@ -32,7 +33,8 @@ class Geodesic(NamedTuple):
       points: points along the curve, both ends included, shape (..., n, latent_dim).
       length: its length on images, as from `curve_length`, in pixels, shape (...).
       energy: its energy, as from `curve_energy`, shape (...).
-      straight_length: length on images of the straight line between its ends, shape (...).
+      straight_length: length on images of the straight line between its ends, at points whose
+        images follow each other at equal distances, too. It is at least `length`, shape (...).
       converged: whether the last step of the minimiser changed the energy by less than rounding
         errors do, rather than being the last one allowed, shape (...).
     """
@@ -57,15 +59,16 @@ def geodesic(
 
     A cubic spline with fixed ends is minimised by L-BFGS, once from the straight line and once from
     the shortest path on a grid (Dijkstra, for three dimensions or fewer); the better result counts.
-    No search can exclude that a still shorter curve exists.
+    If no spline is shorter than the straight line, that line is returned. No search can exclude
+    that a still shorter curve exists.
 
     Args:
       decoder: maps one point, shape (latent_dim,), to an array; a model's `decoder` is one.
       a: where curves begin, shape (..., latent_dim).
       b: where they end, the same shape. One compiled program serves all pairs.
       within: a cloud of points, shape (m, latent_dim), usually all embeddings, whose convex hull a
-        curve may not leave by more than about 1 % of its size. A decoder saturates outside the
-        cloud, so that a detour there costs nothing. None sets no bounds.
+        curve may not leave by more than about 1 % of its size. A decoder may saturate outside
+        the cloud, so that a detour there costs nothing. None sets no bounds.
       n: number of points along a curve, 2 or more.
 
     Raises:
@@ -97,9 +100,9 @@ def geodesic(
     # A curve is found in the same direction whichever end is named first.
     swapped = np.array([tuple(a) > tuple(b) for a, b in ends], bool)
     ends = np.where(swapped[:, None, None], ends[:, ::-1], ends)
-    starts = [np.linspace(ends[:, 0], ends[:, 1], KNOTS, axis=1)]
+    paths = np.zeros((len(ends), 0, KNOTS, latent_dim))
     if latent_dim <= MOST_DIMENSIONS:
-        starts.append(grid_paths(decoder, ends, region, KNOTS))
+        paths = grid_paths(decoder, ends, region, KNOTS)[:, None]
     arguments = (
         as_pytree(decoder),
         *(
@@ -109,19 +112,12 @@ def geodesic(
     )
     # One pair at a time: together, all would take as many steps as the slowest.
     found = [
-        _best(*arguments, jnp.asarray(pair, starts_at.dtype), n)
-        for pair in np.stack(starts, axis=1)
+        _best(*arguments, *(jnp.asarray(part, starts_at.dtype) for part in pair), n)
+        for pair in zip(ends, paths, strict=True)
     ]
-    points, length, energy, converged = (np.stack(field) for field in zip(*found, strict=True))
+    points, *others = (np.stack(field) for field in zip(*found, strict=True))
     points = np.where(swapped[:, None, None], points[:, ::-1], points)
-    line = np.linspace(ends[:, 0], ends[:, 1], n, axis=1)
-    straight_length = np.asarray(curve_length(decoder, line))
-    return Geodesic(
-        *(
-            field.reshape((*leading, *field.shape[1:]))
-            for field in (points, length, energy, straight_length, converged)
-        )
-    )
+    return Geodesic(*(field.reshape((*leading, *field.shape[1:])) for field in (points, *others)))
 
 
 def _region(ends: npt.NDArray[np.floating], within: ArrayLike | None) -> Region:
@@ -141,37 +137,49 @@ def _region(ends: npt.NDArray[np.floating], within: ArrayLike | None) -> Region:
     return hull
 
 
-@functools.partial(jax.jit, static_argnums=5)
+@functools.partial(jax.jit, static_argnums=6)
 def _best(
     decoder: Decoder,
     normals: jax.Array,
     offsets: jax.Array,
     extent: jax.Array,
-    starts: jax.Array,
+    ends: jax.Array,
+    paths: jax.Array,
     n: int,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Return points, length, energy and convergence of the best curve between two points.
+) -> tuple[jax.Array, ...]:
+    """Return the fields of a `Geodesic` between two points.
 
     Args:
       decoder: the decoder.
       normals: of the padded facets of a `Region`, as are `offsets`; `extent` is its extent.
       offsets: see `normals`.
       extent: see `normals`.
-      starts: knots of the curves to start from, shape (starts, KNOTS, latent_dim).
+      ends: the two points, shape (2, latent_dim).
+      paths: knots of curves to start from besides the straight line, shape (paths, KNOTS,
+        latent_dim).
       n: number of points.
     """
+
+    def line(t: jax.Array) -> jax.Array:
+        return ends[:1] + jnp.outer(t, ends[1] - ends[0])
 
     def leaving(curve: jax.Array) -> jax.Array:
         outside = jax.nn.relu((curve @ normals.T - offsets[None]) / extent)
         return jnp.mean(jnp.sum(jnp.square(outside), axis=1))
 
     with jax.default_matmul_precision("float32"):
+        starts = jnp.concatenate(
+            [_at_constant_speed(decoder, line, KNOTS, ends.dtype)[None], paths]
+        )
         fitted = jax.vmap(lambda start: _fitted(decoder, start, leaving, n))(starts)
         knots, _, converged = jax.tree.map(lambda leaf: leaf[jnp.argmin(fitted[1])], fitted)
-        points = _at_constant_speed(decoder, knots, n)
-    # Rounding errors would give equal ends a length above 0.
-    points = jnp.where(jnp.all(points[0] == points[-1]), points[:1], points)
-    return points, length_of(decoder, points), energy_of(decoder, points), converged
+        points = _at_constant_speed(decoder, lambda t: spline_basis(t) @ knots, n, ends.dtype)
+        straight = _at_constant_speed(decoder, line, n, ends.dtype)
+    length, straight_length = length_of(decoder, points), length_of(decoder, straight)
+    # A spline of few knots may not follow a line on which images change abruptly.
+    points = jnp.where(length < straight_length, points, straight)
+    length = jnp.minimum(length, straight_length)
+    return points, length, energy_of(decoder, points), straight_length, converged
 
 
 def _fitted(
@@ -195,7 +203,7 @@ def _fitted(
         return energy_of(decoder, curve) / unit + _LEAVING * leaving(curve)
 
     minimiser = optax.lbfgs()
-    tolerance = jnp.finfo(start.dtype).eps ** (2 / 3)
+    tolerance = jnp.finfo(start.dtype).eps ** (3 / 4)
 
     def unfinished(carry: Any) -> jax.Array:
         _, _, _, _, step, fall = carry
@@ -222,12 +230,15 @@ def _fitted(
     return knots_of(y), value, fall <= tolerance
 
 
-def _at_constant_speed(decoder: Decoder, knots: jax.Array, n: int) -> jax.Array:
-    """Return n points of a spline, both ends included, at equal distances on images."""
-    t = jnp.linspace(0, 1, 4 * n, dtype=knots.dtype)
-    steps = jnp.linalg.norm(displacements(decoder, spline_basis(t) @ knots), axis=1)
+def _at_constant_speed(
+    decoder: Decoder, curve: Callable[[jax.Array], jax.Array], n: int, dtype: Any
+) -> jax.Array:
+    """Return n points of a curve over [0, 1], both ends included, at equal image distances."""
+    t = jnp.linspace(0, 1, 4 * n, dtype=dtype)
+    finely = curve(t)
+    steps = jnp.linalg.norm(displacements(decoder, finely), axis=1)
     # Where images do not change, points are equally spaced in t.
-    steps += 1e-6 * jnp.mean(steps) + jnp.finfo(knots.dtype).tiny
+    steps += 1e-6 * jnp.mean(steps) + jnp.finfo(steps.dtype).tiny
     along = jnp.append(0, jnp.cumsum(steps))
-    at = jnp.interp(jnp.linspace(0, 1, n, dtype=knots.dtype), along / along[-1], t)
-    return (spline_basis(at) @ knots).at[0].set(knots[0]).at[-1].set(knots[-1])
+    at = jnp.interp(jnp.linspace(0, 1, n, dtype=dtype), along / along[-1], t)
+    return curve(at).at[0].set(finely[0]).at[-1].set(finely[-1])
