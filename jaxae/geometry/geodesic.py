@@ -19,7 +19,7 @@ from jaxae.geometry.region import Region, everywhere, hull_of
 from jaxae.geometry.spline import KNOTS, spline_basis
 
 # Steps of the minimiser at most.
-_STEPS = 200
+_STEPS = 400
 # Weight of leaving the region, where the straight line's energy and the region's extent are 1.
 _LEAVING = 1e3
 # Of the region's extent: rounding errors of points on its facets.
