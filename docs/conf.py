@@ -9,6 +9,8 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+# Tutorials run the command that is installed beside this Python.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # Notebooks train with small settings unless this is set; they read it too.
 FULL = bool(os.environ.get("JAXAE_DOCS_FULL"))
@@ -37,6 +39,7 @@ extensions = [
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_in_temp = True
 nb_execution_timeout = 1800 if FULL else 600
 # With tables.
