@@ -106,7 +106,7 @@ test-wheel: $(VENV)/installed-dev  ## Build sdist and wheel, check both, and tra
 	  ../venv/bin/jaxae train --epochs 1 --run-dir run && test -s run/figures/grid.png
 
 clean:  ## Remove the environments and caches, keep the runs
-	rm -rf $(VENV) .venv-lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest build dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
