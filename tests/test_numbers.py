@@ -272,7 +272,14 @@ def of_pairs(own: Embedding, both: Floats) -> dict[str, Estimate | float]:
         return float(np.average(away, weights=lengths))
 
     straight = np.linspace(a, b, 64, axis=1)
-    ratios = np.asarray(curves.length / curve_length(own.model.decoder, straight))
+    # Points of it whose images follow each other at equal distances, as those of a geodesic.
+    t = np.linspace(0, 1, 4096)
+    images = jax.vmap(jax.vmap(own.model.decoder))(a[:, None] + t[:, None] * (b - a)[:, None])
+    steps = np.diff(np.float64(images).reshape(len(a), len(t), -1), axis=1)
+    along = np.linalg.norm(steps, axis=2).cumsum(axis=1)
+    even = [np.interp(np.linspace(0, s[-1], 64), np.append(0, s), t)[:, None] for s in along]
+    lengths = curve_length(own.model.decoder, a[:, None] + even * (b - a)[:, None])
+    ratios = np.asarray(curves.length / lengths)
     return {
         "geodesic_gain": 1 - float(np.median(ratios)),
         "straight_gap_share": analysis.mean([share(curve) for curve in straight]),

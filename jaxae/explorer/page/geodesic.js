@@ -17,8 +17,12 @@ function* geodesic(side, start, end) {
   const graph = yield* graphOf(side);
   const path = pathThrough(side, graph, start, end);
   yield { curve: path.points, along: path.along };
-  const line = { points: [start, end], along: [0, 1] };
-  const straight = yield* measured(side, resampled(line.points, line.along, FINE));
+  const even = yield* measured(side, resampled([start, end], [0, 1], FINE));
+  // At even steps in the plane, the line's energy may be far above that of its length.
+  const straight = even.length
+    ? yield* measured(side, resampled(even.curve, even.along, FINE))
+    : even;
+  const line = { points: straight.curve, along: straight.along };
   const unit = energyOf(straight.images) || 1;
   const region = regionOf(side, [start, end]);
   const found = [];
