@@ -193,7 +193,7 @@ def flip_bits(rng: random.Random) -> Callable[[Path], None]:
 
 def _assert_reported(process: subprocess.Popen[str], run: Path) -> None:
     _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 2
+    assert (process.returncode, len(err.splitlines())) == (2, 2), err
     kept, reason = err.splitlines()
     assert kept.startswith(f"jaxae: {run}: last saved: epoch ") and kept.endswith(
         " --resume continues it"

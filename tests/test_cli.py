@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -209,17 +211,39 @@ def test_only_exceptions_of_unfinished_reads_are_dropped(
     assert heard == [args] * reported
 
 
-def test_a_warning_is_printed_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a test set up this process as that of a command."""
     ours = logging.getLogger("jaxae")
     for name, value in ("handlers", []), ("propagate", True):
         monkeypatch.setattr(ours, name, value)
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler()])
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda *_: None)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(running, "keep_compiled", lambda: None)
+    with warnings.catch_warnings():
+        yield
+
+
+def test_a_warning_is_printed_once(own_logging: None, capsys: pytest.CaptureFixture[str]) -> None:
     running.set_up(debug=True)
     logging.getLogger("jaxae.latent.codec").warning("a mask?")
     assert capsys.readouterr().err == "jaxae: a mask?\n"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_failed_save_leaves_no_warning_of_what_never_started(
+    own_logging: None, debug: bool
+) -> None:
+    async def write() -> None:
+        """As a save of Orbax leaves it, sometimes, when the disk is full."""
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        running.set_up(debug)
+        never_started = write()
+        del never_started
+        assert len(heard) == debug
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 
@@ -64,6 +65,8 @@ def set_up(debug: bool) -> None:
     for name in ("absl", "asyncio", "jax2onnx", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     sys.unraisablehook = drop_unfinished_reads
+    # A save that fails, for instance on a full disk, may leave coroutines that never started.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
 
 
 def drop_unfinished_reads(unraisable: "sys.UnraisableHookArgs") -> None:
