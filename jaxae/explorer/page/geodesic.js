@@ -3,7 +3,7 @@
 // Geodesics: curves whose images change as little as possible, as in jaxae.geometry. A curve is a
 // list of points [x, y] of the plane.
 
-const COARSE = 12; // points along a curve at first
+const COARSE = 16; // points along a curve at first
 const FINE = 64; // points along a curve at last
 
 /**
@@ -16,26 +16,33 @@ const FINE = 64; // points along a curve at last
 function* geodesic(side, start, end) {
   const graph = yield* graphOf(side);
   const path = pathThrough(side, graph, start, end);
-  yield { curve: path.points, along: path.along };
-  const even = yield* measured(side, resampled([start, end], [0, 1], FINE));
+  yield path;
   // At even steps in the plane, the line's energy may be far above that of its length.
-  const straight = even.length
-    ? yield* measured(side, resampled(even.curve, even.along, FINE))
-    : even;
-  const line = { points: straight.curve, along: straight.along };
+  const straight = yield* remeasured(
+    side,
+    yield* measured(side, resampled([start, end], [0, 1], FINE)),
+  );
   const unit = energyOf(straight.images) || 1;
   const region = regionOf(side, [start, end]);
-  const found = [];
-  for (const { points, along } of [line, path]) {
-    found.push(yield* relaxed(side, region, unit, resampled(points, along, COARSE)));
+  const starts = [straight, yield* remeasured(side, path)];
+  // Few points may jump over what lies between them, so that curves are compared with many.
+  let best = shorter(...starts);
+  for (const { curve, along } of starts) {
+    const coarse = yield* relaxed(side, region, unit, resampled(curve, along, COARSE));
+    const rough = yield* remeasured(side, yield* measured(side, coarse.curve));
+    best = shorter(best, rough);
   }
-  const coarse = found[0].cost < found[1].cost ? found[0] : found[1];
-  const rough = yield* measured(side, coarse.curve);
-  yield rough;
-  const { curve } = yield* relaxed(side, region, unit, resampled(rough.curve, rough.along, FINE));
-  const fine = yield* measured(side, curve);
-  const best = fine.length < straight.length ? fine : straight;
+  yield best;
+  const { curve } = yield* relaxed(side, region, unit, resampled(best.curve, best.along, FINE));
+  best = shorter(best, yield* measured(side, curve));
   return { ...best, straight: straight.length };
+}
+
+const shorter = (a, b) => (b.length < a.length ? b : a);
+
+// A curve at many points, at equal distances on images.
+function* remeasured(side, { curve, along }) {
+  return yield* measured(side, resampled(curve, along, FINE));
 }
 
 // A curve with its images, and how far along it these are.
@@ -50,8 +57,12 @@ function* measured(side, curve) {
   return { curve, images, along, length: along.at(-1) };
 }
 
-/** Points of a curve at equal distances, where `along` says how far along it its points are. */
+/**
+ * Points of a curve at equal distances, where `along` says how far along it its points are; at even
+ * steps, if that is nowhere.
+ */
 function resampled(curve, along, count) {
+  if (!along.at(-1)) along = along.map((_, i) => i);
   let piece = 0;
   return Array.from({ length: count }, (_, i) => {
     const at = (along.at(-1) * i) / (count - 1);

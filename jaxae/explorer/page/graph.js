@@ -2,7 +2,7 @@
 
 // Shortest paths on a grid over the cloud, from which geodesics start, as in jaxae.geometry.
 
-const NODES = 48; // along each side of the grid
+const NODES = 64; // along each side of the grid
 const JOINTS = 4; // nodes to which an end of a path is joined
 // Steps to those neighbours of a node that are decoded before it. There are 16 directions with the
 // opposite ones, so that paths are at most 3 % longer than straight lines.
@@ -59,36 +59,36 @@ function* makeGraph(side) {
 /**
  * Find the shortest path from start to end through the grid (Dijkstra).
  *
- * @returns {{points: number[][], along: number[]}} its points, and how far along it they are,
+ * @returns {{curve: number[][], along: number[]}} its points, and how far along it they are,
  *   measured on images
  */
 function pathThrough(side, { points, edges }, start, end) {
   const far = new Float64Array(points.length).fill(Infinity);
   const before = new Int32Array(points.length).fill(-1);
   const done = new Uint8Array(points.length);
+  const onward = new Map(jointsOf(side, points, end));
+  let [last, total] = [-1, Infinity];
   for (const [node, length] of jointsOf(side, points, start)) far[node] = length;
   for (;;) {
     let next = -1;
     for (let node = 0; node < far.length; node++) {
-      if (!done[node] && far[node] < (next < 0 ? Infinity : far[next])) next = node;
+      if (!done[node] && far[node] < (next < 0 ? total : far[next])) next = node;
     }
     if (next < 0) break;
     done[next] = 1;
+    const whole = far[next] + (onward.get(next) ?? Infinity);
+    if (whole < total) [last, total] = [next, whole];
     for (const [node, length] of edges[next]) {
       if (far[next] + length >= far[node]) continue;
       far[node] = far[next] + length;
       before[node] = next;
     }
   }
-  let [last, total] = [-1, Infinity];
-  for (const [node, length] of jointsOf(side, points, end)) {
-    if (far[node] + length < total) [last, total] = [node, far[node] + length];
-  }
-  if (last < 0) return { points: [start, end], along: [0, 1] };
+  if (last < 0) return { curve: [start, end], along: [0, 1] };
   const nodes = [];
   for (let node = last; node >= 0; node = before[node]) nodes.unshift(node);
   return {
-    points: [start, ...nodes.map((node) => points[node]), end],
+    curve: [start, ...nodes.map((node) => points[node]), end],
     along: [0, ...nodes.map((node) => far[node]), total],
   };
 }
