@@ -203,6 +203,22 @@ def test_curves_stay_in_the_hull_although_a_detour_outside_costs_nothing() -> No
     assert 2 * free.length < kept.length < kept.straight_length
 
 
+def test_a_curve_may_have_fewer_points_than_its_spline_has_knots() -> None:
+    a, b = A_TO_B
+    found = geodesic(surface(affine), a, b, n=3)
+    np.testing.assert_allclose(found.length, np.linalg.norm((b - a) @ A.T, axis=1))
+    np.testing.assert_allclose(found.points[:, 1], (a + b) / 2, atol=1e-4)
+    assert found.converged.all()
+
+
+def test_a_decoder_without_a_gradient_at_an_end_leaves_the_straight_line() -> None:
+    # The gradient of the norm is 0/0 at 0.
+    found = geodesic(lambda z: jnp.linalg.norm(z)[None], [0.0, 0.0], [3.0, 4.0])
+    assert found.length == found.straight_length == pytest.approx(5)
+    np.testing.assert_allclose(found.points, np.linspace([0, 0], [3, 4], 64), atol=1e-9)
+    assert not found.converged
+
+
 def test_the_images_follow_each_other_at_equal_distances() -> None:
     found = geodesic(surface(hill), [-1.2, -0.3], [1.2, -0.2])
     steps = np.linalg.norm(np.diff(images(hill, found.points), axis=0), axis=1)
@@ -270,6 +286,7 @@ Z = np.zeros(2)
         ((np.zeros((0, 2)),) * 2, {}, r"a has shape \(0, 2\); expected one pair of points or more"),
         ((Z, Z), {"n": 1}, "n is 1; expected 2 or more, since both ends are included"),
         ((Z, Z), {"within": np.zeros((9, 3))}, r"within has shape \(9, 3\); expected \(m, 2\)"),
+        ((Z, Z), {"within": np.zeros((0, 2))}, "within has no points; expected a cloud with a hull"),
         ((Z, Z), {"within": np.zeros((9, 2))}, "within has 9 points on a line or plane; .*"),
         ((Z, Z), {"within": np.zeros((1, 2))}, "within has 1 points on a line or plane; .*"),
         ((Z, Z + 7), {"within": CLOUD}, r"b has a point .* the hull of within, \[7.0, 7.0\]; .*"),

@@ -36,7 +36,7 @@ class Geodesic(NamedTuple):
       straight_length: length on images of the straight line between its ends, at points whose
         images follow each other at equal distances, too. It is at least `length`, shape (...).
       converged: whether the last step of the minimiser changed the energy by less than rounding
-        errors do, rather than being the last one allowed, shape (...).
+        errors do, rather than failing or being the last one allowed, shape (...).
     """
 
     points: npt.NDArray[np.floating]
@@ -171,14 +171,16 @@ def _best(
         starts = jnp.concatenate(
             [_at_constant_speed(decoder, line, KNOTS, ends.dtype)[None], paths]
         )
-        fitted = jax.vmap(lambda start: _fitted(decoder, start, leaving, n))(starts)
+        # At fewer points than knots, the energy would not determine the spline.
+        fitted = jax.vmap(lambda start: _fitted(decoder, start, leaving, max(n, KNOTS)))(starts)
         knots, _, converged = jax.tree.map(lambda leaf: leaf[jnp.argmin(fitted[1])], fitted)
         points = _at_constant_speed(decoder, lambda t: spline_basis(t) @ knots, n, ends.dtype)
         straight = _at_constant_speed(decoder, line, n, ends.dtype)
     length, straight_length = length_of(decoder, points), length_of(decoder, straight)
     # A spline of few knots may not follow a line on which images change abruptly.
-    points = jnp.where(length < straight_length, points, straight)
-    length = jnp.minimum(length, straight_length)
+    is_shorter = length < straight_length
+    points = jnp.where(is_shorter, points, straight)
+    length = jnp.where(is_shorter, length, straight_length)
     return points, length, energy_of(decoder, points), straight_length, converged
 
 
@@ -227,7 +229,9 @@ def _fitted(
     fall = jnp.where(jnp.any(grad != 0), 1, 0).astype(value.dtype)
     carry = (y, value, grad, minimiser.init(y), 0, fall)
     y, value, _, _, _, fall = lax.while_loop(unfinished, improve, carry)
-    return knots_of(y), value, fall <= tolerance
+    # Where the decoder has no gradient, a step may lead nowhere.
+    is_sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(y))
+    return knots_of(y), jnp.where(is_sound, value, jnp.inf), is_sound & (fall <= tolerance)
 
 
 def _at_constant_speed(

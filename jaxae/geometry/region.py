@@ -70,8 +70,10 @@ def hull_of(cloud: Array) -> Region:
     """Return the convex hull of a cloud, shape (n, latent_dim).
 
     Raises:
-      ValueError: it has no volume, or more than five dimensions.
+      ValueError: it has no points or no volume, or more than five dimensions.
     """
+    if len(cloud) == 0:
+        raise ValueError("within has no points; expected a cloud with a hull")
     latent_dim = cloud.shape[1]
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     if latent_dim > HULL_DIMENSIONS:
