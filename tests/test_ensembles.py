@@ -140,6 +140,18 @@ def test_a_density_weight_follows_from_scipys_kernel_estimate() -> None:
     np.testing.assert_allclose(changed, found, rtol=1e-9)
 
 
+def test_whether_a_cloud_is_too_flat_does_not_depend_on_its_size() -> None:
+    rng = np.random.default_rng(0)
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    thin, flat = (
+        (rng.normal(size=(n, 2)) * [1, width] @ turn).astype(np.float32)
+        for n, width in ((9000, 9e-4), (300, 1e-4))
+    )
+    assert np.isfinite(metric(density_weighted(identity, thin), thin[:5])).all()
+    with pytest.raises(ValueError, match="300 points on a line"):
+        density_weighted(identity, flat)
+
+
 def test_curves_stay_where_a_cloud_is_dense() -> None:
     angle = np.linspace(0, np.pi, 40)
     cloud = np.stack([np.cos(angle), np.sin(angle)], axis=1)

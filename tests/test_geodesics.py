@@ -286,7 +286,11 @@ Z = np.zeros(2)
         ((np.zeros((0, 2)),) * 2, {}, r"a has shape \(0, 2\); expected one pair of points or more"),
         ((Z, Z), {"n": 1}, "n is 1; expected 2 or more, since both ends are included"),
         ((Z, Z), {"within": np.zeros((9, 3))}, r"within has shape \(9, 3\); expected \(m, 2\)"),
-        ((Z, Z), {"within": np.zeros((0, 2))}, "within has no points; expected a cloud with a hull"),
+        (
+            (Z, Z),
+            {"within": np.zeros((0, 2))},
+            "within has no points; expected a cloud with a hull",
+        ),
         ((Z, Z), {"within": np.zeros((9, 2))}, "within has 9 points on a line or plane; .*"),
         ((Z, Z), {"within": np.zeros((1, 2))}, "within has 1 points on a line or plane; .*"),
         ((Z, Z + 7), {"within": CLOUD}, r"b has a point .* the hull of within, \[7.0, 7.0\]; .*"),

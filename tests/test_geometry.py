@@ -128,6 +128,10 @@ def test_a_singular_metric_gives_numbers(
     assert np.isfinite(gradient).all()
 
 
+def test_where_a_decoder_gives_no_numbers_the_condition_number_is_none(points: Array) -> None:
+    assert np.isnan(condition_number(lambda z: jnp.nan * z, points)).all()
+
+
 @pytest.mark.accelerator
 def test_lengths_of_lines_circles_and_helices() -> None:
     line = np.linspace([0, 0], [3, 4], 9)
@@ -169,8 +173,10 @@ def test_functions_of_points_can_be_compiled_and_differentiated(points: Array) -
     np.testing.assert_allclose(slope, [0, -np.tan(points[0, 1])], atol=1e-12)
 
 
-def test_new_parameters_of_a_model_are_seen(points: Array) -> None:
+@pytest.mark.parametrize("kind", [jnp.asarray, np.asarray])
+def test_new_parameters_of_a_model_are_seen(kind: Any, points: Array) -> None:
     model = jaxae.create_model(jaxae.ModelConfig(hidden_dim=4), (8, 6), seed=0)
+    nnx.update(model, jax.tree.map(kind, nnx.state(model, nnx.Param)))
     before = metric(model.decoder, points)
     nnx.update(model, jax.tree.map(lambda leaf: 2 * leaf, nnx.state(model, nnx.Param)))
     assert not np.allclose(metric(model.decoder, points), before)
@@ -234,7 +240,8 @@ def test_a_bad_curve_is_refused(function: Any, points: Any, message: str) -> Non
         (affine, np.zeros((4, 1)), None, r"shape \(4, 1\); expected \(n, 2\)"),
         (affine, np.zeros((4, 2)), None, "fewer than two different points"),
         (affine, np.eye(2), 0.0, "radius is 0.0; expected a finite number above 0"),
-        (flat, np.eye(2), None, "constant around most points of z; pass a radius"),
+        (flat, np.eye(2), None, "constant in some direction around most points; pass a radius"),
+        (one_pixel, np.eye(2), None, "constant in some direction around most points; pass a"),
     ],
 )
 def test_impossible_indicatrices_are_refused(

@@ -30,7 +30,7 @@ def magnification(sources: Sources, options: Options) -> Figure:
         ellipses = geometry.indicatrices(decoder, inner)
     except ValueError:  # The size of the ellipses follows from the decoder.
         raise MissingFigureError(
-            f"{sources[0].path}: the decoder is constant over most of the box"
+            f"{sources[0].path}: the decoder is constant in some direction over most of the box"
         ) from None
     return plots.magnification_map(
         np.asarray(geometry.log_magnification(decoder, points)),

@@ -59,7 +59,7 @@ def as_pytree(decoder: Decoder) -> Any:
 
     A Flax module is one already. A plain function, with all that it refers to, is a constant.
     """
-    if all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(decoder)):
+    if all(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(decoder)):
         return decoder
     return jax.tree_util.Partial(decoder)
 

@@ -49,7 +49,10 @@ def density_weighted(decoder: Decoder, cloud: ArrayLike, floor: float = 0.01) ->
     if not 0 < floor < float("inf"):
         raise ValueError(f"floor is {floor}; expected a finite number above 0")
     n, latent_dim = points.shape
-    if np.linalg.matrix_rank(points - jnp.mean(points, axis=0, keepdims=True)) < latent_dim:
+    # The estimate inverts the covariance, whose widths are squares.
+    flat = float(jnp.finfo(points.dtype).eps) ** 0.5
+    around_mean = np.asarray(points - jnp.mean(points, axis=0, keepdims=True))
+    if np.linalg.matrix_rank(around_mean, rtol=flat) < latent_dim:
         raise ValueError(
             f"cloud has {n} points on a line or plane; expected a cloud that fills latent space"
         )

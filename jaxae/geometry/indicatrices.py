@@ -55,8 +55,8 @@ def indicatrices(decoder: Decoder, z: ArrayLike, radius: float | None = None) ->
 
     Raises:
       ValueError: z is not of this shape, has fewer than two different points or a value that is
-        not finite; a radius that is not positive; or the decoder is constant around most points,
-        so that no radius follows from it.
+        not finite; a radius that is not positive; or the decoder is constant in some direction
+        around most points, so that no radius follows from it.
 
     Example:
       >>> centres = jaxae.grid_points(jaxae.Box(0, 4, 0, 4), 5).reshape(-1, 2)
@@ -79,7 +79,9 @@ def indicatrices(decoder: Decoder, z: ArrayLike, radius: float | None = None) ->
     if radius is None:
         radius = float(_MEDIAN * spacing * np.median(slowest))
         if radius == 0:
-            raise ValueError("the decoder is constant around most points of z; pass a radius")
+            raise ValueError(
+                "the decoder is constant in some direction around most points; pass a radius"
+            )
     elif not 0 < radius < np.inf:
         raise ValueError(f"radius is {radius}; expected a finite number above 0")
     shortest = radius / (_LONGEST * spacing)

@@ -99,5 +99,5 @@ def _log_magnification(decoder: Decoder, z: jax.Array) -> jax.Array:
 
 def _condition_number(decoder: Decoder, z: jax.Array) -> jax.Array:
     values = _singular_values(decoder, z)
-    smallest = jnp.where(values[-1] > 0, values[-1], 1)
-    return jnp.where(values[-1] > 0, values[0] / smallest, jnp.inf)
+    smallest = jnp.where(values[-1] == 0, 1, values[-1])
+    return jnp.where(values[-1] == 0, jnp.inf, values[0] / smallest)
