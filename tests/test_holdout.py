@@ -1,4 +1,4 @@
-"""Validation images: which ones are kept out, that training never sees them, and their loss."""
+"""Validation images: which ones are held out, that training never sees them, and their loss."""
 
 import dataclasses
 from collections.abc import Callable
@@ -248,5 +248,5 @@ def test_the_command_line_shows_the_loss_and_the_report_says_how_a_checkpoint_wa
     best = 1 if first.validation_loss < second.validation_loss else 2
     assert command("report", run, "--checkpoint", "best") == 0
     assert capsys.readouterr().out.startswith(
-        f"checkpoint: epoch {best}, the lowest loss on 70 training images that were kept out\n"
+        f"checkpoint: epoch {best}, the lowest loss on 70 training images that were held out\n"
     )

@@ -322,7 +322,7 @@ def test_the_best_is_chosen_by_the_test_loss_only_in_runs_of_format_1(
     if kept is not None:
         assert epoch_of(run.load_model("best")) == kept
         return
-    message = r"has no best checkpoint, because no images were kept out .* newest or one of 5, or"
+    message = r"has no best checkpoint, because no images were held out .* newest or one of 5, or"
     with pytest.raises(ValueError, match=message):
         run.load_model("best")
 

@@ -33,7 +33,7 @@ CheckpointOption = Annotated[
     tyro.conf.arg(
         metavar="newest|best|EPOCH",
         help="Which saved parameters to use: the newest, the best (those with the lowest loss on "
-        "validation images, which were kept out of training), or those of an epoch.",
+        "validation images, which were held out), or those of an epoch.",
     ),
 ]
 

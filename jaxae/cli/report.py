@@ -119,7 +119,7 @@ def _chosen_by(source: jaxae.Source) -> str | None:
 def _describe_checkpoint(source: jaxae.Source) -> str:
     why = {
         "validation_loss": f"the lowest loss on {source.run.config.train.validation:,} "
-        "training images that were kept out",
+        "training images that were held out",
         "test_loss": "the lowest test loss, which underestimates the loss on new images",
     }
     chosen_by = _chosen_by(source)

@@ -95,7 +95,7 @@ class RunConfig:
 
     @property
     def epoch_examples(self) -> int:
-        """Number of images in an epoch: the training images that are not kept out."""
+        """Number of images in an epoch: the training images that are not held out."""
         return self.data.train_examples - self.train.validation
 
     @property

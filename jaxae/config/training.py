@@ -45,7 +45,7 @@ class TrainConfig:
     Chosen automatically if they take more than two fifths of a device's memory."""
 
     validation: int = 0
-    """Training images that are kept out of training to choose the best checkpoint.
+    """Training images that are held out to choose the best checkpoint.
     They are drawn at random, the same ones for every seed and model."""
 
     likelihood: Likelihood = "squared"
@@ -107,7 +107,7 @@ def check_divergence(model: ModelConfig, train: TrainConfig) -> None:
 
 
 def check_validation(validation: int, images: int) -> None:
-    """Raise ValueError unless some of the training images are left when others are kept out."""
+    """Raise ValueError unless some of the training images are left when others are held out."""
     if not 0 <= validation < images:
         raise ValueError(
             f"validation is {validation}, of {images} training images; expected 0 to {images - 1}, "

@@ -18,7 +18,7 @@ def hold_out(dataset: Dataset, n: int) -> tuple[Dataset, Split | None]:
 
     Args:
       dataset: the data set; it is not changed.
-      n: number of images to keep out.
+      n: number of images to hold out.
 
     Returns:
       The data set without these images, and the images; both in the source's order. If n is 0, the

@@ -169,7 +169,7 @@ class Run:
 
         Args:
           checkpoint: an epoch; or `"newest"`, the last one that is intact; or `"best"`, the one
-            with the lowest loss on the images that `TrainConfig.validation` kept out of training.
+            with the lowest loss on the images that `TrainConfig.validation` holds out.
           mesh: devices of this process to put the model on; by default all, or the one chosen by
             `jax.default_device`.
 
@@ -210,7 +210,7 @@ class Run:
         known = [epoch for epoch in saved if epoch in losses]
         if not known:
             raise ValueError(
-                f"{self.path} has no best checkpoint, because no images were kept out to choose it "
+                f"{self.path} has no best checkpoint, because no images were held out to choose it "
                 f"on; expected newest or one of {', '.join(map(str, saved))}, or train with "
                 "--validation N"
             )

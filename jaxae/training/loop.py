@@ -43,7 +43,7 @@ class EpochMetrics(NamedTuple):
     images, without the penalty, with the full weight, and of the parameters at the end of the
     epoch. For a vae with `squared`, it is `test_squared_error` + β · `test_divergence`. Other
     models lack the divergence and, if it is their loss, the squared error. The validation loss is
-    that of the training images that were kept out, if any. `seconds` is wall time, without
+    that of the training images that were held out, if any. `seconds` is wall time, without
     compilation and without the test and validation losses, of the part of the epoch that this call
     trained.
     """
@@ -92,7 +92,7 @@ def fit(
       model: the autoencoder to train, made for the data set's image shape: one of `create_model`,
         or any `nnx.Module` that has the attributes of `jaxae.models.AutoencoderLike`.
       dataset: the images; labels are not used.
-      config: how to train; `TrainConfig()` by default. `config.validation` training images are kept
+      config: how to train; `TrainConfig()` by default. `config.validation` training images are held
         out, as by `jaxae.data.hold_out`. Images are streamed if `config.stream` is set, or if they
         exceed `STREAM_FRACTION` of a device's memory.
       optimizer: any optax transformation; by default Adam, as `config` says. The learning rate and

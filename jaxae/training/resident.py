@@ -36,7 +36,7 @@ class TrainingSetup(NamedTuple):
     """What an epoch needs: model structure, optimizer, data, configuration, devices.
 
     Attributes:
-      dataset: without the images that are kept out of training.
+      dataset: without the images that are held out.
       validation: these images, if any.
       loss: a loss of one example in place of the configured one.
     """

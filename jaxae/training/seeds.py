@@ -40,7 +40,7 @@ def fit_seeds(
     Args:
       dataset: the images, shared by all.
       model_config: the model.
-      train_config: how to train it; its own seed is not used. The images that are kept out are the
+      train_config: how to train it; its own seed is not used. The images that are held out are the
         same for all seeds.
       seeds: whole numbers, 0 or greater.
       optimizer: as for `jaxae.fit`.

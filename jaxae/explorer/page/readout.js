@@ -53,7 +53,7 @@ function fact(name, value) {
   return [term, text];
 }
 
-// The area of images per area of the plane, in multiples of its median over the embeddings.
+// The image area per latent area, in multiples of its median over the embeddings.
 function magnificationAt(side, x, y) {
   const [a, b] = differentiateAt(side, x, y).slopes;
   const square = dot(a, a);
