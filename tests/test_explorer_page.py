@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path as Outline
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import jaxae
@@ -288,6 +289,43 @@ def test_the_address_holds_the_view(explorer: Explorer) -> None:
         )
     page.open(explorer.path, "probe=9+1+1&view0=a&split=%22&off=x&path=1")
     assert page.run("app.split") == "all"
+
+
+@pytest.mark.parametrize("state", ["view0=1e200+0+1", "view0=1e30+0+1", "probe=0+0+1e200"])
+def test_an_address_far_from_the_cloud_leaves_the_page_usable(
+    explorer: Explorer, state: str
+) -> None:
+    explorer.page.open(explorer.path, state)
+    explorer.page.settle()
+    assert explorer.page.run("app.found.index") >= 0
+
+
+def test_ticks_end_where_numbers_are_too_large_to_count_by_ones(explorer: Explorer) -> None:
+    assert len(explorer.page.run("ticksOf(1e17, 1e17 + 64, 7)")) == 7
+    assert explorer.page.run("ticksOf(-1, 1.2, 4)") == [-1, -0.5, 0, 0.5, 1]
+
+
+def test_the_summary_says_which_plane_is_of_principal_components(explorer: Explorer) -> None:
+    page = explorer.page
+    assert "principal" not in page.run("summarize()")
+    side = "app.data.sides[1]"
+    changed = f"Object.assign({side}.plane, {{ isPca: true }}), {side}.origin = [0, 0, 0]"
+    assert page.run(f"({changed}, summarize())").endswith(
+        " The plane of vae is that of the first two principal components of 3 latent dimensions."
+    )
+
+
+def test_the_summary_counts_one_class_as_one(explorer: Explorer) -> None:
+    assert explorer.page.run("(app.data.classes.length = 1, summarize())").endswith(" in 1 class.")
+
+
+def test_the_right_button_leaves_the_path_alone(explorer: Explorer) -> None:
+    page = explorer.page
+    page.find("[name=tool][value=path]").click()
+    ActionChains(page.driver).context_click(explorer.canvas()).perform()
+    page.settle()
+    assert page.run("app.path") is None
+    ActionChains(page.driver).send_keys(Keys.ESCAPE).perform()
 
 
 def test_the_view_is_saved_as_png_and_svg(explorer: Explorer) -> None:

@@ -36,9 +36,9 @@ function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
   const numbers = (name, ...counts) => {
     const found = (state.get(name) ?? "").split(" ").map(Number);
-    return counts.includes(found.length) && found.every(Number.isFinite) && state.has(name)
-      ? found
-      : null;
+    // The page decodes in single precision, in which larger numbers are infinite.
+    const areFinite = found.every((value) => Number.isFinite(Math.fround(value)));
+    return counts.includes(found.length) && areFinite && state.has(name) ? found : null;
   };
   for (const side of app.data.sides) {
     const [x, y, scale] = numbers(`view${side.place}`, 3) ?? [];

@@ -30,6 +30,7 @@ function setUpDrawing() {
     last = next;
   };
   pad.addEventListener("pointerdown", (event) => {
+    if (event.button === 2) return; // It opens the browser's menu.
     pad.setPointerCapture(event.pointerId);
     stroke(event);
   });

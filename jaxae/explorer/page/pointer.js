@@ -13,6 +13,7 @@ function listen(side) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button === 2) return; // It opens the browser's menu.
     canvas.setPointerCapture(event.pointerId);
     touches.set(event.pointerId, at(event));
     drag = startDrag(side, event, at(event), touches.size);

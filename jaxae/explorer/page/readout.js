@@ -84,16 +84,22 @@ function say() {
 function summarize() {
   const { data } = app;
   const number = (value) => value.toLocaleString("en");
+  const counted = (count, noun, ending = "s") =>
+    `${number(count)} ${noun}${count > 1 ? ending : ""}`;
   const runs = data.sides
     .map((side) => `${side.name} (${side.model}, epoch ${side.epoch})`)
     .join(" and ");
   const sampled = data.count < data.total ? `, a random sample of ${number(data.total)},` : "";
   const words = [
-    `${runs}: ${number(data.count)} embeddings${sampled} in ${data.classes.length} classes.`,
+    `${runs}: ${counted(data.count, "embedding")}${sampled} in ${counted(data.classes.length, "class", "es")}.`,
     data.pictured.length < data.count &&
       `The file holds the images of ${number(data.pictured.length)} examples, spread over the plane.`,
-    data.sides.some(({ plane }) => plane.isPca) &&
-      `The plane is that of the first two principal components of ${data.sides[0].origin.length} latent dimensions.`,
+    ...data.sides
+      .filter(({ plane }) => plane.isPca)
+      .map(
+        ({ name, origin }) =>
+          `The plane of ${name} is that of the first two principal components of ${origin.length} latent dimensions.`,
+      ),
   ];
   return words.filter(Boolean).join(" ");
 }

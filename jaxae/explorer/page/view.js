@@ -43,10 +43,9 @@ function ticksOf(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((value) => value >= 0.7 * rough);
-  const ticks = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++)
-    ticks.push(Number((i * step).toPrecision(6)));
-  return ticks;
+  const first = Math.ceil(low / step);
+  const length = Math.floor(high / step) - first + 1;
+  return Array.from({ length }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
 /** A number as text, to three significant digits. */
