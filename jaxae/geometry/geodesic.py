@@ -67,8 +67,9 @@ def geodesic(
       a: where curves begin, shape (..., latent_dim).
       b: where they end, the same shape. One compiled program serves all pairs.
       within: a cloud of points, shape (m, latent_dim), usually all embeddings, whose convex hull a
-        curve may not leave by more than about 1 % of its size. A decoder may saturate outside
-        the cloud, so that a detour there costs nothing. None sets no bounds.
+        curve may not leave by more than about 1 % of its longest side, rarely 2 %. Across a thin
+        cloud that is far: rescale it first, z → Az. A decoder may saturate outside the cloud, so
+        that a detour there costs nothing. None sets no bounds.
       n: number of points along a curve, 2 or more.
 
     Raises:
