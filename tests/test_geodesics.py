@@ -219,6 +219,16 @@ def test_a_decoder_without_a_gradient_at_an_end_leaves_the_straight_line() -> No
     assert not found.converged
 
 
+def test_curves_stay_in_the_hull_of_a_thin_cloud() -> None:
+    ends = np.array([[-1.2, 0.1], [1.2, 0.1]])
+    kept, thin = (
+        geodesic(surface(saturating, np.diag(1 / size)), *(ends * size), within=CLOUD * size)
+        for size in (np.array([1, 1]), np.array([1, 0.01]))
+    )
+    assert abs(thin.points[:, 1]).max() < 0.01 * (0.5 + 0.01)
+    assert thin.length == pytest.approx(kept.length, rel=0.01)
+
+
 def test_the_images_follow_each_other_at_equal_distances() -> None:
     found = geodesic(surface(hill), [-1.2, -0.3], [1.2, -0.2])
     steps = np.linalg.norm(np.diff(images(hill, found.points), axis=0), axis=1)

@@ -205,7 +205,7 @@ def test_geometry_lowers(name: str) -> None:
         (curves.energy_of, array(3, 64, 2)),
     ):
         lowered(decoders._for_each, function, own, items)
-    facets = array(64, 2), array(64), array()
+    facets = array(64, 2), array(64)
     lowered(geodesic._best, own, *facets, array(2, 2), array(1, KNOTS, 2), 64)
 
 

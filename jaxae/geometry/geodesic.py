@@ -20,7 +20,7 @@ from jaxae.geometry.spline import KNOTS, spline_basis
 
 # Steps of the minimiser at most.
 _STEPS = 400
-# Weight of leaving the region, where the straight line's energy and the region's extent are 1.
+# Weight of leaving the region, where the straight line's energy and the region's width are 1.
 _LEAVING = 1e3
 # Of the region's extent: rounding errors of points on its facets.
 _ROUNDING = 1e-5
@@ -67,9 +67,8 @@ def geodesic(
       a: where curves begin, shape (..., latent_dim).
       b: where they end, the same shape. One compiled program serves all pairs.
       within: a cloud of points, shape (m, latent_dim), usually all embeddings, whose convex hull a
-        curve may not leave by more than about 1 % of its longest side, rarely 2 %. Across a thin
-        cloud that is far: rescale it first, z → Az. A decoder may saturate outside the cloud, so
-        that a detour there costs nothing. None sets no bounds.
+        curve may not leave by more than about 1 % of its width. A decoder may saturate outside
+        the cloud, so that a detour there costs nothing. None sets no bounds.
       n: number of points along a curve, 2 or more.
 
     Raises:
@@ -106,10 +105,7 @@ def geodesic(
         paths = grid_paths(decoder, ends, region, KNOTS)[:, None]
     arguments = (
         as_pytree(decoder),
-        *(
-            jnp.asarray(bound, starts_at.dtype)
-            for bound in (*region.padded_facets(), region.extent)
-        ),
+        *(jnp.asarray(bound, starts_at.dtype) for bound in region.padded_facets()),
     )
     # One pair at a time: together, all would take as many steps as the slowest.
     found = [
@@ -138,12 +134,11 @@ def _region(ends: npt.NDArray[np.floating], within: ArrayLike | None) -> Region:
     return hull
 
 
-@functools.partial(jax.jit, static_argnums=6)
+@functools.partial(jax.jit, static_argnums=5)
 def _best(
     decoder: Decoder,
     normals: jax.Array,
     offsets: jax.Array,
-    extent: jax.Array,
     ends: jax.Array,
     paths: jax.Array,
     n: int,
@@ -152,9 +147,8 @@ def _best(
 
     Args:
       decoder: the decoder.
-      normals: of the padded facets of a `Region`, as are `offsets`; `extent` is its extent.
+      normals: of the padded facets of a `Region`, as are `offsets`.
       offsets: see `normals`.
-      extent: see `normals`.
       ends: the two points, shape (2, latent_dim).
       paths: knots of curves to start from besides the straight line, shape (paths, KNOTS,
         latent_dim).
@@ -165,7 +159,7 @@ def _best(
         return ends[:1] + jnp.outer(t, ends[1] - ends[0])
 
     def leaving(curve: jax.Array) -> jax.Array:
-        outside = jax.nn.relu((curve @ normals.T - offsets[None]) / extent)
+        outside = jax.nn.relu(curve @ normals.T - offsets[None])
         return jnp.mean(jnp.sum(jnp.square(outside), axis=1))
 
     with jax.default_matmul_precision("float32"):

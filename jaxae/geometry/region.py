@@ -22,12 +22,14 @@ class Region(NamedTuple):
     Attributes:
       normals: unit normals of its facets, outwards, shape (facets, latent_dim); none if unbounded.
       offsets: shape (facets,).
+      widths: of the region across each facet, above 0, shape (facets,).
       low: lower corner of the box to search for curves, shape (latent_dim,).
       high: its upper corner.
     """
 
     normals: Array
     offsets: Array
+    widths: Array
     low: Array
     high: Array
 
@@ -37,11 +39,11 @@ class Region(NamedTuple):
         return float(np.max(self.high - self.low)) or 1.0
 
     def padded_facets(self) -> tuple[Array, Array]:
-        """Return normals and offsets, followed by facets that exclude nothing."""
+        """Return normals and offsets in units of the widths, and facets that exclude nothing."""
         missing = -len(self.offsets) % _FACETS
         return (
-            np.pad(self.normals, ((0, missing), (0, 0))),
-            np.pad(self.offsets, (0, missing), constant_values=np.inf),
+            np.pad(self.normals / self.widths[:, None], ((0, missing), (0, 0))),
+            np.pad(self.offsets / self.widths, (0, missing), constant_values=np.inf),
         )
 
     def excess(self, z: npt.NDArray[np.floating]) -> Array:
@@ -54,7 +56,7 @@ def everywhere(ends: Array) -> Region:
     low, high = ends.min(axis=0), ends.max(axis=0)
     margin = np.max(high - low) / 2
     latent_dim = len(low)
-    return Region(np.zeros((0, latent_dim)), np.zeros(0), low - margin, high + margin)
+    return Region(np.zeros((0, latent_dim)), np.zeros(0), np.zeros(0), low - margin, high + margin)
 
 
 def has_hull(cloud: npt.NDArray[np.floating]) -> bool:
@@ -82,11 +84,15 @@ def hull_of(cloud: Array) -> Region:
             f"{HULL_DIMENSIONS}, so pass within=None"
         )
     if latent_dim == 1:
-        return Region(np.array([[1.0], [-1.0]]), np.array([high[0], -low[0]]), low, high)
+        offsets, width = np.array([high[0], -low[0]]), high - low or np.ones(1)
+        return Region(np.array([[1.0], [-1.0]]), offsets, np.repeat(width, 2), low, high)
     try:
-        facets = np.unique(ConvexHull(cloud).equations, axis=0)
+        hull = ConvexHull(cloud)
     except (QhullError, ValueError):
         raise ValueError(
             f"within has {len(cloud)} points on a line or plane; expected a cloud with a hull"
         ) from None
-    return Region(facets[:, :-1], -facets[:, -1], low, high)
+    facets, corners = np.unique(hull.equations, axis=0), cloud[hull.vertices]
+    # One at a time: in five dimensions there are thousands of each.
+    widths = np.array([np.ptp(corners @ facet[:-1]) for facet in facets])
+    return Region(facets[:, :-1], -facets[:, -1], widths, low, high)

@@ -23,16 +23,18 @@ function turn([ax, ay], [bx, by], [cx, cy]) {
   return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
 }
 
-/** The hull of a side's cloud and of more points: its facets, its limits and its extent. */
+/** The hull of a side's cloud and of more points: its facets and its limits. */
 function regionOf(side, more) {
   side.hull ??= hullOf(Array.from(side.x, (x, i) => [x, side.y[i]]));
   const corners = hullOf([...side.hull, ...more]);
   const limits = [0, 1].map((k) => limitsOf(corners.map((corner) => corner[k])));
-  const extent = Math.max(...limits.map(([low, high]) => high - low)) || 1;
   // A cloud on a line sets no bounds.
   const facets =
     corners.length < 3 ? [] : corners.map((corner, i) => facetOf(corners.at(i - 1), corner));
-  return { facets, limits, extent };
+  for (const facet of facets) {
+    facet.width = Math.max(...corners.map((corner) => -excess(facet, corner)));
+  }
+  return { facets, limits };
 }
 
 function facetOf([x0, y0], [x1, y1]) {

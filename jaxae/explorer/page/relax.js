@@ -4,7 +4,7 @@
 
 const ROUNDS = 12; // at most
 const FALL = 1e-3; // of the energy in a round, below which the search stops
-const LEAVING = 1e3; // weight of leaving the region, where its extent and the unit are 1
+const LEAVING = 1e3; // weight of leaving the region, where its width and the unit are 1
 
 /** Move the inner points of a curve to less energy; pauses after each point that is decoded. */
 function* relaxed(side, region, unit, curve) {
@@ -47,7 +47,7 @@ function* expanded(side, region, unit, curve) {
     }
     for (const facet of region.facets) {
       const outside = Math.max(0, excess(facet, curve[i]));
-      const weight = outside && LEAVING / curve.length / region.extent ** 2;
+      const weight = outside && LEAVING / curve.length / facet.width ** 2;
       cost += weight * outside ** 2;
       for (const a of [0, 1]) {
         gradient[row + a] += weight * outside * facet.normal[a];
