@@ -21,7 +21,7 @@ from jaxae import ModelConfig, create_model
 from jaxae.explorer.contents import as_json
 from jaxae.explorer.network import layers_of
 from jaxae.plots.colours import TEN
-from tests.browsers import check_computations, firefox_picture
+from tests.browsers import Page, check_computations, firefox_picture
 from tests.explorers import HOSTILE, Explorer
 
 pytestmark = pytest.mark.slow
@@ -305,18 +305,29 @@ def test_ticks_end_where_numbers_are_too_large_to_count_by_ones(explorer: Explor
     assert explorer.page.run("ticksOf(-1, 1.2, 4)") == [-1, -0.5, 0, 0.5, 1]
 
 
+def summary_with(page: Page, of: str, changes: str) -> str:
+    """The page's summary with other data, which are put back before the next frame is drawn."""
+    script = f"""((of) => {{
+      const before = {{ ...of }};
+      Object.assign(of, {changes});
+      const words = summarize();
+      Object.assign(of, before);
+      return words;
+    }})({of})"""
+    words: str = page.run(script)
+    return words
+
+
 def test_the_summary_says_which_plane_is_of_principal_components(explorer: Explorer) -> None:
-    page = explorer.page
-    assert "principal" not in page.run("summarize()")
-    side = "app.data.sides[1]"
-    changed = f"Object.assign({side}.plane, {{ isPca: true }}), {side}.origin = [0, 0, 0]"
-    assert page.run(f"({changed}, summarize())").endswith(
+    assert "principal" not in explorer.page.run("summarize()")
+    changes = "{ plane: { isPca: true }, origin: [0, 0, 0] }"
+    assert summary_with(explorer.page, "app.data.sides[1]", changes).endswith(
         " The plane of vae is that of the first two principal components of 3 latent dimensions."
     )
 
 
 def test_the_summary_counts_one_class_as_one(explorer: Explorer) -> None:
-    assert explorer.page.run("(app.data.classes.length = 1, summarize())").endswith(" in 1 class.")
+    assert summary_with(explorer.page, "app.data", "{ classes: ['one'] }").endswith(" in 1 class.")
 
 
 def test_the_right_button_leaves_the_path_alone(explorer: Explorer) -> None:
