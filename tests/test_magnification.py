@@ -125,13 +125,16 @@ def test_a_map_has_no_edge_where_the_whole_box_is_within_the_cloud() -> None:
     assert figure is own.figure and not own.collections and own.get_legend() is None
 
 
+CONSTANT = "runs/x: the decoder is constant in some direction over most of the box"
+
+
 @pytest.mark.parametrize(
     ("run", "message"),
     [
         (source(latent_dim=1), "runs/x: latent_dim is 1; this figure shows a latent space of 2"),
         (source(latent_dim=10), "runs/x: latent_dim is 10; this figure shows a latent space of 2"),
-        (source(lambda z: jnp.zeros(4)), "runs/x: the decoder is constant in some direction .*"),
-        (source(lambda z: z[:1]), "runs/x: the decoder is constant in some direction over .* box"),
+        (source(lambda z: jnp.zeros(4)), CONSTANT),
+        (source(lambda z: z[:1]), CONSTANT),
     ],
 )
 def test_a_map_that_is_not_defined_is_missing(run: Any, message: str) -> None:
