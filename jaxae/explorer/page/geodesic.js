@@ -18,10 +18,8 @@ function* geodesic(side, start, end) {
   const path = pathThrough(side, graph, start, end);
   yield path;
   // At even steps in the plane, the line's energy may be far above that of its length.
-  const straight = yield* remeasured(
-    side,
-    yield* measured(side, resampled([start, end], [0, 1], FINE)),
-  );
+  const line = yield* remeasured(side, { curve: [start, end], along: [0, 1] });
+  const straight = yield* remeasured(side, line);
   const unit = energyOf(straight.images) || 1;
   const region = regionOf(side, [start, end]);
   const starts = [straight, yield* remeasured(side, path)];
